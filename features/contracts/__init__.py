@@ -1,0 +1,1 @@
+"""One file per source table: grain, columns, types, units and known-when."""

@@ -1,0 +1,21 @@
+"""The exception tree: what went wrong because of the data or the world, in one sentence."""
+
+
+class TenureError(Exception):
+    """Expected such, got such, there; a second sentence says what to do."""
+
+
+class SourceError(TenureError):
+    """A source cannot be read, or breaks the contract beyond its limit."""
+
+
+class TooLittleDataError(TenureError):
+    """There are too few accounts or events for an honest model."""
+
+
+class ModelError(TenureError):
+    """A model is missing, damaged or does not fit the features it was given."""
+
+
+class GateError(TenureError):
+    """A challenger did not pass a gate, or the gate could not be computed."""

@@ -1,0 +1,51 @@
+"""Where everything that Tenure makes lies: the one map of TENURE_HOME."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files below TENURE_HOME; nothing is made by naming them."""
+
+    root: Path
+
+    @property
+    def checked(self) -> Path:
+        """Checked sources, one folder per fingerprint."""
+        return self.root / "checked"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rows that broke the contract, one folder per check."""
+        return self.root / "quarantine"
+
+    @property
+    def snapshots(self) -> Path:
+        """Feature tables, one folder per build."""
+        return self.root / "snapshots"
+
+    @property
+    def bundles(self) -> Path:
+        """Model bundles, one folder per model and version."""
+        return self.root / "bundles"
+
+    @property
+    def reports(self) -> Path:
+        """Reports for people: HTML and the figures behind it as JSON."""
+        return self.root / "reports"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """SQLite file behind MLflow, unless MLFLOW_TRACKING_URI names a server."""
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Artifacts of MLflow runs, unless a server keeps them."""
+        return self.root / "mlartifacts"
+
+    @property
+    def store(self) -> Path:
+        """SQLite file of scores, feedback, tokens and audit, unless a database is configured."""
+        return self.root / "store.db"

@@ -1,0 +1,1 @@
+"""Readers that give contract-checked tables: folders, mappings and the sample company."""
