@@ -1,0 +1,51 @@
+# The two commands of the README are `make quickstart` and `make test`; `make help` lists the rest.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+TEST_WORKERS ?= 2
+
+.PHONY: help quickstart test lint format types imports check lock results screenshots clean
+
+help: ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: $(INSTALLED) ## a sample company, its models and its work list, on this machine
+	@$(BIN)/tenure quickstart
+
+test: $(INSTALLED) ## every test that this machine can run
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+$(INSTALLED): requirements.lock pyproject.toml .ci/prerequisites
+	@PYTHON="$$(sh .ci/prerequisites "$(PYTHON)")" && \
+	echo "Making $(VENV) with $$PYTHON and installing the locked packages (a few minutes, once)" && \
+	"$$PYTHON" -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: $(INSTALLED) ## ruff, all rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## let ruff lay the code out
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(INSTALLED) ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(INSTALLED) ## the direction of imports
+	@$(BIN)/lint-imports
+
+check: lint types imports ## all that reads the code without running it
+
+lock: ## make requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --quiet --extra test pyproject.toml --output-file requirements.lock
+
+results: $(INSTALLED) ## docs/results.md: figures on the public sets and the sample company
+	@$(BIN)/python benchmarks/results.py
+
+clean: ## remove what the tests and the environment left behind
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
