@@ -19,3 +19,15 @@ class ModelError(TenureError):
 
 class GateError(TenureError):
     """A challenger did not pass a gate, or the gate could not be computed."""
+
+
+class SettingsError(TenureError):
+    """A setting is unknown or is not of its type."""
+
+
+class StoreError(TenureError):
+    """The store of scores, feedback and tokens cannot be used, or refuses what it was given."""
+
+
+class AccessError(TenureError):
+    """A token cannot be made or revoked as asked."""

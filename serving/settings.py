@@ -1,0 +1,162 @@
+"""Settings, read once at the command line and handed on: nothing else reads the environment."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.errors import SettingsError
+from features.home import Home
+
+FILE = "tenure.toml"
+PREFIX = "TENURE_"
+NOT_SETTINGS = frozenset({"TENURE_PUBLIC_DATA"})  # where the tests find public data sets
+DEFAULT_HOME = ".tenure"
+HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may choose.
+
+    Attributes
+    ----------
+    home:
+        Folder of everything that Tenure makes; ``.tenure`` beside ``tenure.toml`` by default.
+    store_url:
+        SQLAlchemy URL of the store; None: a SQLite file in the home.
+    host:
+        Address to listen on; only the machine itself by default.
+    port:
+        TCP port of the service, 0 for any free one.
+    currency:
+        ISO code that money is shown with when the source names none.
+    worklist_horizon_days:
+        Horizon of the churn probability that orders the work list.
+    stale_after_days:
+        Scores older than this are called stale by ``/healthz`` and the page.
+    session_hours:
+        How long a login to the page lasts.
+    behind_tls:
+        Whether browsers reach the page by https, so that its cookies may be kept to it.
+    """
+
+    home: Home
+    store_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 3000
+    currency: str = "USD"
+    worklist_horizon_days: int = 90
+    stale_after_days: int = 8
+    session_hours: int = 12
+    behind_tls: bool = False
+
+    @property
+    def store(self) -> str:
+        """SQLAlchemy URL of the store, the default filled in."""
+        return self.store_url or f"sqlite:///{self.home.store}"
+
+
+def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
+    """Read ``tenure.toml`` in `folder`, then ``TENURE_*`` variables, which win.
+
+    Parameters
+    ----------
+    environ:
+        Usually ``os.environ``.
+    folder:
+        Where ``tenure.toml`` may lie; a relative ``home`` in it is relative to this folder.
+
+    Raises
+    ------
+    SettingsError
+        If a key is unknown or a value is not of its type.
+    """
+    values = {**_from_file(folder / FILE), **_from_environment(environ)}
+    root = Path(str(values.pop("home", DEFAULT_HOME))).expanduser()
+    settings = Settings(home=Home((folder / root).absolute()))
+    return dataclasses.replace(settings, **{key: _checked(key, values[key]) for key in values})
+
+
+def _types() -> dict[str, type]:
+    plain = {"home": str, "store_url": str}
+    defaults = {
+        field.name: type(field.default)
+        for field in dataclasses.fields(Settings)
+        if field.name not in plain
+    }
+    return plain | defaults
+
+
+def _from_file(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"Expected TOML in {path}, got text that breaks it: {error}. Correct that line."
+        ) from error
+    _refuse_unknown(found, where=str(path), spelling=str)
+    return {key: _typed(key, value, str(path)) for key, value in found.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    found = {
+        name.removeprefix(PREFIX).lower(): text
+        for name, text in environ.items()
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS
+    }
+    _refuse_unknown(found, where="the environment", spelling=_variable)
+    return {key: _parsed(key, text) for key, text in found.items()}
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.upper()
+
+
+def _refuse_unknown(found: Mapping[str, object], where: str, spelling: type[str] | object) -> None:
+    for key in sorted(set(found) - set(_types())):
+        name = _variable(key) if spelling is _variable else key
+        raise SettingsError(
+            f"Expected only known settings in {where}, got {name}. "
+            f"The settings are {', '.join(sorted(_types()))}."
+        )
+
+
+def _typed(key: str, value: object, where: str) -> object:
+    wanted = _types()[key]
+    if type(value) is not wanted:
+        raise SettingsError(
+            f"Expected {wanted.__name__} for {key} in {where}, got {value!r}. Correct that line."
+        )
+    return value
+
+
+def _parsed(key: str, text: str) -> object:
+    wanted = _types()[key]
+    if wanted is str:
+        return text
+    if wanted is bool and text.lower() in {"true", "false", "1", "0"}:
+        return text.lower() in {"true", "1"}
+    if wanted is int and text.strip().isdecimal():
+        return int(text)
+    raise SettingsError(
+        f"Expected {wanted.__name__} in the variable {_variable(key)}, got {text!r}. "
+        "Correct or unset it."
+    )
+
+
+def _checked(key: str, value: object) -> object:
+    low = 0 if key == "port" else 1
+    high = HIGHEST_PORT if key == "port" else None
+    if isinstance(value, int) and not isinstance(value, bool):  # bool is an int in Python
+        if value < low or (high is not None and value > high):
+            raise SettingsError(
+                f"Expected {key} of at least {low}{f' and at most {high}' if high else ''}, "
+                f"got {value}. Correct it in {FILE} or {_variable(key)}."
+            )
+    elif value == "":
+        raise SettingsError(f"Expected a value for {key}, got an empty one. Set or remove it.")
+    return value
