@@ -92,7 +92,8 @@ class GateReport:
         """
         if self.passed:
             return
-        failed = "; ".join(f"{gate.name}: {gate.sentence}" for gate in self.gates if not gate.passed)
+        refused = [gate for gate in self.gates if not gate.passed]
+        failed = "; ".join(f"{gate.name}: {gate.sentence}" for gate in refused)
         raise GateError(
             f"Expected {self.model} {self.challenger} to pass its gates, got: "
             f"{failed or 'no gate was computed'}. Train again, or keep the champion."

@@ -4,14 +4,16 @@ One row is one account, date, model and horizon. An account that cannot be score
 too, with a status that says why, no probability and no band, so that it is never shown as low.
 """
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import ModelError
 
 STATUSES = ("scored", "leaving", "inactive", "no_data")
 MODELS = ("churn", "expansion", "contraction")
@@ -19,20 +21,21 @@ BANDS = ("high", "medium", "low")
 HIGH_FROM = 3.0
 MEDIUM_FROM = 1.5
 KEY = ("account_id", "as_of", "model", "horizon_days")
-EXPECTED_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
-    {
-        "account_id": pa.string(),
-        "as_of": pa.timestamp("us"),
-        "scored_at": pa.timestamp("us"),
-        "status": pa.string(),
-        "model": pa.string(),
-        "model_version": pa.string(),
-        "features_version": pa.string(),
-        "horizon_days": pa.int64(),
-        "probability": pa.float64(),
-        "band": pa.string(),
-        "rank": pa.int64(),
-        "reasons": pa.list_(
+FIELDS = (
+    ("account_id", pa.string()),
+    ("as_of", pa.timestamp("us")),
+    ("scored_at", pa.timestamp("us")),
+    ("status", pa.string()),
+    ("model", pa.string()),
+    ("model_version", pa.string()),
+    ("features_version", pa.string()),
+    ("horizon_days", pa.int64()),
+    ("probability", pa.float64()),
+    ("band", pa.string()),
+    ("rank", pa.int64()),
+    (
+        "reasons",
+        pa.list_(
             pa.struct(
                 [
                     ("feature", pa.string()),
@@ -42,27 +45,156 @@ EXPECTED_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
                 ]
             )
         ),
-        "expected_added_mrr": pa.float64(),
-    }
+    ),
+    ("expected_added_mrr", pa.float64()),
 )
-COLUMNS = tuple(EXPECTED_TYPES)
+COLUMNS = tuple(name for name, _ in FIELDS)
+_ALWAYS = ("account_id", "as_of", "scored_at", "status", "model", "horizon_days", "reasons")
+_WHEN_SCORED = ("model_version", "features_version", "probability", "band", "rank")
+_NEVER_UNSCORED = ("probability", "band", "rank", "expected_added_mrr")
 
 
 def bands(probabilities: npt.NDArray[np.float64], base_rate: float) -> list[str]:
-    """Name each probability's band: ``high`` from 3 times the base rate, ``medium`` from 1.5."""
-    raise NotImplementedError
+    """Name each probability's band: ``high`` from 3 times the base rate, ``medium`` from 1.5.
+
+    Parameters
+    ----------
+    probabilities:
+        One per account, at one horizon.
+    base_rate:
+        Share of training rows with the outcome within that horizon; above 0.
+
+    Raises
+    ------
+    ModelError
+        If the base rate is no share, or a probability is missing: neither has a band.
+    """
+    if not 0 < base_rate <= 1:
+        raise ModelError(
+            f"Expected a base rate above 0 and at most 1, got {base_rate}. Train again."
+        )
+    if not np.isfinite(probabilities).all():
+        raise ModelError("Expected a probability for each band, got one that is missing.")
+    high, medium = HIGH_FROM * base_rate, MEDIUM_FROM * base_rate
+    return [BANDS[0] if p >= high else BANDS[1] if p >= medium else BANDS[2] for p in probabilities]
 
 
 def check_scores(scores: pd.DataFrame) -> None:
-    """Hold a scores table against the contract; raises ModelError naming column and account."""
-    raise NotImplementedError
+    """Hold a scores table against the contract.
+
+    Parameters
+    ----------
+    scores:
+        One row per account_id, as_of, model and horizon_days.
+
+    Raises
+    ------
+    ModelError
+        Naming the rule and the first account that breaks it.
+    """
+    frame = _typed(scores).to_pandas()
+    scored = frame["status"] == "scored"
+    for column in _ALWAYS:
+        _refuse(frame, frame[column].isna(), f"{column} in each row, got none")
+    for column in _WHEN_SCORED:
+        _refuse(frame, scored & frame[column].isna(), f"{column} in a scored row, got none")
+    for column in _NEVER_UNSCORED:
+        broken = ~scored & frame[column].notna()
+        _refuse(frame, broken, f"no {column} in a row that is not scored, got one")
+    for column, allowed in (("status", STATUSES), ("model", MODELS), ("band", BANDS)):
+        broken = frame[column].notna() & ~frame[column].isin(allowed)
+        _refuse(frame, broken, f"{column} to be one of {', '.join(allowed)}, got something else")
+    _refuse(frame, scored & ~frame["probability"].between(0, 1), "a probability from 0 to 1")
+    _refuse(frame, scored & np.isinf(frame["expected_added_mrr"]), "a finite expected_added_mrr")
+    _refuse(frame, frame["horizon_days"] < 1, "a horizon of at least one day")
+    _refuse(frame, frame.duplicated(list(KEY)), f"one row per {', '.join(KEY)}, got a second one")
+    _check_ranks(frame[scored])
+    _check_horizons(frame[scored])
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Check, then write as Parquet: aside, synced, renamed."""
-    raise NotImplementedError
+    """Check a scores table and write it as Parquet: aside, synced, renamed.
+
+    Raises
+    ------
+    ModelError
+        If the table breaks the contract; then nothing is written.
+    """
+    check_scores(scores)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as file:
+        pq.write_table(_typed(scores), file)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read back what `write_scores` wrote, with the same dtypes, and check it."""
-    raise NotImplementedError
+    """Read a scores file and check it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The contract's columns; ``rank`` is Int64, ``reasons`` a list of dicts.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is no Parquet file or breaks the contract.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ModelError(f"Expected scores at {path}, got: {error}. Run tenure score.") from error
+    scores = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    scores["reasons"] = [list(reasons) for reasons in table.column("reasons").to_pylist()]
+    check_scores(scores)
+    return scores.loc[:, list(COLUMNS)].astype({"horizon_days": "int64"})
+
+
+def _typed(scores: pd.DataFrame) -> pa.Table:
+    missing = [name for name in COLUMNS if name not in scores.columns]
+    foreign = [str(name) for name in scores.columns if name not in COLUMNS]
+    if missing or foreign:
+        raise ModelError(
+            f"Expected the columns {', '.join(COLUMNS)} in scores, "
+            f"got {missing or 'none'} missing and {foreign or 'none'} besides."
+        )
+    for column in ("as_of", "scored_at"):
+        if isinstance(scores[column].dtype, pd.DatetimeTZDtype):
+            raise ModelError(
+                f"Expected {column} in UTC without a zone, got {scores[column].dtype}."
+            )
+    try:
+        return pa.Table.from_pandas(
+            scores.loc[:, list(COLUMNS)], schema=pa.schema(FIELDS), preserve_index=False
+        )
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ModelError(f"Expected the types of scores, got: {error}.") from error
+
+
+def _refuse(frame: pd.DataFrame, broken: "pd.Series[bool]", expected: str) -> None:
+    if broken.any():
+        row = frame[broken].iloc[0]
+        raise ModelError(
+            f"Expected {expected}, at account {row['account_id']}, {row['model']}, "
+            f"{row['horizon_days']} days ({int(broken.sum())} rows in all)."
+        )
+
+
+def _check_ranks(scored: pd.DataFrame) -> None:
+    by = ["as_of", "model", "horizon_days", "rank"]
+    ordered = scored.sort_values(by)
+    groups = ordered.groupby(by[:-1])
+    expected = groups.cumcount() + 1
+    _refuse(ordered, ordered["rank"] != expected, "ranks 1, 2, 3 … within date, model and horizon")
+    rises = groups["probability"].diff() > 0
+    _refuse(ordered, rises, "rank 1 for the highest probability and so on down")
+
+
+def _check_horizons(scored: pd.DataFrame) -> None:
+    by = ["account_id", "as_of", "model", "horizon_days"]
+    ordered = scored.sort_values(by)
+    falls = ordered.groupby(by[:-1])["probability"].diff() < 0
+    _refuse(ordered, falls, "a probability that never falls as the horizon grows")
