@@ -1,0 +1,185 @@
+"""A checked source: Parquet that keeps the contract, and the account of what was set aside."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from features.contracts import TABLES
+from features.errors import SourceError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the validation report.
+
+    Parameters
+    ----------
+    level
+        "error" (rows were quarantined), "warning" (implausible, kept) or "note".
+    table, column
+        What it is about; empty when it is about the whole source or table.
+    message
+        One sentence.
+    rows
+        How many rows it concerns.
+    share
+        The same as a share of the table's rows, 0 to 1.
+    """
+
+    level: str
+    table: str
+    column: str
+    message: str
+    rows: int = 0
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where the rows of one table went: read = accepted + quarantined + collapsed."""
+
+    read: int
+    accepted: int
+    quarantined: int
+    collapsed: int
+
+
+@dataclass(frozen=True)
+class CheckedSource:
+    """Tables that keep the contract, as Parquet, one file per present table.
+
+    Times are naive UTC in microseconds, a date without a time is the last microsecond of its day,
+    money is DECIMAL(18, 4). Each table also has `known_at`: its first time, or `recorded_at` where
+    that is later. Rows are sorted, so equal content gives equal files.
+
+    Parameters
+    ----------
+    folder
+        Holds `<table>.parquet` and `manifest.json`.
+    columns
+        Present tables, and the contract's columns that each has (without `known_at`).
+    extracted_at
+        When the extract was made, naive UTC; censoring depends on it.
+    extracted_at_is_guess
+        True when the source did not say, and the day after the latest happening was taken.
+    currency
+        The company's one currency, where the source names it.
+    stable_columns
+        (table, column) of overwritten columns that may be features: the source keeps their
+        versions, or says that they never change.
+    fingerprint
+        SHA-256 over the checked content, in hexadecimal; the order of the rows read is not in it.
+    counts
+        Where the rows of each table went.
+    findings
+        The report's lines.
+    quarantine
+        The file with the rows set aside, or None when there are none.
+    """
+
+    folder: Path
+    columns: Mapping[str, tuple[str, ...]]
+    extracted_at: datetime
+    extracted_at_is_guess: bool
+    currency: str | None
+    stable_columns: frozenset[tuple[str, str]]
+    fingerprint: str
+    counts: Mapping[str, Counts]
+    findings: tuple[Finding, ...]
+    quarantine: Path | None
+
+    @property
+    def quarantined(self) -> Mapping[str, int]:
+        """How many rows of each present table were set aside."""
+        return MappingProxyType({name: counts.quarantined for name, counts in self.counts.items()})
+
+    def has(self, table: str) -> bool:
+        """Whether the source has this table of the contract."""
+        return table in self.columns
+
+    def path(self, table: str) -> Path:
+        """Give the table's Parquet file.
+
+        Raises
+        ------
+        SourceError
+            When the source has no such table.
+        """
+        if not self.has(table):
+            present = ", ".join(self.columns)
+            raise SourceError(
+                f"Expected the table {table} in the checked source, got only {present}. "
+                "Ask `has` first, or add the table to the source."
+            )
+        return self.folder / f"{table}.parquet"
+
+    def read(self, table: str) -> pd.DataFrame:
+        """Give a small table as a pandas frame, money as Decimal; raise SourceError if absent."""
+        return pd.read_parquet(self.path(table))
+
+
+def open_checked(folder: Path) -> CheckedSource:
+    """Open what `features.sources.check.check` wrote.
+
+    Raises
+    ------
+    SourceError
+        When the folder is not a checked source, or one of its files is gone.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"Expected a checked source with a {MANIFEST} in {folder}, got {error}. "
+            "Check the source again."
+        ) from error
+    source = _from_manifest(folder, manifest)
+    for table in source.columns:
+        if not source.path(table).is_file():
+            raise SourceError(
+                f"Expected {table}.parquet in the checked source {folder}, got no such file. "
+                "Delete the folder and check the source again."
+            )
+    return source
+
+
+def write_manifest(source: CheckedSource) -> str:
+    """Give the text of a checked source's manifest, from which `open_checked` reads it back."""
+    return json.dumps(
+        {
+            "columns": {name: list(columns) for name, columns in source.columns.items()},
+            "extracted_at": source.extracted_at.isoformat(),
+            "extracted_at_is_guess": source.extracted_at_is_guess,
+            "currency": source.currency,
+            "stable_columns": sorted(source.stable_columns),
+            "fingerprint": source.fingerprint,
+            "counts": {name: asdict(counts) for name, counts in source.counts.items()},
+            "findings": [asdict(finding) for finding in source.findings],
+            "quarantine": str(source.quarantine) if source.quarantine else None,
+        },
+        indent=1,
+    )
+
+
+def _from_manifest(folder: Path, manifest: Mapping[str, Any]) -> CheckedSource:
+    columns = {name: tuple(manifest["columns"][name]) for name in TABLES if name in manifest["columns"]}
+    return CheckedSource(
+        folder=folder,
+        columns=MappingProxyType(columns),
+        extracted_at=datetime.fromisoformat(manifest["extracted_at"]),
+        extracted_at_is_guess=manifest["extracted_at_is_guess"],
+        currency=manifest["currency"],
+        stable_columns=frozenset((table, column) for table, column in manifest["stable_columns"]),
+        fingerprint=manifest["fingerprint"],
+        counts=MappingProxyType({name: Counts(**c) for name, c in manifest["counts"].items()}),
+        findings=tuple(Finding(**finding) for finding in manifest["findings"]),
+        quarantine=Path(manifest["quarantine"]) if manifest["quarantine"] else None,
+    )

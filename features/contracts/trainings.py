@@ -1,0 +1,16 @@
+"""Courses that people at the customer completed."""
+
+from features.contracts.table import Table, account, text, time
+
+TRAININGS = Table(
+    "trainings",
+    grain="a course completed",
+    key=(),
+    first_time="completed_at",
+    columns=(
+        account(),
+        text("user_id"),
+        text("course"),
+        time("completed_at", required=True),
+    ),
+)

@@ -1,0 +1,19 @@
+"""Use of the product."""
+
+from features.contracts.table import Table, account, number, text, time
+
+USAGE_EVENTS = Table(
+    "usage_events",
+    grain="use of the product, one event or a day's count",
+    key=(),
+    first_time="occurred_at",
+    usually_after="first subscription",
+    columns=(
+        account(),
+        text("user_id"),
+        time("occurred_at", required=True),
+        text("event", required=True),
+        text("product"),
+        number("quantity", "events", default=1),
+    ),
+)
