@@ -6,13 +6,28 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
-Kind = Literal[
-    "decides the outcome",
-    "filled after the end",
-    "names a row",
-    "constant",
-]
+Kind = Literal["decides the outcome", "filled after the end", "names a row", "constant"]
+
+DECIDING_AUC = 0.95
+"""A single column at or above this is no forecast."""
+SUSPICIOUS_AUC = 0.80
+"""From here on a column is suspicious when it also towers over every other one."""
+TOWERING = 1.6
+"""Skill (AUC minus 0.5) of the best column over that of the next that makes it tower."""
+PURE_SHARE = 0.99
+"""Rows of a cell with one and the same outcome that make it pure."""
+PURE_ROWS = 30
+"""Fewer rows than this prove nothing about a cell."""
+PURE_COVERAGE = 0.10
+"""Share of the rarer outcome that pure cells must hold before they count."""
+ID_SHARE = 0.90
+"""Share of distinct values from which a text column names rows."""
+
+_BINS = 20
+_FOLDS = 5
+_NULL = -1
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,147 @@ def audit(
     Returns
     -------
     tuple of Finding
-        Worst first; empty for a table that gives no ground for suspicion.
+        Blocking ones first, in the order of the columns; empty for a table that gives no ground
+        for suspicion. A column has at most one finding.
+
+    Notes
+    -----
+    A column is cut into cells (its levels, or 20 quantile bins, and its nulls), and a row is
+    judged by the outcomes of its cell in the other four fifths of the rows: no column gains by
+    having many values.
     """
-    raise NotImplementedError
+    known = np.isfinite(outcome)
+    rows = frame.loc[known].reset_index(drop=True)
+    hit = outcome[known].astype(bool)
+    names = list(frame.columns if features is None else features)
+    found: dict[str, Finding] = {}
+    cells: dict[str, np.ndarray] = {}
+    for name in names:
+        finding = _finding_by_itself(name, rows[name])
+        if finding is not None:
+            found[name] = finding
+        else:
+            cells[name] = _cells(rows[name])
+    if 0 < hit.sum() < len(hit):
+        found.update(_findings_against(cells, hit))
+    ordered = [found[name] for name in names if name in found]
+    return tuple(sorted(ordered, key=lambda finding: not finding.blocking))
+
+
+def _finding_by_itself(name: str, column: pd.Series) -> Finding | None:
+    distinct = column.nunique(dropna=True)
+    filled = int(column.notna().sum())
+    if distinct == 0 or (distinct == 1 and filled == len(column)):
+        message = f"{name} has one value in all {len(column)} rows and tells nothing apart."
+        return Finding("constant", name, message, blocking=False)
+    if filled >= PURE_ROWS and _names_rows(name, column.dropna(), distinct / filled):
+        message = f"{name} has {distinct} values in {filled} rows: it names a row."
+        return Finding("names a row", name, message, blocking=True)
+    return None
+
+
+def _names_rows(name: str, values: pd.Series, distinct_share: float) -> bool:
+    if distinct_share < ID_SHARE:
+        return False
+    if not pd.api.types.is_numeric_dtype(values):
+        return not (pd.api.types.is_datetime64_any_dtype(values) or _are_numbers(values))
+    if not bool((values % 1 == 0).all()):
+        return False
+    is_dense = float(values.max() - values.min()) < 2 * len(values)
+    return distinct_share == 1 and (is_dense or name.lower().split("_")[-1] in {"id", "number"})
+
+
+def _are_numbers(values: pd.Series) -> bool:
+    texts = values.astype(str).str.strip()
+    return bool(pd.to_numeric(texts[texts != ""], errors="coerce").notna().all())
+
+
+def _cells(column: pd.Series) -> np.ndarray:
+    """Cell number per row: levels, or quantile bins of a number with many values; nulls apart."""
+    numbers = column
+    if not pd.api.types.is_numeric_dtype(column):
+        is_text = not pd.api.types.is_datetime64_any_dtype(column)
+        if is_text and (column.nunique() <= _BINS or not _are_numbers(column.dropna())):
+            return pd.factorize(column)[0]
+        numbers = pd.to_numeric(column, errors="coerce")
+    values = numbers.to_numpy(float, na_value=np.nan)
+    filled = np.isfinite(values)
+    levels = np.unique(values[filled])
+    if len(levels) > _BINS:
+        levels = np.unique(np.quantile(values[filled], np.linspace(0, 1, _BINS + 1)[1:-1]))
+    return np.where(filled, np.searchsorted(levels, values, side="right"), _NULL)
+
+
+def _findings_against(cells: dict[str, np.ndarray], hit: np.ndarray) -> dict[str, Finding]:
+    found: dict[str, Finding] = {}
+    skill: dict[str, float] = {}
+    for name, cell in cells.items():
+        judged = _judged_by_other_folds(cell, hit)
+        skill[name] = max(float(roc_auc_score(hit, judged)) - 0.5, 0.0)
+        finding = _emptiness(name, cell, hit) or _purity(name, judged, hit)
+        if finding is not None:
+            found[name] = finding
+    found.update(_towering(skill, found))
+    return found
+
+
+def _judged_by_other_folds(cell: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    """Share of hits in the row's cell over the other folds, drawn to the base rate."""
+    fold = np.random.default_rng(0).permutation(len(hit)) % _FOLDS
+    code = cell - cell.min()
+    width = int(code.max()) + 1
+    judged = np.empty(len(hit))
+    for held in range(_FOLDS):
+        learn = fold != held
+        base = hit[learn].mean()
+        hits = np.bincount(code[learn], weights=hit[learn], minlength=width)
+        rows = np.bincount(code[learn], minlength=width)
+        # One row's weight of the base rate: a cell never seen says nothing.
+        judged[~learn] = ((hits + base) / (rows + 1))[code[~learn]]
+        judged[~learn] -= base  # the folds' base rates differ, which alone would rank rows
+    return judged
+
+
+def _emptiness(name: str, cell: np.ndarray, hit: np.ndarray) -> Finding | None:
+    """Whether being filled, or being empty, is as good as the rarer outcome."""
+    rare = hit if hit.mean() <= 0.5 else ~hit  # noqa: PLR2004 - one half is what rarer means
+    empty = cell == _NULL
+    for word, there in (("filled", ~empty), ("empty", empty)):
+        rows, hits = int(there.sum()), int(rare[there].sum())
+        is_pure = rows >= PURE_ROWS and hits >= PURE_SHARE * rows
+        if is_pure and rows < len(hit) and hits >= PURE_COVERAGE * rare.sum():
+            message = (
+                f"{name} is {word} in {rows} rows and {hits} of them have the rarer outcome: "
+                "it looks written down after the end."
+            )
+            return Finding("filled after the end", name, message, blocking=True)
+    return None
+
+
+def _purity(name: str, judged: np.ndarray, hit: np.ndarray) -> Finding | None:
+    """Whether whole cells hold nothing but the rarer outcome."""
+    is_hit_rare = bool(hit.mean() <= 0.5)  # noqa: PLR2004 - one half is what rarer means
+    rare = hit if is_hit_rare else ~hit
+    toward = (judged if is_hit_rare else -judged) + rare.mean()
+    pure = toward >= PURE_SHARE - 2 / PURE_ROWS
+    rows, hits = int(pure.sum()), int(rare[pure].sum())
+    if rows < PURE_ROWS or hits < PURE_SHARE * rows or hits < PURE_COVERAGE * rare.sum():
+        return None
+    message = f"{name} alone picks {rows} rows of which {hits} have the rarer outcome."
+    return Finding("decides the outcome", name, message, blocking=True)
+
+
+def _towering(skill: dict[str, float], known: dict[str, Finding]) -> dict[str, Finding]:
+    """Columns that alone nearly decide, absolutely or against every column that is not suspect."""
+    suspects = dict(known)
+    rest = sorted((name for name in skill if name not in known), key=lambda name: -skill[name])
+    found: dict[str, Finding] = {}
+    for place, name in enumerate(rest):
+        following = skill[rest[place + 1]] if place + 1 < len(rest) else 0.0
+        alone = skill[name] + 0.5
+        is_towering = alone >= SUSPICIOUS_AUC and skill[name] >= TOWERING * following
+        if alone < DECIDING_AUC and not is_towering:
+            break
+        message = f"{name} alone reaches an AUC of {alone:.3f}, the next column {following + 0.5:.3f}."
+        found[name] = suspects[name] = Finding("decides the outcome", name, message, blocking=True)
+    return found
