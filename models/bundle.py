@@ -1,0 +1,309 @@
+"""A model as text and JSON: booster, calibration, catalogue, base rates. No pickle anywhere."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import ModelError
+from models import intervals
+from models.calibration import Calibration, calibration_from_json
+from models.question import Question, question_from_json
+
+BOOSTER_FILE = "booster.txt"
+BUNDLE_FILE = "bundle.json"
+MANIFEST_FILE = "manifest.json"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Why the log odds of rows are what they are: ``effects.sum(axis=1) + baseline == log_odds``.
+
+    Attributes
+    ----------
+    effects
+        Shape (n, features) in calibrated log odds, averaged over the horizon's intervals by their
+        share of the hazard; what the intervals say of term ends is part of days to term end.
+    baseline, log_odds
+        Shape (n,): the starting point and the sum.
+    """
+
+    effects: Floats
+    baseline: Floats
+    log_odds: Floats
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One trained model with all that it takes to score, explain and check a row.
+
+    Attributes
+    ----------
+    question
+        What is answered.
+    features
+        Names of the feature columns, in the booster's order.
+    catalogue
+        Catalogue entries of those features, as `features.catalog.catalog_json` gives them.
+    features_fingerprint
+        Of the declarations that the features were built by.
+    booster_text
+        LightGBM's own text format; its columns are ``features`` and the interval covariates.
+    calibration
+        Of the log odds, fitted on a later slice than the booster.
+    base_rates
+        Share with the event by horizon in days, among the training rows.
+    added_share
+        Mean MRR change of those with the event, as a share of their MRR at ``as_of``, by horizon.
+    version, trained_at, as_of_range
+        Name of this model, when it was trained (naive UTC), first and last training date.
+    categories
+        The known values of each categorical feature; others count as missing.
+    """
+
+    question: Question
+    features: tuple[str, ...]
+    catalogue: tuple[Mapping[str, Any], ...]
+    features_fingerprint: str
+    booster_text: str
+    calibration: Calibration
+    base_rates: Mapping[int, float]
+    version: str
+    trained_at: datetime
+    as_of_range: tuple[date, date]
+    added_share: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_version(self, version: str) -> "Bundle":
+        """Return the same model under another version, as a registry numbers it."""
+        return replace(self, version=version)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over what the model computes with, whatever its version is called."""
+        parts = [
+            self.booster_text,
+            json.dumps(asdict(self.calibration)),
+            json.dumps(asdict(self.question)),
+            json.dumps([self.features, dict(self.categories)]),
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def booster(self) -> lightgbm.Booster:
+        """The booster, parsed from its text at first use."""
+        return lightgbm.Booster(model_str=self.booster_text)
+
+    def probabilities(self, rows: pd.DataFrame) -> Floats:
+        """Give P(event within h) of each row, shape (n, horizons), rising with the horizon.
+
+        Raises
+        ------
+        ModelError
+            When a feature column is absent. Columns are found by name; their order is free.
+        """
+        if rows.empty:
+            return np.empty((0, len(self.question.horizons_days)))
+        return intervals.cumulative(_logistic(self._log_odds(self._matrix(rows), len(rows))))
+
+    def contributions(self, rows: pd.DataFrame, horizon_days: int) -> Floats:
+        """Give each feature's effect in calibrated log odds, shape (n, features)."""
+        return self.explained(rows, horizon_days).effects
+
+    def explained(self, rows: pd.DataFrame, horizon_days: int) -> Explained:
+        """Explain rows by TreeSHAP (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9).
+
+        Raises
+        ------
+        ModelError
+            When a feature column is absent, or the horizon is not one of the question's.
+        """
+        count = self._intervals_within(horizon_days)
+        if rows.empty:
+            return Explained(np.empty((0, len(self.features))), np.empty(0), np.empty(0))
+        cells = self._matrix(rows).reshape(len(rows), -1, len(self.columns))[:, :count]
+        flat = cells.reshape(-1, len(self.columns))
+        parts = np.asarray(self.booster.predict(flat, pred_contrib=True), dtype=float)
+        log_odds = self._log_odds(flat, len(rows))
+        hazards = _logistic(log_odds)
+        share = hazards / hazards.sum(axis=1, keepdims=True)
+        effects = np.einsum("nk,nkp->np", share, parts.reshape(len(rows), count, -1))
+        return self._folded(effects * self.calibration.slope, (share * log_odds).sum(axis=1))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The booster's columns: the features, then the interval covariates."""
+        return (*self.features, *intervals.COVARIATES)
+
+    def base_rate(self, horizon_days: int) -> float:
+        """Share with the event within a horizon among the training rows."""
+        self._intervals_within(horizon_days)
+        return self.base_rates[horizon_days]
+
+    def bands(self, probabilities: Floats, horizon_days: int) -> list[str]:
+        """Name the band of each probability at a horizon, against its base rate."""
+        base_rate = self.base_rate(horizon_days)
+        return [self.question.band(float(value), base_rate) for value in probabilities]
+
+    def _intervals_within(self, horizon_days: int) -> int:
+        if horizon_days not in self.question.horizons_days:
+            raise ModelError(
+                f"Expected a horizon among {self.question.horizons_days} days for the model "
+                f"{self.question.name!r}, got {horizon_days}. Ask for one of those."
+            )
+        return self.question.horizons_days.index(horizon_days) + 1
+
+    def _matrix(self, rows: pd.DataFrame) -> NDArray[np.float32]:
+        cells = feature_matrix(rows, self.features, self.categories, self.question.name)
+        return intervals.matrix(cells, row_covariates(self.question, rows))
+
+    def _log_odds(self, cells: NDArray[np.float32], rows: int) -> Floats:
+        raw = np.asarray(self.booster.predict(cells, raw_score=True), dtype=float)
+        return self.calibration.log_odds(raw.reshape(rows, -1))
+
+    def _folded(self, effects: Floats, log_odds: Floats) -> Explained:
+        own = effects[:, : len(self.features)].copy()
+        if intervals.TERM_END in self.features:
+            at = self.features.index(intervals.TERM_END)
+            own[:, at] += effects[:, len(self.features) + 1 : -1].sum(axis=1)
+        return Explained(own, log_odds - own.sum(axis=1), log_odds)
+
+
+def row_covariates(question: Question, rows: pd.DataFrame) -> Floats:
+    """Describe the question's intervals for feature rows; without term columns, as termless."""
+    absent = pd.Series(np.nan, index=rows.index)
+    term_end, months = (
+        pd.to_numeric(rows.get(name, absent)).to_numpy(dtype=float, na_value=np.nan)
+        for name in (intervals.TERM_END, intervals.TERM_MONTHS)
+    )
+    return intervals.covariates(question, term_end, months)
+
+
+def feature_matrix(
+    rows: pd.DataFrame,
+    features: Sequence[str],
+    categories: Mapping[str, Sequence[str]],
+    model: str,
+) -> NDArray[np.float32]:
+    """Pick the features by name as float32 (n, features); categories become their number.
+
+    Raises
+    ------
+    ModelError
+        When a column is absent or holds text where the model expects numbers.
+    """
+    missing = [name for name in features if name not in rows.columns]
+    if missing:
+        raise ModelError(
+            f"Expected the {len(features)} feature columns of the model {model!r}, got rows "
+            f"without {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''} "  # noqa: PLR2004 - three names make the sentence clear
+            f"({len(missing)} absent). Build the features from the tables it was trained on."
+        )
+    cells = np.empty((len(rows), len(features)), dtype=np.float32)
+    for at, name in enumerate(features):
+        cells[:, at] = _numbers(rows[name], categories.get(name), model)
+    return cells
+
+
+def _numbers(column: pd.Series, known: Sequence[str] | None, model: str) -> Floats:
+    if known is not None:
+        codes = pd.Categorical(column.astype("str"), categories=list(known)).codes
+        return np.where(codes < 0, np.nan, codes)
+    try:
+        return pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"Expected numbers in the column {column.name!r} of the model {model!r}, "
+            f"got {error}. Give a number, or leave it empty."
+        ) from error
+
+
+def _logistic(log_odds: Floats) -> Floats:
+    return 1.0 / (1.0 + np.exp(-log_odds))
+
+
+def save(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle as text and JSON, and a manifest with the SHA-256 of each file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {BOOSTER_FILE: bundle.booster_text, BUNDLE_FILE: _to_json(bundle)}
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    (folder / MANIFEST_FILE).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Bundle:
+    """Read a bundle back.
+
+    Raises
+    ------
+    ModelError
+        When a file is absent, its bytes changed since it was saved, or it cannot be read.
+    """
+    try:
+        sums = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        texts = {name: (folder / name).read_bytes() for name in (BOOSTER_FILE, BUNDLE_FILE)}
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"Expected a model bundle in {folder}, got {error}. Train the model again."
+        ) from error
+    for name, content in texts.items():
+        if not isinstance(sums, dict) or sums.get(name) != hashlib.sha256(content).hexdigest():
+            raise ModelError(
+                f"Expected {folder / name} as it was saved, got other bytes (its SHA-256 is not "
+                "the manifest's). Restore the folder or train the model again."
+            )
+    return _from_json(json.loads(texts[BUNDLE_FILE]), texts[BOOSTER_FILE].decode())
+
+
+def _to_json(bundle: Bundle) -> str:
+    fields = {
+        "question": asdict(bundle.question),
+        "features": bundle.features,
+        "catalogue": [dict(entry) for entry in bundle.catalogue],
+        "features_fingerprint": bundle.features_fingerprint,
+        "calibration": asdict(bundle.calibration),
+        "base_rates": {str(days): rate for days, rate in bundle.base_rates.items()},
+        "added_share": {str(days): share for days, share in bundle.added_share.items()},
+        "version": bundle.version,
+        "trained_at": bundle.trained_at.isoformat(),
+        "as_of_range": [day.isoformat() for day in bundle.as_of_range],
+        "categories": {name: list(values) for name, values in bundle.categories.items()},
+    }
+    return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _from_json(fields: Mapping[str, Any], booster_text: str) -> Bundle:
+    first, last = (date.fromisoformat(day) for day in fields["as_of_range"])
+    return Bundle(
+        question=question_from_json(fields["question"]),
+        features=tuple(fields["features"]),
+        catalogue=tuple(fields["catalogue"]),
+        features_fingerprint=fields["features_fingerprint"],
+        booster_text=booster_text,
+        calibration=calibration_from_json(fields["calibration"]),
+        base_rates=_by_days(fields["base_rates"]),
+        added_share=_by_days(fields["added_share"]),
+        version=fields["version"],
+        trained_at=datetime.fromisoformat(fields["trained_at"]),
+        as_of_range=(first, last),
+        categories=MappingProxyType(
+            {name: tuple(values) for name, values in fields["categories"].items()}
+        ),
+    )
+
+
+def _by_days(by_text: Mapping[str, float]) -> Mapping[int, float]:
+    return MappingProxyType({int(days): float(value) for days, value in by_text.items()})
