@@ -1,0 +1,250 @@
+"""How one feature is declared: one value that says what it is, and how it is computed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal
+
+import narwhals as nw
+
+from features.windows import Window
+
+FIXED = 10_000
+"""Money and numbers are summed as whole ten-thousandths, so that every engine's sum is exact."""
+
+
+class Unit(StrEnum):
+    """What a feature's number is in; it decides how the number is written."""
+
+    EVENTS = "events"
+    USERS = "users"
+    ITEMS = "items"
+    TICKETS = "tickets"
+    INVOICES = "invoices"
+    PAYMENTS = "payments"
+    SEATS = "seats"
+    MONTHS = "months"
+    DAYS = "days"
+    HOURS = "hours"
+    POINTS = "points"
+    MONEY = "currency"
+    MONEY_PER_MONTH = "currency per month"
+    SHARE = "share"
+    RATIO = "ratio"
+
+
+class Missing(StrEnum):
+    """What an account without any such row gets."""
+
+    ZERO = "zero"
+    """Nothing happened, and that is known."""
+    UNKNOWN = "null"
+    """There is no such number."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a CSM reads, as `str.format` templates over the columns of the feature's own row.
+
+    Parameters
+    ----------
+    level
+        Says the value; the fallback of the others.
+    rising, falling
+        Say that the value is above, or below, `against`.
+    missing
+        Says that the value is null.
+    against
+        The feature column, or the number, that the value is compared with.
+    """
+
+    level: str
+    rising: str | None = None
+    falling: str | None = None
+    missing: str = "Nothing is known about this"
+    against: str | float | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows made from one source table's rows.
+
+    `make` gets the columns `uses` of the table, times in microseconds, money and numbers in
+    ten-thousandths, and with account_id, enters and leaves: the days of the first snapshots that
+    know the row, and that know it no more. It gives back such a frame with columns of its own.
+    """
+
+    name: str
+    table: str
+    uses: tuple[str, ...]
+    make: Callable[[nw.LazyFrame], nw.LazyFrame] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The rows that a feature is computed from, each with the time of its fact.
+
+    Parameters
+    ----------
+    table
+        The source table, or a view of it.
+    at
+        The time column at which the fact happens. Every other column shows what was known then:
+        a time after it, and a value known after it, are null.
+    until
+        The time column that ends a state, or None for a moment.
+    uses
+        The further columns that `where` and the recipe read; a source that lacks one, or
+        overwrites it, leaves the feature out.
+    where
+        Which rows count.
+    """
+
+    table: str | View
+    at: str
+    until: str | None = None
+    uses: tuple[str, ...] = ()
+    where: nw.Expr | None = field(default=None, compare=False)
+
+    @property
+    def source_table(self) -> str:
+        """The source table below."""
+        return self.table.table if isinstance(self.table, View) else self.table
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the table, or view, must have."""
+        until = (self.until,) if self.until else ()
+        return tuple(dict.fromkeys((self.at, *until, *self.uses)))
+
+
+@dataclass(frozen=True)
+class Total:
+    """A count (no value), a sum or a mean of a whole-number expression, divided by `per`."""
+
+    facts: Facts
+    value: nw.Expr | None = field(default=None, compare=False)
+    per: int = FIXED
+    mean: bool = False
+    back: int = 0
+    """How many windows before the last one; of a state: as it was so many windows ago."""
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """How many different values of a column there are; null is none."""
+
+    facts: Facts
+    key: str
+    back: int = 0
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The smallest or largest whole-number expression over the rows that count at a snapshot.
+
+    The expression may use `windows.AS_OF_DAY`.
+    """
+
+    facts: Facts
+    value: nw.Expr = field(compare=False)
+    pick: Literal["min", "max"]
+    per: int = 1
+    ages: bool = True
+    """Whether the expression moves with the snapshot, or is the row's own."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A function of other features of the same row, in floating point.
+
+    `of` names their columns, `value` gets their expressions in that order.
+    """
+
+    of: tuple[str, ...]
+    value: Callable[..., nw.Expr]
+
+
+Recipe = Total | Distinct | Extreme | Formula
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature: the column, the catalogue's entry and the sentence all come from it.
+
+    Parameters
+    ----------
+    group, name, window_days
+        Make the column `<group>__<name>[__<window>d]`. In every text and column name that is
+        given here, `<days>` stands for the window.
+    recipe
+        How it is computed.
+    unit
+        What its number is in.
+    subject
+        The thing it measures, shared by its windows and trends; reasons are summed over it.
+    description
+        One sentence for the catalogue.
+    text
+        The sentences for a CSM.
+    missing
+        What an account without any such row gets.
+    risk
+        Which direction makes a loss likelier, "up" or "down", where that is beyond doubt.
+    """
+
+    group: str
+    name: str
+    recipe: Recipe
+    unit: Unit
+    subject: str
+    description: str
+    text: Text
+    missing: Missing = Missing.ZERO
+    risk: Literal["up", "down"] | None = None
+    window_days: int | None = None
+
+    @property
+    def column(self) -> str:
+        """The column's name."""
+        window = f"__{self.window_days}d" if self.window_days else ""
+        return f"{self.group}__{self.name}{window}"
+
+    @property
+    def window(self) -> Window:
+        """The window in which its facts lie."""
+        back = getattr(self.recipe, "back", 0)
+        lag_days = back * (self.window_days or 0)
+        is_state = not isinstance(self.recipe, Formula) and self.recipe.facts.until is not None
+        return Window(None if is_state else self.window_days, lag_days)
+
+
+def over(windows: tuple[int, ...], feature: Feature) -> tuple[Feature, ...]:
+    """Declare one feature over several windows of so many days."""
+    return tuple(_in_window(feature, days) for days in windows)
+
+
+def _in_window(feature: Feature, days: int) -> Feature:
+    def fill(text: str) -> str:
+        return text.replace("<days>", str(days))
+
+    text = feature.text
+    against = fill(text.against) if isinstance(text.against, str) else text.against
+    optional = {
+        name: fill(template)
+        for name in ("rising", "falling")
+        if (template := getattr(text, name)) is not None
+    }
+    filled = replace(
+        text, level=fill(text.level), missing=fill(text.missing), against=against, **optional
+    )
+    recipe = feature.recipe
+    if isinstance(recipe, Formula):
+        recipe = replace(recipe, of=tuple(map(fill, recipe.of)))
+    return replace(
+        feature,
+        recipe=recipe,
+        window_days=days,
+        description=fill(feature.description),
+        text=filled,
+    )

@@ -1,0 +1,134 @@
+"""Which dataframe engine runs; nobody else asks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+
+from features.errors import TenureError
+
+MEMORY_LIMIT = "1500MB"
+THREADS = 2
+
+
+class Engine(StrEnum):
+    """The engines on which features are computed, with equal results."""
+
+    DUCKDB = "duckdb"
+    POLARS = "polars"
+    SPARK = "spark"
+
+
+class Session(Protocol):
+    """One engine at work."""
+
+    def scan(self, path: Path) -> nw.LazyFrame:
+        """Read a Parquet file lazily."""
+        ...
+
+    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> nw.LazyFrame:
+        """Hand a small table to the engine."""
+        ...
+
+    def settle(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+        """Compute a frame once, so that several readers share it."""
+        ...
+
+    def collect(self, frame: nw.LazyFrame) -> pd.DataFrame:
+        """Compute a frame and give it to pandas."""
+        ...
+
+
+@contextmanager
+def session(engine: Engine) -> Iterator[Session]:
+    """Open an engine, and close it with all that it holds.
+
+    Raises
+    ------
+    TenureError
+        When the engine is not installed.
+    """
+    if engine is Engine.DUCKDB:
+        import duckdb  # noqa: PLC0415 - an engine is loaded when it is asked for
+
+        with TemporaryDirectory(prefix="tenure-") as spill, duckdb.connect() as connection:
+            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            connection.execute(f"SET threads = {THREADS}")
+            connection.execute(f"SET temp_directory = '{spill}'")
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET enable_progress_bar = false")
+            yield _DuckDB(connection, count())
+    elif engine is Engine.POLARS:
+        yield _Polars()
+    else:
+        yield _spark()
+
+
+@dataclass(frozen=True)
+class _DuckDB:
+    connection: Any
+    numbers: Iterator[int]
+
+    def scan(self, path: Path) -> nw.LazyFrame:
+        return _lazy(self.connection.read_parquet(str(path)))
+
+    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> nw.LazyFrame:
+        table = pa.table(dict(columns), schema=schema)
+        name = f"given_{next(self.numbers)}"
+        self.connection.register("given", table)
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS FROM given")
+        self.connection.unregister("given")
+        return _lazy(self.connection.table(name))
+
+    def settle(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+        name = f"settled_{next(self.numbers)}"
+        query = nw.to_native(frame).sql_query()
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS {query}")
+        return _lazy(self.connection.table(name))
+
+    def collect(self, frame: nw.LazyFrame) -> pd.DataFrame:
+        table: pa.Table = nw.to_native(frame).to_arrow_table()
+        return _pandas(table)
+
+
+@dataclass(frozen=True)
+class _Polars:
+    def scan(self, path: Path) -> nw.LazyFrame:
+        import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
+
+        return _lazy(pl.scan_parquet(path))
+
+    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> nw.LazyFrame:
+        import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
+
+        return _lazy(pl.from_arrow(pa.table(dict(columns), schema=schema)).lazy())
+
+    def settle(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+        return _lazy(nw.to_native(frame).collect(engine="streaming").lazy())
+
+    def collect(self, frame: nw.LazyFrame) -> pd.DataFrame:
+        return _pandas(nw.to_native(frame).collect(engine="streaming").to_arrow())
+
+
+def _lazy(native: Any) -> nw.LazyFrame:  # noqa: ANN401 - each engine has a frame type of its own
+    return nw.from_native(native).lazy()
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _spark() -> Session:
+    raise TenureError(
+        "Expected pyspark for the engine spark, got no such package. "
+        "Install the extra: pip install 'tenure[spark]', or choose duckdb or polars."
+    )

@@ -1,0 +1,97 @@
+"""Time's one home: on which snapshots a fact counts. Nothing else compares the two.
+
+A snapshot is 00:00 UTC of a date and sees the state just before it, so whole days are exact: a
+fact of time t is before a snapshot if and only if t's day is before the snapshot's. Inside
+features, a time is an integer of microseconds since 1970, a day an integer of days since 1970.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import narwhals as nw
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+NEVER = 2_000_000  # a day past the year 7400: the end of what has no end
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+
+AS_OF_DAY = nw.col("as_of_day")
+"""The snapshot's day, in expressions over rows that stand at a snapshot."""
+
+
+def day_number(moment: datetime) -> int:
+    """Give the days from 1970 to a naive UTC moment, rounded down."""
+    return (moment - EPOCH) // timedelta(days=1)
+
+
+def microseconds(time: str) -> nw.Expr:
+    """Give a naive UTC time column as microseconds since 1970."""
+    return (nw.col(time) - nw.lit(EPOCH)).dt.total_microseconds().cast(nw.Int64)
+
+
+def day_of(time: str) -> nw.Expr:
+    """Give the day on which a time, in microseconds, lies."""
+    return nw.col(time) // DAY
+
+
+def first_day_after(time: str) -> nw.Expr:
+    """Give the day of the first snapshot that comes after a time in microseconds."""
+    return day_of(time) + 1
+
+
+def known_by(own_time: str, time: str) -> nw.Expr:
+    """Tell whether what happened at `own_time` was known at `time`; both in microseconds."""
+    return nw.col(own_time) <= nw.col(time)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days before a snapshot, half open: [as_of - lag - days, as_of - lag).
+
+    Parameters
+    ----------
+    days
+        How long it is; None: since ever.
+    lag_days
+        How long before the snapshot it ends. Facts that became known since then count.
+    """
+
+    days: int | None
+    lag_days: int = 0
+
+    def __post_init__(self) -> None:
+        if self.lag_days < 0 or (self.days is not None and self.days <= 0):
+            raise ValueError(f"Expected a window before the snapshot, got {self}.")
+
+    def enters(self, row_enters: str, at_day: str) -> nw.Expr:
+        """Give the day of the first snapshot that sees a fact of `at_day` in this window.
+
+        `row_enters` is the first snapshot's day by which the fact's row is known.
+        """
+        return nw.max_horizontal(nw.col(row_enters), nw.col(at_day) + self.lag_days + 1)
+
+    def leaves(self, row_leaves: str, at_day: str, until_day: str | None = None) -> nw.Expr:
+        """Give the day of the first snapshot that sees it in this window no more.
+
+        `row_leaves` is when the row was replaced; `until_day` the day on which a state ended.
+        """
+        ends = [nw.col(row_leaves)]
+        if self.days is not None:
+            ends.append(nw.col(at_day) + self.lag_days + self.days + 1)
+        if until_day is not None:
+            ends.append(nw.col(until_day) + self.lag_days + 1)
+        return nw.min_horizontal(*ends)
+
+
+def is_seen(enters: str, leaves: str) -> nw.Expr:
+    """Tell whether the snapshot `as_of_day` lies in the span [enters, leaves)."""
+    return (nw.col(enters) <= AS_OF_DAY) & (AS_OF_DAY < nw.col(leaves))
+
+
+def first_on_or_after_snapshot(*days: nw.Expr) -> nw.Expr:
+    """Give the first of these days, in rising order, that has not passed at the snapshot."""
+    chosen: nw.Expr = nw.lit(None, nw.Int64)
+    for day in reversed(days):
+        chosen = nw.when(day >= AS_OF_DAY).then(day).otherwise(chosen)
+    return chosen
