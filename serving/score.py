@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from models.bundle import Bundle
+from models.reasons import explain
+from models.scored import COLUMNS
 
 REASONS = 5
 
@@ -36,12 +41,87 @@ def score(
     Returns
     -------
     pandas.DataFrame
-        The contract's ``scores``: one row per account, model and horizon. Accounts that are
-        leaving, inactive or without data have rows too, with neither probability nor band.
+        The contract's ``scores``: one row per account, model and horizon, in that order.
+        Accounts that are leaving, inactive or without data have rows too, with neither
+        probability nor band; so has an active account that the table holds no row of.
 
     Raises
     ------
     ModelError
         If the table lacks a feature that a model was trained on.
     """
-    raise NotImplementedError
+    active = states.loc[states["status"] == "active", ["account_id", "as_of", "mrr"]]
+    rows = table.merge(active, on=["account_id", "as_of"], validate="one_to_one")
+    others = states[~states["account_id"].isin(rows["account_id"])]
+    parts = [
+        part
+        for name, bundle in bundles.items()
+        for horizon_days in bundle.question.horizons_days
+        for part in (
+            _scored(name, bundle, rows, horizon_days, reasons),
+            _unscored(name, bundle, others, horizon_days),
+        )
+    ]
+    scores = pd.concat(parts, ignore_index=True)
+    scores["scored_at"] = pd.Timestamp(scored_at).as_unit("us")
+    scores["rank"] = scores["rank"].astype("Int64")
+    order = ["account_id", "model", "horizon_days"]
+    return scores.sort_values(order, ignore_index=True)[list(COLUMNS)]
+
+
+def _named(name: str, bundle: Bundle, accounts: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+    frame = accounts[["account_id", "as_of"]].reset_index(drop=True)
+    return frame.assign(
+        model=name,
+        model_version=bundle.version,
+        features_version=bundle.features_fingerprint,
+        horizon_days=horizon_days,
+    )
+
+
+def _scored(
+    name: str, bundle: Bundle, rows: pd.DataFrame, horizon_days: int, reasons: int
+) -> pd.DataFrame:
+    frame = _named(name, bundle, rows, horizon_days)
+    at = bundle.question.horizons_days.index(horizon_days)
+    probability = bundle.probabilities(rows)[:, at]
+    frame["status"] = "scored"
+    frame["probability"] = probability
+    frame["band"] = bundle.bands(probability, horizon_days)
+    frame["rank"] = _ranks(probability, rows["account_id"].to_numpy(dtype=str))
+    explained = explain(bundle, rows, horizon_days, reasons)
+    frame["reasons"] = _objects([[reason.to_json() for reason in row] for row in explained])
+    share = bundle.added_share.get(horizon_days, np.nan)
+    frame["expected_added_mrr"] = (
+        probability * share * rows["mrr"].to_numpy(dtype=float)
+        if bundle.question.outcome == "expansion"
+        else np.nan
+    )
+    return frame
+
+
+def _unscored(name: str, bundle: Bundle, states: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+    frame = _named(name, bundle, states, horizon_days)
+    status = states["status"].replace({"active": "no_data"}).to_numpy()
+    return frame.assign(
+        status=status,
+        probability=np.nan,
+        band=None,
+        rank=None,
+        reasons=_objects([[] for _ in range(len(frame))]),
+        expected_added_mrr=np.nan,
+    )
+
+
+def _ranks(
+    probability: npt.NDArray[np.float64], account_ids: npt.NDArray[np.str_]
+) -> npt.NDArray[np.int64]:
+    """Rank from 1 = highest; equal probabilities stand in order of account_id."""
+    order = np.lexsort((account_ids, -probability))
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[order] = np.arange(1, len(order) + 1)
+    return ranks
+
+
+def _objects(values: list[list[dict[str, Any]]]) -> pd.Series:
+    return pd.Series(values, dtype=object)

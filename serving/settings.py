@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from features.errors import SettingsError
 from features.home import Home
@@ -73,7 +74,7 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     SettingsError
         If a key is unknown or a value is not of its type.
     """
-    values = {**_from_file(folder / FILE), **_from_environment(environ)}
+    values: dict[str, Any] = {**_from_file(folder / FILE), **_from_environment(environ)}
     root = Path(str(values.pop("home", DEFAULT_HOME))).expanduser()
     settings = Settings(home=Home((folder / root).absolute()))
     return dataclasses.replace(settings, **{key: _checked(key, values[key]) for key in values})
@@ -98,7 +99,7 @@ def _from_file(path: Path) -> dict[str, object]:
         raise SettingsError(
             f"Expected TOML in {path}, got text that breaks it: {error}. Correct that line."
         ) from error
-    _refuse_unknown(found, where=str(path), spelling=str)
+    _refuse_unknown({key: key for key in found}, where=str(path))
     return {key: _typed(key, value, str(path)) for key, value in found.items()}
 
 
@@ -108,7 +109,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
         for name, text in environ.items()
         if name.startswith(PREFIX) and name not in NOT_SETTINGS
     }
-    _refuse_unknown(found, where="the environment", spelling=_variable)
+    _refuse_unknown({key: _variable(key) for key in found}, where="the environment")
     return {key: _parsed(key, text) for key, text in found.items()}
 
 
@@ -116,11 +117,10 @@ def _variable(key: str) -> str:
     return PREFIX + key.upper()
 
 
-def _refuse_unknown(found: Mapping[str, object], where: str, spelling: type[str] | object) -> None:
-    for key in sorted(set(found) - set(_types())):
-        name = _variable(key) if spelling is _variable else key
+def _refuse_unknown(spelling: Mapping[str, str], where: str) -> None:
+    for key in sorted(set(spelling) - set(_types())):
         raise SettingsError(
-            f"Expected only known settings in {where}, got {name}. "
+            f"Expected only known settings in {where}, got {spelling[key]}. "
             f"The settings are {', '.join(sorted(_types()))}."
         )
 
@@ -148,7 +148,7 @@ def _parsed(key: str, text: str) -> object:
     )
 
 
-def _checked(key: str, value: object) -> object:
+def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting is of any of four types
     low = 0 if key == "port" else 1
     high = HIGHEST_PORT if key == "port" else None
     if isinstance(value, int) and not isinstance(value, bool):  # bool is an int in Python

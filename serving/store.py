@@ -1,49 +1,19 @@
-"""Scores as they were published: the only code that writes or reads them in a database."""
+"""The store of scores, feedback, tokens and audit: one SQLAlchemy engine, SQLite or PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-import pandas as pd
-from sqlalchemy import Engine
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
 
+from features.errors import StoreError
+from serving import tables
 
-@dataclass(frozen=True)
-class PublishedModel:
-    """A model that a publication's scores come from."""
-
-    model: str
-    model_version: str
-    features_version: str
-    horizons_days: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Publication:
-    """Scores that became visible together.
-
-    Attributes
-    ----------
-    number:
-        Grows by one with each publication; readers see the highest.
-    as_of, scored_at, published_at:
-        Naive UTC times.
-    list_horizon_days:
-        Horizon of the churn probability that orders the work list.
-    currency:
-        ISO code of all money.
-    accounts:
-        Number of accounts in it, scored or not.
-    """
-
-    number: int
-    as_of: datetime
-    scored_at: datetime
-    published_at: datetime
-    list_horizon_days: int
-    currency: str
-    accounts: int
-    models: tuple[PublishedModel, ...]
+BUSY_MILLISECONDS = 10_000
+OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True)
@@ -58,6 +28,33 @@ class Store:
 
     engine: Engine
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection; raises StoreError when the database fails."""
+        with _as_store_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection whose transaction is committed as a whole, or not at all."""
+        with _as_store_errors(), self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _as_store_errors() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise StoreError(
+            f"Expected the store to answer, got: {error.orig}. "
+            "Look whether its database is there, may be written and has room."
+        ) from error
+
 
 def open_store(url: str) -> Store:
     """Open the store at a SQLAlchemy URL, and make its tables when they are not there.
@@ -67,43 +64,35 @@ def open_store(url: str) -> Store:
     StoreError
         If the database cannot be reached or the URL is not one.
     """
-    raise NotImplementedError
+    try:
+        address = sa.make_url(url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            _private_file(Path(address.database))
+        engine = sa.create_engine(address, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, ImportError, OSError) as error:
+        raise StoreError(
+            f"Expected store_url to be a SQLAlchemy URL of SQLite or PostgreSQL that can be "
+            f"opened, got {type(error).__name__}. Correct store_url, or install its driver."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _make_durable)
+    with _as_store_errors():
+        tables.METADATA.create_all(engine)
+    return Store(engine)
 
 
-def publish(  # noqa: PLR0913 - one publication is this many facts
-    store: Store,
-    scores: pd.DataFrame,
-    listed: pd.DataFrame,
-    signals: pd.DataFrame,
-    *,
-    list_horizon_days: int,
-    currency: str,
-    published_at: datetime,
-) -> Publication:
-    """Write scores and account facts, and make them visible at once.
-
-    Parameters
-    ----------
-    scores:
-        The contract's ``scores``.
-    listed:
-        `serving.worklist.rank` of them.
-    signals:
-        `serving.signals.recent_signals`: account_id, signals (list of dicts).
-    """
-    raise NotImplementedError
+def _private_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=OWNER_ONLY, exist_ok=True)
 
 
-def latest(store: Store) -> Publication | None:
-    """Give the newest complete publication, None before the first."""
-    raise NotImplementedError
-
-
-def past_scores(store: Store, since: datetime | None = None) -> pd.DataFrame:
-    """Give published scores as the contract's table, oldest publication first."""
-    raise NotImplementedError
-
-
-def publications(store: Store) -> Sequence[Publication]:
-    """List publications, newest first."""
-    raise NotImplementedError
+def _make_durable(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

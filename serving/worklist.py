@@ -2,6 +2,17 @@
 
 import pandas as pd
 
+MONTHS_A_YEAR = 12
+KNOWN_BY = ("name", "tier", "csm")
+FACTS = (
+    "account_id",
+    *KNOWN_BY,
+    "status",
+    "customer_group",
+    "arr",
+    "renews_at",
+)
+
 
 def account_facts(accounts: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
     """Join what people know an account by to its contract at the scored date.
@@ -19,7 +30,14 @@ def account_facts(accounts: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
         One row per account of `states`: account_id, name, tier, csm (str or None), status,
         customer_group, arr (money a year, 12 x MRR), renews_at (NaT where no term ends).
     """
-    raise NotImplementedError
+    present = [column for column in KNOWN_BY if column in accounts]
+    known_by = accounts[["account_id", *present]].drop_duplicates("account_id", keep="last")
+    facts = states.merge(known_by, on="account_id", how="left", validate="one_to_one")
+    for column in KNOWN_BY:
+        facts[column] = _text_or_none(facts[column] if column in present else None, len(facts))
+    facts["arr"] = facts["mrr"].astype("float64") * MONTHS_A_YEAR
+    facts["renews_at"] = facts["term_ends_at"]
+    return facts[list(FACTS)]
 
 
 def rank(scores: pd.DataFrame, facts: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
@@ -29,6 +47,23 @@ def rank(scores: pd.DataFrame, facts: pd.DataFrame, horizon_days: int) -> pd.Dat
     -------
     pandas.DataFrame
         `facts` with probability, band, expected_loss (money a year) and position (1 = first;
-        null for accounts that are not scored by the churn model).
+        null for accounts that the churn model did not score), in order of account_id.
     """
-    raise NotImplementedError
+    at_horizon = scores[(scores["model"] == "churn") & (scores["horizon_days"] == horizon_days)]
+    listed = facts.merge(
+        at_horizon[["account_id", "probability", "band"]], on="account_id", how="left"
+    )
+    listed["expected_loss"] = listed["probability"] * listed["arr"]
+    ordered = listed.dropna(subset=["expected_loss"]).sort_values(
+        ["expected_loss", "account_id"], ascending=[False, True]
+    )
+    position = pd.Series(range(1, len(ordered) + 1), index=ordered.index, dtype="Int64")
+    listed["position"] = position.reindex(listed.index)
+    return listed.sort_values("account_id", ignore_index=True)
+
+
+def _text_or_none(values: pd.Series | None, rows: int) -> pd.Series:
+    if values is None:
+        return pd.Series([None] * rows, dtype=object)
+    text = values.astype(object)
+    return text.where(values.notna(), None)

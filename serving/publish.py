@@ -1,0 +1,191 @@
+"""How scores become visible: all of them at once, with the models that they come from."""
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from features.errors import ModelError
+from features.home import Home
+from models.bundle import Bundle, load, save
+from models.scored import check_scores
+from serving import tables
+from serving.publication import Publication, PublishedModel
+from serving.store import Store
+
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one run of ``tenure score`` publishes.
+
+    Attributes
+    ----------
+    scores:
+        The contract's ``scores``, as `serving.score.score` gives them.
+    listed:
+        Accounts in order of expected loss, as `serving.worklist.rank` gives them.
+    signals:
+        As `serving.signals.recent_signals` gives them.
+    bundles:
+        The models of the scores, by name.
+    about:
+        Metrics and data of each model, by its name, as the registry keeps them.
+    list_horizon_days:
+        Horizon that `listed` is ordered by.
+    currency:
+        ISO code of all money.
+    """
+
+    scores: pd.DataFrame
+    listed: pd.DataFrame
+    signals: pd.DataFrame
+    bundles: Mapping[str, Bundle]
+    list_horizon_days: int
+    currency: str
+    about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def publish(store: Store, home: Home, scored: Scored, published_at: datetime) -> Publication:
+    """Keep the models, then write all rows in one transaction: they become visible at once.
+
+    Parameters
+    ----------
+    home:
+        Models are kept in its ``bundles/<model>/<version>``, where the service loads them from.
+    published_at:
+        Naive UTC time.
+
+    Raises
+    ------
+    ModelError
+        If the scores break their contract, or another model has the version's name already.
+    StoreError
+        If the database fails; nothing is visible then.
+    """
+    check_scores(scored.scores)
+    for name, bundle in scored.bundles.items():
+        keep_bundle(home, name, bundle)
+    models = tuple(_published(name, scored) for name in sorted(scored.bundles))
+    about: dict[str, Any] = {
+        "as_of": scored.scores["as_of"].iloc[0].to_pydatetime(),
+        "scored_at": scored.scores["scored_at"].iloc[0].to_pydatetime(),
+        "published_at": published_at,
+        "list_horizon_days": scored.list_horizon_days,
+        "currency": scored.currency,
+        "accounts": len(scored.listed),
+    }
+    with store.writing() as connection:
+        number = _insert(connection, about, models, scored)
+    return Publication(number=number, models=models, **about)
+
+
+def bundle_folder(home: Home, model: str, version: str) -> Path:
+    """Name the folder of a model in service; raises ModelError for a name that is no folder's."""
+    for name in (model, version):
+        if not FOLDER_NAME.fullmatch(name):
+            raise ModelError(
+                f"Expected a model name and version of letters, digits, '.', '_' and '-', "
+                f"got {name!r}. Register the model under another one."
+            )
+    return home.bundles / model / version
+
+
+def keep_bundle(home: Home, model: str, bundle: Bundle) -> Path:
+    """Write a model where the service loads it from, aside first; one that is there stays."""
+    folder = bundle_folder(home, model, bundle.version)
+    if folder.exists():
+        if load(folder).digest != bundle.digest:
+            raise ModelError(
+                f"Expected {folder} to hold the model that is scored with, got another one of "
+                "that version. Move that folder away and score again."
+            )
+        return folder
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    save(bundle, aside)
+    aside.replace(folder)
+    return folder
+
+
+def _published(name: str, scored: Scored) -> PublishedModel:
+    bundle = scored.bundles[name]
+    return PublishedModel(
+        model=name,
+        model_version=bundle.version,
+        features_version=bundle.features_fingerprint,
+        horizons_days=bundle.question.horizons_days,
+        about=scored.about.get(name, {}),
+    )
+
+
+def _insert(
+    connection: Connection,
+    about: Mapping[str, Any],
+    models: Sequence[PublishedModel],
+    scored: Scored,
+) -> int:
+    number: int = connection.execute(
+        sa.insert(tables.publications).values(**about).returning(tables.publications.c.number)
+    ).scalar_one()
+    connection.execute(sa.insert(tables.published_models), _model_rows(number, models))
+    connection.execute(sa.insert(tables.scores), _score_rows(number, scored.scores))
+    connection.execute(
+        sa.insert(tables.published_accounts), _account_rows(number, scored.listed, scored.signals)
+    )
+    tables.note(connection, about["published_at"], "command line", "publish", str(number))
+    return number
+
+
+def _model_rows(number: int, models: Sequence[PublishedModel]) -> list[dict[str, Any]]:
+    return [
+        {
+            "publication": number,
+            "model": model.model,
+            "model_version": model.model_version,
+            "features_version": model.features_version,
+            "horizons_days": json.dumps(model.horizons_days),
+            "about": json.dumps(dict(model.about), default=str),
+        }
+        for model in models
+    ]
+
+
+def _score_rows(number: int, scores: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = _plain_rows(scores.drop(columns=["as_of", "scored_at"]))
+    for row in rows:
+        row["reasons"] = json.dumps([dict(reason) for reason in row["reasons"]], allow_nan=False)
+        row["publication"] = number
+    return rows
+
+
+def _account_rows(number: int, listed: pd.DataFrame, signals: pd.DataFrame) -> list[dict[str, Any]]:
+    of_account = dict(zip(signals["account_id"], signals["signals"], strict=True))
+    rows = _plain_rows(listed)
+    for row in rows:
+        row["signals"] = json.dumps(of_account.get(row["account_id"], []), allow_nan=False)
+        row["publication"] = number
+    return rows
+
+
+def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give rows of Python values, with None for every kind of missing one."""
+    plain = {name: _plain(frame[name]) for name in frame.columns}
+    return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    if column.name == "reasons":
+        return list(column)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return [None if pd.isna(value) else value.to_pydatetime() for value in column]
+    objects = column.astype(object)
+    return objects.where(column.notna(), None).tolist()

@@ -1,0 +1,125 @@
+"""The store's tables: publications of scores, feedback, tokens and the audit trail."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+)
+
+METADATA = MetaData()
+
+publications = Table(
+    "publications",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("as_of", DateTime, nullable=False),
+    Column("scored_at", DateTime, nullable=False),
+    Column("published_at", DateTime, nullable=False),
+    Column("list_horizon_days", Integer, nullable=False),
+    Column("currency", String(8), nullable=False),
+    Column("accounts", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+published_models = Table(
+    "published_models",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("model", String(40), primary_key=True),
+    Column("model_version", String(200), nullable=False),
+    Column("features_version", String(200), nullable=False),
+    Column("horizons_days", Text, nullable=False),
+    Column("about", Text, nullable=False),
+)
+
+scores = Table(
+    "scores",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("model", String(40), primary_key=True),
+    Column("horizon_days", Integer, primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("model_version", String(200), nullable=False),
+    Column("features_version", String(200), nullable=False),
+    Column("probability", Float(53)),
+    Column("band", String(20)),
+    Column("rank", Integer),
+    Column("reasons", Text, nullable=False),
+    Column("expected_added_mrr", Float(53)),
+    Index("scores_of_account", "account_id", "publication"),
+)
+
+published_accounts = Table(
+    "published_accounts",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("name", Text),
+    Column("tier", Text),
+    Column("csm", Text),
+    Column("status", String(20), nullable=False),
+    Column("customer_group", String(400)),
+    Column("arr", Float(53)),
+    Column("renews_at", DateTime),
+    Column("probability", Float(53)),
+    Column("band", String(20)),
+    Column("expected_loss", Float(53)),
+    Column("position", Integer),
+    Column("signals", Text, nullable=False),
+    Index("work_list", "publication", "position"),
+)
+
+feedback = Table(
+    "feedback",
+    METADATA,
+    Column("feedback_id", Integer, primary_key=True, autoincrement=True),
+    Column("idempotency_key", String(200), nullable=False, unique=True),
+    Column("account_id", String(400), nullable=False, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("note", Text),
+    Column("token_id", String(40), nullable=False),
+    Column("recorded_at", DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    METADATA,
+    Column("token_id", String(40), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("expires_at", DateTime),
+    Column("revoked_at", DateTime),
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("happened_at", DateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("object", String(400), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def note(connection: Connection, happened_at: datetime, actor: str, action: str, of: str) -> None:
+    """Add an entry to the audit trail, in the transaction of what it tells of."""
+    connection.execute(
+        insert(audit).values(happened_at=happened_at, actor=actor, action=action, object=of)
+    )
