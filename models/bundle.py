@@ -67,8 +67,11 @@ class Bundle:
         Share with the event by horizon in days, among the training rows.
     added_share
         Mean MRR change of those with the event, as a share of their MRR at ``as_of``, by horizon.
-    version, trained_at, as_of_range
-        Name of this model, when it was trained (naive UTC), first and last training date.
+    version, trained_at
+        Name of this model, and when it was trained (naive UTC).
+    as_of_range
+        First training date, and the border: each training window and its grace ended by then, so
+        that rows from the border on are unseen.
     categories
         The known values of each categorical feature; others count as missing.
     """

@@ -1,4 +1,4 @@
-"""Churn: will this account's MRR fall to 0 and stay there?"""
+"""Churn: an account whose MRR falls to 0 and stays there."""
 
 from models.question import Question
 

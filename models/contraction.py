@@ -1,4 +1,4 @@
-"""Contraction: will this account's MRR fall by a tenth, and stay there without churn?"""
+"""Contraction: an account whose MRR falls by a tenth and stays there, without churn."""
 
 from models.question import Question
 

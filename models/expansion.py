@@ -1,4 +1,4 @@
-"""Expansion: will this account's MRR rise by a tenth and stay there?"""
+"""Expansion: an account whose MRR rises by a tenth and stays there."""
 
 from models.question import Question
 

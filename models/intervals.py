@@ -78,4 +78,4 @@ def happened_in(question: Question, event_days: Floats) -> NDArray[np.bool_]:
 
 def cumulative(hazards: Floats) -> Floats:
     """P(event within each horizon) from hazards (n, intervals); never falls along a row."""
-    return 1.0 - np.cumprod(1.0 - hazards, axis=1)
+    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1), dtype=np.float64)
