@@ -210,6 +210,8 @@ def _towering(skill: dict[str, float], known: dict[str, Finding]) -> dict[str, F
         is_towering = alone >= SUSPICIOUS_AUC and skill[name] >= TOWERING * following
         if alone < DECIDING_AUC and not is_towering:
             break
-        message = f"{name} alone reaches an AUC of {alone:.3f}, the next column {following + 0.5:.3f}."
+        message = (
+            f"{name} alone reaches an AUC of {alone:.3f}, the next column {following + 0.5:.3f}."
+        )
         found[name] = suspects[name] = Finding("decides the outcome", name, message, blocking=True)
     return found
