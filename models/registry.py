@@ -4,59 +4,88 @@ Models are fetched as plain files and read by `models.bundle.load`, which checks
 MLflow's own loaders run what a model's folder names and are never called.
 """
 
+import json
+import os
+import tempfile
+import time
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.errors import GateError, ModelError
 from features.home import Home
+from models.bundle import Bundle, load
 from models.gate import GateReport
+from models.provenance import provenance
+from models.record import (
+    AUDIT_FILE,
+    BUNDLE_FOLDER,
+    Training,
+    flat_metrics,
+    parameters_of,
+    write_record,
+)
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import RegisteredModel as NamedModel
 
-
-@dataclass(frozen=True)
-class Training:
-    """What is kept of one training, in values that need no training code to read.
-
-    Attributes
-    ----------
-    bundle:
-        The model.
-    parameters:
-        Settings of the fit, by name.
-    metrics:
-        The metrics JSON, nested; leaves are numbers or {value, low, high}.
-    audit:
-        The leakage audit's findings.
-    data:
-        The source's fingerprint, its extracted_at, rows, accounts and dates.
-    reports:
-        Files for people: PNG, HTML, JSON.
-    """
-
-    bundle: "Bundle"
-    parameters: Mapping[str, object]
-    metrics: Mapping[str, Any]
-    data: Mapping[str, object]
-    audit: tuple[Mapping[str, Any], ...] = ()
-    reports: tuple[Path, ...] = ()
+EXPERIMENT = "tenure"
+PREFIX = "tenure-"
+CHALLENGER, CHAMPION = "challenger", "champion"
+ROOT = "model"
+_PREVIOUS = "previous_champions"
+_METRICS_A_BATCH, _PARAMETERS_A_BATCH = 1000, 100
 
 
 @dataclass(frozen=True)
 class RegisteredModel:
-    """One version in the registry."""
+    """One version in the registry.
+
+    Attributes
+    ----------
+    model, version:
+        ``churn`` or ``expansion``, and the registry's number.
+    aliases:
+        ``challenger``, ``champion``, both or neither.
+    created_at:
+        Naive UTC.
+    metrics:
+        By name, as `models.record.flat_metrics` lays them out.
+    parameters:
+        Settings, question, data, code and lock, as `models.record.parameters_of` names them.
+    """
 
     model: str
     version: str
     aliases: tuple[str, ...]
-    bundle_version: str
     created_at: datetime
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
-    commit: str = "unknown"
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """What it was trained on: the source's fingerprint, extract, rows and dates."""
+        return {
+            name.removeprefix("data."): value
+            for name, value in self.parameters.items()
+            if name.startswith("data.")
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the version as JSON values."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "aliases": list(self.aliases),
+            "created_at": self.created_at.isoformat(),
+            "metrics": dict(self.metrics),
+            "parameters": dict(self.parameters),
+        }
 
 
 @dataclass(frozen=True)
@@ -75,33 +104,276 @@ class Registry:
     tracking_uri: str | None = None
 
     def log(self, training: Training) -> str:
-        """Keep a training as a run, register its bundle as challenger, give the version."""
-        raise NotImplementedError
+        """Keep a training as a run and register its bundle as challenger.
 
-    def fetch(self, model: str, version: str) -> "Bundle":
-        """Give a version's bundle; `version` is the registry's number or the bundle's own."""
-        raise NotImplementedError
+        Parameters
+        ----------
+        training:
+            The model and what is known of its making; no customer rows are kept.
 
-    def champion(self, model: str) -> "Bundle | None":
-        """Give the champion of ``churn`` or ``expansion``, None when there is none yet."""
-        raise NotImplementedError
+        Returns
+        -------
+        str
+            The version that the registry gave.
+        """
+        client = self._client()
+        run_id = client.create_run(
+            self._experiment(client), run_name=f"{training.bundle.question.name}"
+        ).info.run_id
+        try:
+            _log_figures(client, run_id, training)
+            _log_files(client, run_id, training)
+            version = _register(client, run_id, training.bundle)
+        except BaseException:
+            client.set_terminated(run_id, status="FAILED")
+            raise
+        client.set_terminated(run_id)
+        return version
 
-    def challenger(self, model: str) -> "Bundle | None":
-        """Give the newest challenger of a model, None when nothing was trained yet."""
-        raise NotImplementedError
+    def fetch(self, model: str, version: str) -> Bundle:
+        """Give a version's bundle, named by the registry's number.
+
+        Raises
+        ------
+        ModelError
+            When there is no such version, or its files are not the ones that were registered.
+        """
+        folder = self.folder(model, version)
+        bundle = load(folder)
+        registered = self._version(model, version).tags.get("digest")
+        if bundle.digest != registered:
+            raise ModelError(
+                f"Expected {model} {version} with digest {registered}, got {bundle.digest} in "
+                f"{folder}. Delete that folder, or train the model again."
+            )
+        return bundle.with_version(str(version))
+
+    def folder(self, model: str, version: str) -> Path:
+        """Give the local folder of a version's bundle; fetched once, then kept below the home."""
+        registered = self._version(model, version)
+        target = self.home.bundles / model / f"{version}-{registered.run_id}"
+        if not target.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as aside:
+                fetched = self._download(registered.run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside)
+                _move(fetched, target)
+        return target
+
+    def champion(self, model: str) -> Bundle | None:
+        """Give the champion's bundle, None when none was promoted yet."""
+        version = self.version_of(model, CHAMPION)
+        return None if version is None else self.fetch(model, version)
+
+    def challenger(self, model: str) -> Bundle | None:
+        """Give the newest challenger's bundle, None when nothing was trained yet."""
+        version = self.version_of(model, CHALLENGER)
+        return None if version is None else self.fetch(model, version)
+
+    def version_of(self, model: str, alias: str) -> str | None:
+        """Give the version that carries an alias, None when none does."""
+        registered = self._registered(model)
+        version = None if registered is None else registered.aliases.get(alias)
+        return None if version is None else str(version)
 
     def audit(self, model: str, version: str) -> tuple[Mapping[str, Any], ...]:
-        """Give the audit's findings that were logged with a version."""
-        raise NotImplementedError
+        """Give the leakage audit's findings that were kept with a version."""
+        run_id = self._version(model, version).run_id
+        with tempfile.TemporaryDirectory(prefix="tenure-audit-") as aside:
+            file = self._download(run_id, f"{ROOT}/{AUDIT_FILE}", aside)
+            return tuple(json.loads(file.read_text(encoding="utf-8")))
 
     def promote(self, model: str, version: str, gate_report: GateReport) -> None:
-        """Make a version the champion; raises GateError unless its own gate report passed."""
-        raise NotImplementedError
+        """Make a version the champion.
+
+        Raises
+        ------
+        GateError
+            When the report did not pass, is about another version, or compared with a champion
+            that is not the present one.
+        """
+        version, present = str(version), self.version_of(model, CHAMPION)
+        gate_report.demand()
+        judged = (gate_report.model, gate_report.challenger, gate_report.champion)
+        if judged != (model, version, present):
+            raise GateError(
+                f"Expected a gate report on {model} {version} against champion {present}, got one "
+                f"on {judged[0]} {judged[1]} against {judged[2]}. Compute the gates again."
+            )
+        client = self._client()
+        if present is not None and present != version:
+            # The way back is written first: a crash between the two leaves the old champion.
+            _remember(client, model, [*self._previous(model), present])
+        gates = json.dumps(gate_report.to_json())
+        client.set_model_version_tag(PREFIX + model, version, "gates", gates)
+        client.set_registered_model_alias(PREFIX + model, CHAMPION, version)
 
     def rollback(self, model: str) -> str:
-        """Give the previous champion its place back, and name its version."""
-        raise NotImplementedError
+        """Give the previous champion its place back, and name its version.
+
+        Raises
+        ------
+        ModelError
+            When no earlier champion is remembered.
+        """
+        present = self.version_of(model, CHAMPION)
+        earlier = self._previous(model)
+        while earlier and earlier[-1] == present:
+            earlier.pop()
+        if not earlier:
+            raise ModelError(
+                f"Expected an earlier champion of {model} to go back to, got none. "
+                "tenure models lists what there is."
+            )
+        client = self._client()
+        client.set_registered_model_alias(PREFIX + model, CHAMPION, earlier[-1])
+        _remember(client, model, earlier[:-1])
+        return earlier[-1]
 
     def models(self) -> tuple[RegisteredModel, ...]:
-        """List every version of every model, newest first."""
-        raise NotImplementedError
+        """List every version of every model: by name, newest first."""
+        client = self._client()
+        return tuple(
+            _registered_model(client, registered, version)
+            for registered in client.search_registered_models(f"name LIKE '{PREFIX}%'")
+            for version in _newest_first(client, registered.name)
+        )
+
+    def _client(self) -> "MlflowClient":
+        """Import MLflow late: it takes seconds, and most verbs do without."""
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        with warnings.catch_warnings():
+            # MLflow maps its tables with a loader that SQLAlchemy 2.1 deprecates.
+            warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")
+            from mlflow import MlflowClient  # noqa: PLC0415 - imported late, see above
+
+            return MlflowClient(tracking_uri=self._uri())
+
+    def _uri(self) -> str | None:
+        """Name the default database, or leave the choice to MLFLOW_TRACKING_URI."""
+        if self.tracking_uri is not None or os.environ.get("MLFLOW_TRACKING_URI"):
+            return self.tracking_uri
+        self.home.root.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{self.home.mlflow_database.resolve()}"
+
+    def _experiment(self, client: "MlflowClient") -> str:
+        """Find the experiment, or make it; beside the default database lie its artifacts."""
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        is_default = str(client.tracking_uri).endswith(str(self.home.mlflow_database.resolve()))
+        where = self.home.mlflow_artifacts.resolve().as_uri() if is_default else None
+        return str(client.create_experiment(name, artifact_location=where))
+
+    def _registered(self, model: str) -> "NamedModel | None":
+        found = self._client().search_registered_models(f"name = '{PREFIX}{_word(model)}'")
+        return found[0] if found else None
+
+    def _version(self, model: str, version: str) -> "ModelVersion":
+        found = self._client().search_model_versions(f"name = '{PREFIX}{_word(model)}'")
+        for candidate in found:
+            if str(candidate.version) == str(version):
+                return candidate
+        known = ", ".join(str(each.version) for each in found) or "none"
+        raise ModelError(
+            f"Expected a version of {model} in the registry, got {version}; there are: {known}. "
+            f"Run tenure train {model}, or name one of those."
+        )
+
+    def _previous(self, model: str) -> list[str]:
+        registered = self._registered(model)
+        return list(json.loads(registered.tags.get(_PREVIOUS, "[]"))) if registered else []
+
+    def _download(self, run_id: str, path: str, aside: str) -> Path:
+        return Path(self._client().download_artifacts(run_id, path, aside))
+
+
+def _word(model: str) -> str:
+    if not model.isidentifier():
+        raise ModelError(f"Expected a model's name, as churn or expansion, got {model!r}.")
+    return model
+
+
+def _log_figures(client: "MlflowClient", run_id: str, training: Training) -> None:
+    from mlflow.entities import Metric, Param  # noqa: PLC0415 - imported late
+
+    now = int(time.time() * 1000)
+    metrics = [Metric(*item, now, 0) for item in flat_metrics(training.metrics).items()]
+    parameters = [Param(*item) for item in parameters_of(training, provenance()).items()]
+    for start in range(0, len(metrics), _METRICS_A_BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + _METRICS_A_BATCH])
+    for start in range(0, len(parameters), _PARAMETERS_A_BATCH):
+        client.log_batch(run_id, params=parameters[start : start + _PARAMETERS_A_BATCH])
+
+
+def _log_files(client: "MlflowClient", run_id: str, training: Training) -> None:
+    with tempfile.TemporaryDirectory(prefix="tenure-record-") as aside:
+        folder = Path(aside)
+        write_record(training, folder)
+        _write_mlmodel(folder / "MLmodel", run_id, training.bundle)
+        client.log_artifacts(run_id, aside, ROOT)
+
+
+def _write_mlmodel(file: Path, run_id: str, bundle: Bundle) -> None:
+    """Describe the model to MLflow: its signature, and a flavour that MLflow cannot run."""
+    from mlflow.models import Model, ModelSignature  # noqa: PLC0415 - imported late
+    from mlflow.types import ColSpec, Schema  # noqa: PLC0415 - imported late
+
+    inputs = [
+        ColSpec("string" if name in bundle.categories else "double", name, required=False)
+        for name in bundle.features
+    ]
+    outputs = [ColSpec("double", f"{days}d") for days in bundle.question.horizons_days]
+    Model(
+        run_id=run_id,
+        flavors={"tenure": {"bundle": BUNDLE_FOLDER, "digest": bundle.digest}},
+        signature=ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs)),
+    ).save(file)
+
+
+def _register(client: "MlflowClient", run_id: str, bundle: Bundle) -> str:
+    name = PREFIX + _word(bundle.question.name)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    tags = {"digest": bundle.digest, "features_fingerprint": bundle.features_fingerprint}
+    created = client.create_model_version(name, f"runs:/{run_id}/{ROOT}", run_id, tags=tags)
+    client.set_registered_model_alias(name, CHALLENGER, str(created.version))
+    return str(created.version)
+
+
+def _remember(client: "MlflowClient", model: str, versions: list[str]) -> None:
+    client.set_registered_model_tag(PREFIX + model, _PREVIOUS, json.dumps(versions))
+
+
+def _newest_first(client: "MlflowClient", name: str) -> list["ModelVersion"]:
+    versions = client.search_model_versions(f"name = '{name}'")
+    return sorted(versions, key=lambda version: int(version.version), reverse=True)
+
+
+def _registered_model(
+    client: "MlflowClient", registered: "NamedModel", version: "ModelVersion"
+) -> RegisteredModel:
+    run = client.get_run(version.run_id).data
+    return RegisteredModel(
+        model=registered.name.removeprefix(PREFIX),
+        version=str(version.version),
+        aliases=tuple(
+            sorted(a for a, at in registered.aliases.items() if str(at) == str(version.version))
+        ),
+        created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, tz=UTC).replace(
+            tzinfo=None
+        ),
+        metrics=dict(run.metrics),
+        parameters=dict(run.params),
+    )
+
+
+def _move(fetched: Path, target: Path) -> None:
+    try:
+        fetched.rename(target)
+    except OSError:
+        # Another process fetched the same version meanwhile; any other cause is raised.
+        if not target.is_dir():
+            raise

@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,8 +17,6 @@ from features.errors import ModelError
 STATUSES = ("scored", "leaving", "inactive", "no_data")
 MODELS = ("churn", "expansion", "contraction")
 BANDS = ("high", "medium", "low")
-HIGH_FROM = 3.0
-MEDIUM_FROM = 1.5
 KEY = ("account_id", "as_of", "model", "horizon_days")
 FIELDS = (
     ("account_id", pa.string()),
@@ -54,31 +51,6 @@ _WHEN_SCORED = ("model_version", "features_version", "probability", "band", "ran
 _NEVER_UNSCORED = ("probability", "band", "rank", "expected_added_mrr")
 
 
-def bands(probabilities: npt.NDArray[np.float64], base_rate: float) -> list[str]:
-    """Name each probability's band: ``high`` from 3 times the base rate, ``medium`` from 1.5.
-
-    Parameters
-    ----------
-    probabilities:
-        One per account, at one horizon.
-    base_rate:
-        Share of training rows with the outcome within that horizon; above 0.
-
-    Raises
-    ------
-    ModelError
-        If the base rate is no share, or a probability is missing: neither has a band.
-    """
-    if not 0 < base_rate <= 1:
-        raise ModelError(
-            f"Expected a base rate above 0 and at most 1, got {base_rate}. Train again."
-        )
-    if not np.isfinite(probabilities).all():
-        raise ModelError("Expected a probability for each band, got one that is missing.")
-    high, medium = HIGH_FROM * base_rate, MEDIUM_FROM * base_rate
-    return [BANDS[0] if p >= high else BANDS[1] if p >= medium else BANDS[2] for p in probabilities]
-
-
 def check_scores(scores: pd.DataFrame) -> None:
     """Hold a scores table against the contract.
 
@@ -92,7 +64,7 @@ def check_scores(scores: pd.DataFrame) -> None:
     ModelError
         Naming the rule and the first account that breaks it.
     """
-    frame = _typed(scores).to_pandas()
+    frame: pd.DataFrame = _typed(scores).to_pandas()
     scored = frame["status"] == "scored"
     for column in _ALWAYS:
         _refuse(frame, frame[column].isna(), f"{column} in each row, got none")
@@ -150,7 +122,8 @@ def read_scores(path: Path) -> pd.DataFrame:
     scores = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     scores["reasons"] = [list(reasons) for reasons in table.column("reasons").to_pylist()]
     check_scores(scores)
-    return scores.loc[:, list(COLUMNS)].astype({"horizon_days": "int64"})
+    ordered: pd.DataFrame = scores.loc[:, list(COLUMNS)].astype({"horizon_days": "int64"})
+    return ordered
 
 
 def _typed(scores: pd.DataFrame) -> pa.Table:

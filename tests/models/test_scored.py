@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import ModelError
-from models.scored import COLUMNS, bands, check_scores, read_scores, write_scores
+from models.scored import COLUMNS, check_scores, read_scores, write_scores
 
 NO_REASONS: list[dict[str, object]] = []
 SILENCE = {
@@ -138,18 +138,3 @@ def test_a_probability_as_text_is_refused() -> None:
 def test_a_file_that_is_not_there_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="Run tenure score"):
         read_scores(tmp_path / "scores.parquet")
-
-
-def test_bands_start_at_three_and_one_and_a_half_base_rates() -> None:
-    probabilities = np.array([0.1874, 0.1875, 0.3749, 0.375])
-    assert bands(probabilities, 0.125) == ["low", "medium", "medium", "high"]
-
-
-def test_no_base_rate_gives_no_band() -> None:
-    with pytest.raises(ModelError, match="base rate"):
-        bands(np.array([0.2]), 0.0)
-
-
-def test_no_probability_gives_no_band() -> None:
-    with pytest.raises(ModelError, match="missing"):
-        bands(np.array([0.2, np.nan]), 0.1)

@@ -1,0 +1,133 @@
+"""What is kept of one training: plain values in, files and flat figures out. No MLflow here."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.bundle import Bundle, save
+from models.provenance import Provenance
+
+AUDIT_FILE = "audit.json"
+BUNDLE_FOLDER = "bundle"
+LONGEST_PARAMETER = 6000
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, in values that need no training code to read.
+
+    Attributes
+    ----------
+    bundle:
+        The model.
+    parameters:
+        Settings of the fit, by name.
+    metrics:
+        The metrics JSON, nested; leaves are numbers or {value, low, high}.
+    data:
+        The source's fingerprint, its extracted_at, rows, accounts and dates. No customer data.
+    audit:
+        The leakage audit's findings, as JSON values.
+    reports:
+        Files for people: PNG, HTML, JSON.
+    """
+
+    bundle: Bundle
+    parameters: Mapping[str, object]
+    metrics: Mapping[str, Any]
+    data: Mapping[str, object]
+    audit: tuple[Mapping[str, Any], ...] = ()
+    reports: tuple[Path, ...] = ()
+
+
+def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Lay nested metrics out by name, ``by_horizon/90/auc`` with ``….low`` and ``….high``.
+
+    Parameters
+    ----------
+    metrics:
+        Nested mappings and lists; what is neither a number nor holds one is left to the JSON.
+
+    Returns
+    -------
+    dict of str to float
+        Finite or not: a figure that could not be computed is kept as NaN, not dropped.
+    """
+    return dict(_leaves(metrics, ()))
+
+
+def parameters_of(training: Training, code: Provenance) -> dict[str, str]:
+    """Name what the model came from: settings, question, data, code and lock, as text."""
+    question = training.bundle.question
+    first, last = training.bundle.as_of_range
+    values: dict[str, object] = {
+        **{f"fit.{name}": value for name, value in training.parameters.items()},
+        **{f"data.{name}": value for name, value in training.data.items()},
+        "question.outcome": question.outcome,
+        "question.horizons_days": ", ".join(str(days) for days in question.horizons_days),
+        "question.grace_days": question.grace_days,
+        "question.change_threshold": question.change_threshold,
+        "trained.first_as_of": first,
+        "trained.last_as_of": last,
+        "features.fingerprint": training.bundle.features_fingerprint,
+        "features.count": len(training.bundle.features),
+        "code.commit": code.commit,
+        "code.is_dirty": code.is_dirty,
+        "code.lock": code.lock,
+    }
+    return {name: str(value)[:LONGEST_PARAMETER] for name, value in values.items()}
+
+
+def write_record(training: Training, folder: Path) -> None:
+    """Write the bundle, the catalogue, the figures and the reports below a folder."""
+    save(training.bundle, folder / BUNDLE_FOLDER)
+    _write_json(folder / "catalogue.json", [dict(entry) for entry in training.bundle.catalogue])
+    _write_json(folder / "metrics.json", training.metrics)
+    _write_json(folder / "data.json", training.data)
+    _write_json(folder / AUDIT_FILE, [dict(finding) for finding in training.audit])
+    (folder / "report").mkdir()
+    for report in training.reports:
+        shutil.copyfile(report, folder / "report" / report.name)
+
+
+def _write_json(path: Path, value: object) -> None:
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    """JSON knows no NaN: a figure that could not be computed is null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _leaves(part, (*path, str(name)))
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _leaves(part, (*path, str(number)))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield _metric_name(path), float(value)
+
+
+def _metric_name(path: tuple[str, ...]) -> str:
+    *start, last = path
+    if last == "value" and start:
+        name = "/".join(start)
+    elif last in ("low", "high") and start:
+        name = f"{'/'.join(start)}.{last}"
+    else:
+        name = "/".join(path)
+    # MLflow takes letters, digits, underscore, dash, dot, space and slash.
+    return "".join(sign if sign.isalnum() or sign in "_-. /" else "_" for sign in name)
