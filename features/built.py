@@ -1,0 +1,101 @@
+"""Feature tables that were built before: kept by what they depend on, and read again."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from features.build import feature_table
+from features.catalog import available, features_fingerprint
+from features.checked import CheckedSource
+from features.declare import Feature
+from features.engine import Engine
+from features.home import Home
+from features.spine import account_states
+
+STATES_FILE = "states.parquet"
+FEATURES_FILE = "features.parquet"
+
+
+@dataclass(frozen=True)
+class Built:
+    """Accounts and their features at some dates.
+
+    Attributes
+    ----------
+    source
+        The checked source they come from.
+    features
+        The declarations that were built.
+    states
+        `features.spine.account_states`: one row per known account and date.
+    table
+        `features.build.feature_table`: one row per active account and date.
+    """
+
+    source: CheckedSource
+    features: tuple[Feature, ...]
+    states: pd.DataFrame
+    table: pd.DataFrame
+
+
+def built(
+    source: CheckedSource,
+    dates: Sequence[date],
+    *,
+    home: Home,
+    engine: Engine = Engine.DUCKDB,
+) -> Built:
+    """Build states and features at `dates`, or read them where they were built before."""
+    features = available(source)
+    kept = home.snapshots / _key(source, features, dates, engine)
+    if not kept.is_dir():
+        states = account_states(source, dates, engine=engine)
+        table = feature_table(source, states, engine=engine, features=features)
+        _keep(kept, {STATES_FILE: states, FEATURES_FILE: table})
+    return Built(
+        source=source,
+        features=features,
+        states=pd.read_parquet(kept / STATES_FILE),
+        table=pd.read_parquet(kept / FEATURES_FILE),
+    )
+
+
+def month_starts(source: CheckedSource) -> tuple[date, ...]:
+    """Give the first of each month from a month after the first subscription to the extract."""
+    first = source.read("subscriptions")["started_at"].min().date()
+    last = source.extracted_at.date()
+    starts = pd.date_range(first + timedelta(days=31), last, freq="MS")
+    return tuple(start.date() for start in starts)
+
+
+def _key(
+    source: CheckedSource, features: tuple[Feature, ...], dates: Sequence[date], engine: Engine
+) -> str:
+    depends_on = [
+        source.fingerprint,
+        features_fingerprint(features),
+        [day.isoformat() for day in dates],
+        engine.value,
+    ]
+    return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
+
+
+def _keep(folder: Path, frames: dict[str, pd.DataFrame]) -> None:
+    # Written aside and renamed, so that a killed build leaves nothing that looks whole.
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+    try:
+        for name, frame in frames.items():
+            frame.to_parquet(aside / name, index=False)
+        if not folder.exists():
+            os.rename(aside, folder)  # noqa: PTH104 - rename is the point: it is atomic
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
