@@ -1,0 +1,158 @@
+"""Fitting boosters: LightGBM's door for training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.bundle import feature_matrix, row_covariates
+from models.intervals import COVARIATES, at_risk, happened_in
+from models.question import Question
+from training.splits import known_days
+
+
+@dataclass(frozen=True)
+class BoosterParams:
+    """How a booster is fitted; the defaults hold from a few thousand to a few 100,000 rows.
+
+    Attributes
+    ----------
+    trees, learning_rate, leaves, rows_in_leaf, l2
+        Size of the model, and what keeps it from following single accounts.
+    feature_share, row_share
+        Share of the columns and rows that each tree looks at.
+    bins
+        Histogram bins per column.
+    threads, seed
+        Fixed, so that the same rows give the same text.
+    monotone
+        Per column +1, -1 or 0: the direction that the hazard may not leave. Empty for none.
+    """
+
+    trees: int = 300
+    learning_rate: float = 0.03
+    leaves: int = 15
+    rows_in_leaf: int = 80
+    l2: float = 5.0
+    feature_share: float = 0.5
+    row_share: float = 0.8
+    bins: int = 127
+    threads: int = 2
+    seed: int = 7
+    monotone: tuple[int, ...] = ()
+
+    def to_lightgbm(self) -> dict[str, Any]:
+        """Give LightGBM's own names."""
+        monotone = {"monotone_constraints": list(self.monotone)} if self.monotone else {}
+        return {
+            "objective": "binary",
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.rows_in_leaf,
+            "lambda_l2": self.l2,
+            "feature_fraction": self.feature_share,
+            "bagging_fraction": self.row_share,
+            "bagging_freq": 1,
+            "max_bin": self.bins,
+            "num_threads": self.threads,
+            "seed": self.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+            **monotone,
+        }
+
+
+def fit_booster(
+    cells: NDArray[np.float32],
+    outcomes: NDArray[np.float64],
+    columns: Sequence[str],
+    params: BoosterParams,
+    *,
+    categorical: Sequence[str] = (),
+) -> str:
+    """Fit a booster for a yes or no, and give it as text.
+
+    Parameters
+    ----------
+    cells
+        Shape (n, columns); NaN is missing; a categorical column holds its category's number.
+    outcomes
+        0 or 1, shape (n,).
+    columns
+        Names, in the order of the cells.
+    categorical
+        Names of the columns that are categories.
+    """
+    data = lightgbm.Dataset(
+        cells,
+        label=outcomes,
+        feature_name=list(columns),
+        categorical_feature=list(categorical),
+        params=params.to_lightgbm(),
+    )
+    booster = lightgbm.train(params.to_lightgbm(), data, num_boost_round=params.trees)
+    return str(booster.model_to_string())
+
+
+@dataclass(frozen=True)
+class HazardRows:
+    """Rows of account × date × interval.
+
+    Attributes
+    ----------
+    cells
+        Shape (n, features + covariates), float32.
+    outcomes
+        Whether the event came in the interval, shape (n,).
+    """
+
+    cells: NDArray[np.float32]
+    outcomes: NDArray[np.float64]
+
+
+def hazard_rows(
+    rows: pd.DataFrame,
+    question: Question,
+    features: Sequence[str],
+    border: datetime,
+    categories: Mapping[str, Sequence[str]] | None = None,
+) -> HazardRows:
+    """Lay labelled feature rows out by interval, those that were known to their end at a border.
+
+    Parameters
+    ----------
+    rows
+        Features, and the columns of `training.labels.label`; one row per account and date.
+    border
+        No interval enters whose end plus the grace lies after it.
+    """
+    event_days = rows["event_days"].to_numpy(dtype=float)
+    counts = at_risk(question, event_days, known_days(rows, border, question))
+    row, interval = counts.nonzero()
+    cells = feature_matrix(rows, features, categories or {}, question.name)
+    covariates = row_covariates(question, rows)[row, interval].astype(np.float32)
+    happened = happened_in(question, event_days)[row, interval]
+    return HazardRows(np.hstack([cells[row], covariates]), happened.astype(float))
+
+
+def fit_hazard(
+    rows: pd.DataFrame,
+    question: Question,
+    features: Sequence[str],
+    border: datetime,
+    params: BoosterParams,
+    *,
+    categories: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """Fit the question's hazard on what was known at a border; give the booster as text."""
+    known = hazard_rows(rows, question, features, border, categories)
+    columns = (*features, *COVARIATES)
+    return fit_booster(
+        known.cells, known.outcomes, columns, params, categorical=tuple(categories or {})
+    )

@@ -1,0 +1,132 @@
+"""Splits along time: a row enters by the end of its own window plus the grace."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import TooLittleDataError
+from models.question import Question
+
+Floats = NDArray[np.float64]
+
+TEST_SHARE = 0.25
+CALIBRATION_SHARE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three slices of one panel, each later than the one before.
+
+    Attributes
+    ----------
+    calibration_from
+        Border of the fitting slice, and first date of the calibration slice.
+    test_from
+        Border of the calibration slice and of the final fit, and first date of the test slice.
+    test_until
+        The test slice ends before it; None for all that is labelled.
+    """
+
+    calibration_from: datetime
+    test_from: datetime
+    test_until: datetime | None = None
+
+    def is_calibration(self, as_of: pd.Series) -> NDArray[np.bool_]:
+        """Mark the dates of the calibration slice."""
+        return _between(as_of, self.calibration_from, self.test_from)
+
+    def is_test(self, as_of: pd.Series) -> NDArray[np.bool_]:
+        """Mark the dates of the test slice."""
+        return _between(as_of, self.test_from, self.test_until or datetime.max)
+
+
+def _between(as_of: pd.Series, start: datetime, end: datetime) -> NDArray[np.bool_]:
+    times = as_of.to_numpy("datetime64[us]")
+    return np.asarray((times >= np.datetime64(start, "us")) & (times < np.datetime64(end, "us")))
+
+
+def known_days(labels: pd.DataFrame, border: datetime, question: Question) -> Floats:
+    """Give the days after each as_of whose outcome was known at a border.
+
+    A window of h days, whatever happened early in it, is known where this is at least h: that is,
+    as_of + h + grace lies at or before the border, and at or before the extract.
+    """
+    last_known = np.datetime64(border - timedelta(days=question.grace_days), "us")
+    span = (last_known - labels["as_of"].to_numpy("datetime64[us]")) / np.timedelta64(1, "D")
+    return np.minimum(labels["observed_days"].to_numpy(dtype=float), span)
+
+
+def outcome_known_by(
+    labels: pd.DataFrame, horizon_days: int, border: datetime, question: Question
+) -> Floats:
+    """Give 1 where the event came within the horizon, 0 where not, NaN where the border hides it."""
+    known = known_days(labels, border, question) >= horizon_days
+    came = labels["event_days"].to_numpy(dtype=float) < horizon_days
+    return np.where(known, came.astype(float), np.nan)
+
+
+def time_split(dates: Sequence[datetime], extracted_at: datetime, question: Question) -> Split:
+    """Give the last quarter of the labelled dates to the test, and a third before to calibration.
+
+    Raises
+    ------
+    TooLittleDataError
+        With fewer than four dates whose main horizon and grace are over at the extract.
+    """
+    labelled = _labelled(dates, extracted_at, question)
+    if len(labelled) < 4:  # noqa: PLR2004 - a quarter of fewer is no date at all
+        raise TooLittleDataError(
+            f"Expected at least 4 dates whose {question.main_horizon_days} days and "
+            f"{question.grace_days} days of grace are over at the extract, got {len(labelled)}. "
+            "Bring a longer history."
+        )
+    return split_at(dates, labelled[-max(1, round(len(labelled) * TEST_SHARE))], question)
+
+
+def split_at(
+    dates: Sequence[datetime],
+    test_from: datetime,
+    question: Question,
+    test_until: datetime | None = None,
+) -> Split:
+    """Split before a given first test date.
+
+    The calibration slice is a third of the time before it, but long enough for the main horizon
+    and the grace; where less than that would be left to fit on, there is none.
+    """
+    first = min(dates)
+    needed = timedelta(days=question.main_horizon_days + question.grace_days)
+    length = max((test_from - first) * CALIBRATION_SHARE, needed)
+    starts = [date for date in sorted(dates) if date >= test_from - length]
+    calibration_from = starts[0] if starts else test_from
+    if calibration_from - first < needed:
+        calibration_from = test_from
+    return Split(calibration_from, test_from, test_until)
+
+
+def origins(
+    dates: Sequence[datetime], extracted_at: datetime, question: Question, limit: int = 6
+) -> tuple[Split, ...]:
+    """Roll the first test date through the second half of the labelled dates.
+
+    At most `limit` origins; each tests on the dates up to the next one.
+    """
+    labelled = _labelled(dates, extracted_at, question)
+    tested = labelled[len(labelled) // 2 :]
+    step = max(1, -(-len(tested) // limit), min(3, len(tested) // 3))
+    firsts = tested[::step]
+    ends = [*firsts[1:], None]
+    return tuple(
+        split_at(dates, first, question, end) for first, end in zip(firsts, ends, strict=True)
+    )
+
+
+def _labelled(
+    dates: Sequence[datetime], extracted_at: datetime, question: Question
+) -> list[datetime]:
+    needed = timedelta(days=question.main_horizon_days + question.grace_days)
+    return [date for date in sorted(set(dates)) if date + needed <= extracted_at]
