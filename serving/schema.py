@@ -1,0 +1,267 @@
+"""Requests and responses: the types that are checked, and that the OpenAPI document shows."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from serving.refusal import Detail
+
+MOST_IDS = 1000
+MOST_ROWS = 1000
+MOST_LISTED = 200
+
+AccountId = Annotated[str, Meta(min_length=1, max_length=400, pattern="^[^\x00]*$")]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\x00]*$")]
+Note = Annotated[str, Meta(max_length=4000, pattern="^[^\x00]*$")]
+Horizon = Annotated[int, Meta(ge=1, le=36500)]
+ReasonCount = Annotated[int, Meta(ge=0, le=10)]
+FeedbackKind = Literal[
+    "contacted", "play_done", "will_renew", "will_leave", "expanding", "score_wrong", "other"
+]
+
+
+class ScoresRequest(Struct, forbid_unknown_fields=True):
+    """Ask for the published scores of accounts, by default of all models and horizons."""
+
+    account_ids: Annotated[list[AccountId], Meta(min_length=1, max_length=MOST_IDS)]
+    models: Annotated[list[Text], Meta(min_length=1, max_length=10)] | None = None
+    horizons: Annotated[list[Horizon], Meta(min_length=1, max_length=20)] | None = None
+    reasons: ReasonCount = 5
+
+
+class PredictRequest(Struct, forbid_unknown_fields=True):
+    """Ask what a model would say of feature rows; null is a feature without history, and text is
+    for the features that the model knows as categories.
+    """
+
+    model: Text
+    rows: Annotated[list[dict[str, float | str | None]], Meta(min_length=1, max_length=MOST_ROWS)]
+    horizons: Annotated[list[Horizon], Meta(min_length=1, max_length=20)] | None = None
+    reasons: ReasonCount = 5
+
+
+class FeedbackRequest(Struct, forbid_unknown_fields=True):
+    """Tell what was done or learned; the key makes a repeated request harmless."""
+
+    account_id: AccountId
+    kind: FeedbackKind
+    idempotency_key: Text
+    note: Note | None = None
+
+
+class ReasonAnswer(Struct):
+    """One reason; effect is its contribution in log odds."""
+
+    feature: str
+    value: float | None
+    effect: float
+    text: str
+
+
+class HorizonScore(Struct):
+    """One probability; null with a status other than ``scored``, which is not a low risk."""
+
+    horizon_days: int
+    probability: float | None
+    band: str | None
+    rank: int | None
+    expected_added_mrr: float | None
+    reasons: list[ReasonAnswer]
+
+
+class ModelScores(Struct):
+    """What one model says of one account, by horizon."""
+
+    model: str
+    model_version: str
+    features_version: str
+    horizons: list[HorizonScore]
+
+
+class AccountScores(Struct):
+    """Scores of one account; `status` says why there is no probability where there is none."""
+
+    account_id: str
+    status: Literal["scored", "leaving", "inactive", "no_data"]
+    as_of: datetime
+    age_hours: float
+    models: list[ModelScores]
+
+
+class ScoresAnswer(Struct):
+    """Scores of the known accounts in the order asked for, and the unknown ones by name."""
+
+    as_of: datetime
+    age_hours: float
+    scored_at: datetime
+    currency: str
+    accounts: list[AccountScores]
+    unknown_account_ids: list[str]
+
+
+class PredictedHorizon(Struct):
+    """One probability of a given row."""
+
+    horizon_days: int
+    probability: float
+    band: str
+    reasons: list[ReasonAnswer]
+
+
+class PredictedRow(Struct):
+    """Probabilities of a given row."""
+
+    horizons: list[PredictedHorizon]
+
+
+class PredictAnswer(Struct):
+    """What the model says of each row, in the order of the rows."""
+
+    model: str
+    model_version: str
+    features_version: str
+    rows: list[PredictedRow]
+
+
+class PastScore(Struct):
+    """A score as it was published for a date."""
+
+    as_of: datetime
+    scored_at: datetime
+    model: str
+    model_version: str
+    horizon_days: int
+    status: str
+    probability: float | None
+    band: str | None
+    rank: int | None
+
+
+class Signal(Struct):
+    """A figure of the account's latest feature row."""
+
+    feature: str
+    description: str
+    unit: str
+    value: float
+
+
+class Contract(Struct):
+    """What the account pays and until when; renewal is null where no signed term ends."""
+
+    arr: float | None
+    currency: str
+    renewal_date: str | None
+
+
+class FeedbackAnswer(Struct):
+    """Feedback as it was recorded."""
+
+    feedback_id: int
+    account_id: str
+    kind: str
+    note: str | None
+    recorded_at: datetime
+
+
+class AccountAnswer(Struct):
+    """All that is known of one account."""
+
+    account_id: str
+    name: str | None
+    tier: str | None
+    csm: str | None
+    status: str
+    as_of: datetime
+    age_hours: float
+    contract: Contract
+    models: list[ModelScores]
+    signals: list[Signal]
+    history: list[PastScore]
+    feedback: list[FeedbackAnswer]
+
+
+class WorklistEntry(Struct):
+    """One account of the work list; `expected_loss` is probability x ARR."""
+
+    position: int
+    account_id: str
+    name: str | None
+    tier: str | None
+    csm: str | None
+    arr: float
+    renewal_date: str | None
+    probability: float
+    band: str
+    expected_loss: float
+    expansion_probability: float | None
+    reasons: list[ReasonAnswer]
+    suggested_play: str
+
+
+class WorklistAnswer(Struct):
+    """A page of the work list; with `next_cursor` the next page is asked for."""
+
+    as_of: datetime
+    age_hours: float
+    currency: str
+    horizon_days: int
+    model_versions: dict[str, str]
+    accounts: list[WorklistEntry]
+    next_cursor: str | None
+
+
+class ModelAnswer(Struct):
+    """A model in service."""
+
+    model: str
+    model_version: str
+    features_version: str
+    horizons_days: list[int]
+    trained_at: datetime
+    trained_on_from: str
+    trained_on_to: str
+    base_rates: dict[str, float]
+    features: list[str]
+    about: dict[str, Any]
+
+
+class ModelsAnswer(Struct):
+    """The models in service and the scores that they gave."""
+
+    as_of: datetime
+    age_hours: float
+    scored_at: datetime
+    models: list[ModelAnswer]
+
+
+class HealthAnswer(Struct):
+    """How the service is: its scores, their age, and what it could not load."""
+
+    status: Literal["ok", "stale", "not_ready", "degraded"]
+    as_of: datetime | None
+    age_hours: float | None
+    model_versions: dict[str, str]
+    problem: str | None
+
+
+class ProbeAnswer(Struct):
+    """Alive or ready."""
+
+    status: str
+
+
+class ErrorBody(Struct):
+    """What went wrong; `code` is for programs, `request_id` for whoever asks about it."""
+
+    code: str
+    message: str
+    details: list[Detail]
+    request_id: str
+
+
+class ErrorAnswer(Struct):
+    """The one shape of errors."""
+
+    error: ErrorBody
