@@ -1,12 +1,18 @@
 """From contributions to sentences: why a probability is what it is, in the account's numbers."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-    from models.bundle import Bundle
+from features.catalog import sentence
+from models.bundle import Bundle
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Reason:
     feature:
         The column that carries most of it.
     value:
-        That column's value, None where it is null.
+        That column's value, None where it is null or no number.
     effect:
         Log odds, all columns of the subject together; positive raises the probability.
     text:
@@ -35,10 +41,25 @@ class Reason:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Subjects:
+    """Which columns measure which thing."""
+
+    entries: tuple[Mapping[str, Any], ...]
+    names: tuple[str, ...]
+    members: npt.NDArray[np.bool_]
+
+    def sums(self, effects: Floats) -> Floats:
+        return effects @ self.members.T.astype(np.float64)
+
+
 def explain(
-    bundle: "Bundle", rows: "pd.DataFrame", horizon_days: int, limit: int
+    bundle: Bundle, rows: pd.DataFrame, horizon_days: int, limit: int
 ) -> list[tuple[Reason, ...]]:
     """Give each row's strongest reasons, those that raise the probability first.
+
+    The contributions of all columns that measure one subject (its windows, ratios and trends) are
+    added up; the sentence is that of the column that pulls most in the sum's direction.
 
     Parameters
     ----------
@@ -54,6 +75,79 @@ def explain(
     Returns
     -------
     list of tuples of Reason
-        One tuple a row, in the rows' order; a subject appears at most once.
+        One tuple a row, in the rows' order; a subject appears at most once, and one without an
+        effect not at all.
+
+    Raises
+    ------
+    ModelError
+        When a feature column is absent, or the horizon is not one of the model's.
     """
-    raise NotImplementedError
+    if limit < 1 or rows.empty:
+        return [() for _ in range(len(rows))]
+    effects = bundle.contributions(rows, horizon_days)
+    subjects = _subjects(bundle)
+    records = rows.loc[:, list(bundle.features)].to_dict("records")
+    return [
+        tuple(_reasons(subjects, own, sums, record, limit))
+        for own, sums, record in zip(effects, subjects.sums(effects), records, strict=True)
+    ]
+
+
+def importance(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> dict[str, float]:
+    """Give the mean absolute effect of each subject over rows, in log odds, largest first."""
+    subjects = _subjects(bundle)
+    mean = np.abs(subjects.sums(bundle.contributions(rows, horizon_days))).mean(axis=0)
+    order = np.argsort(-mean, kind="stable")
+    return {subjects.names[at]: float(mean[at]) for at in order}
+
+
+def _subjects(bundle: Bundle) -> _Subjects:
+    by_column = {entry["column"]: entry for entry in bundle.catalogue}
+    entries = tuple(by_column.get(column, {"column": column}) for column in bundle.features)
+    measured = [str(entry.get("subject") or entry["column"]) for entry in entries]
+    names = tuple(dict.fromkeys(measured))
+    members = np.array([[name == own for own in measured] for name in names], dtype=bool)
+    return _Subjects(entries, names, members)
+
+
+def _reasons(
+    subjects: _Subjects, effects: Floats, sums: Floats, record: Mapping[Any, Any], limit: int
+) -> list[Reason]:
+    # Raising ones first, the strongest of them leading; then the strongest of the lowering ones.
+    order = sorted(np.flatnonzero(sums), key=lambda at: (sums[at] < 0, -abs(sums[at])))
+    return [
+        _reason(subjects.entries, effects, subjects.members[at], float(sums[at]), record)
+        for at in order[:limit]
+    ]
+
+
+def _reason(
+    entries: Sequence[Mapping[str, Any]],
+    effects: Floats,
+    members: npt.NDArray[np.bool_],
+    effect: float,
+    record: Mapping[Any, Any],
+) -> Reason:
+    # A column that pulls against the sum would give the sum a wrong sentence.
+    pull = np.where(members, effects * math.copysign(1.0, effect), -np.inf)
+    entry = entries[int(pull.argmax())]
+    value = _number(record[entry["column"]])
+    return Reason(entry["column"], value, effect, _text(entry, record))
+
+
+def _text(entry: Mapping[str, Any], record: Mapping[Any, Any]) -> str:
+    if "text" in entry:
+        return sentence(entry, record)
+    # A column of a ready table from elsewhere has a name and no sentence.
+    value = record[entry["column"]]
+    number = _number(value)
+    if number is not None:
+        return f"{entry['column']} is {number:,.6g}"
+    return f"No {entry['column']} on record" if pd.isna(value) else f"{entry['column']} is {value}"
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool | int | float | np.number | np.bool_) and math.isfinite(value):
+        return float(value)
+    return None
