@@ -63,7 +63,7 @@ def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
 def parameters_of(training: Training, code: Provenance) -> dict[str, str]:
     """Name what the model came from: settings, question, data, code and lock, as text."""
     question = training.bundle.question
-    first, last = training.bundle.as_of_range
+    first, border = training.bundle.as_of_range
     values: dict[str, object] = {
         **{f"fit.{name}": value for name, value in training.parameters.items()},
         **{f"data.{name}": value for name, value in training.data.items()},
@@ -72,7 +72,7 @@ def parameters_of(training: Training, code: Provenance) -> dict[str, str]:
         "question.grace_days": question.grace_days,
         "question.change_threshold": question.change_threshold,
         "trained.first_as_of": first,
-        "trained.last_as_of": last,
+        "trained.border": border,
         "features.fingerprint": training.bundle.features_fingerprint,
         "features.count": len(training.bundle.features),
         "code.commit": code.commit,

@@ -1,16 +1,29 @@
-"""Whether a challenger may take the champion's place: gates that refuse when in doubt."""
+"""Whether a challenger may take the champion's place: gates that refuse when in doubt.
 
-from collections.abc import Mapping, Sequence
+Both models score the same rows of the same feature table, on dates that neither learned from. A
+gate that cannot be computed has not passed, and says why.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from models.gate import GateReport
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from features.errors import GateError
+from models.bundle import Bundle, load
+from models.gate import Gate, GateReport
+from training.calibrate import logistic_map
+from training.heldout import SMALLEST
+from training.labels import outcome_within
 
-    from models.bundle import Bundle
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -24,13 +37,14 @@ class Limits:
     groups:
         Fewest customer groups on the period.
     worse_by:
-        How much of the champion's log loss the challenger may lose, at the upper end of the
-        interval.
+        Share of the champion's log loss that the challenger may lose, at the upper end of the
+        95 % interval.
     observed_to_expected:
         Lowest and highest ratio of observed events to the sum of the probabilities.
     slope:
-        Lowest and highest calibration slope (1: as spread out as the outcomes; below: too bold).
-    resamples:
+        Lowest and highest calibration slope: the logistic regression of the outcome on the log
+        odds (1: as spread out as the outcomes; below: too bold).
+    resamples, seed:
         Draws of the bootstrap over customer groups.
     """
 
@@ -49,25 +63,235 @@ class Trial:
 
     Attributes
     ----------
+    model, version:
+        The challenger's name and its number in the registry.
     challenger:
-        The saved bundle's folder; the gates load it as the service will.
+        The folder of its bundle; the gates load it as the service will.
     champion:
-        The champion, or None: then the plain baselines are the rival.
+        The champion, or None: then the rival is the base rate.
     rows:
-        A feature table with customer_group, and the labels of `training.labels`; grain: account
-        and date. Rows inside either model's training period are left aside.
+        A feature table with customer_group and the labels of `training.labels.label`; grain:
+        account and date. Rows that either model may have learned from are left aside.
+    audit:
+        The findings of the leakage audit on the challenger's features, as JSON values.
     """
 
+    model: str
+    version: str
     challenger: Path
-    champion: "Bundle | None"
-    rows: "pd.DataFrame"
+    champion: Bundle | None
+    rows: pd.DataFrame
     audit: Sequence[Mapping[str, Any]]
     limits: Limits = field(default_factory=Limits)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The challenger, loaded and checked."""
+        bundle = load(self.challenger)
+        if bundle.question.name != self.model:
+            raise GateError(f"Expected a model of {self.model}, got one of {bundle.question.name}.")
+        return bundle
+
+    @property
+    def horizon_days(self) -> int:
+        """The question's main horizon."""
+        return self.bundle.question.main_horizon_days
+
+    @cached_property
+    def later(self) -> pd.DataFrame:
+        """The rows that neither model learned from and whose outcome is known."""
+        if self.champion and self.champion.question != self.bundle.question:
+            raise GateError("Expected both models to answer one question, got two.")
+        rivals = [self.bundle, self.champion] if self.champion else [self.bundle]
+        border = max(_start(rival.as_of_range[1]) for rival in rivals)
+        known = np.isfinite(outcome_within(self.rows, self.horizon_days))
+        return self.rows[known & (self.rows["as_of"] >= border).to_numpy()]
+
+    @cached_property
+    def outcomes(self) -> Floats:
+        """0 or 1 of the later rows."""
+        return outcome_within(self.later, self.horizon_days)
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """The challenger's, for the later rows, at the main horizon."""
+        return _probabilities(self.bundle, self.later, self.horizon_days)
 
 
 def decide(trial: Trial) -> GateReport:
     """Hold a challenger against the champion, or against the base rate, on a later period.
 
-    A gate that cannot be computed has not passed, and says why.
+    Returns
+    -------
+    GateReport
+        One answer a gate. It never raises: what goes wrong inside a gate is that gate's refusal.
     """
-    raise NotImplementedError
+    asked = (
+        ("loads", _loads),
+        ("later_period", _later_period),
+        ("log_loss", _beats_base_rate if trial.champion is None else _keeps_up_with_champion),
+        ("calibration", _calibrated),
+        ("audit", _audited),
+    )
+    return GateReport(
+        model=trial.model,
+        challenger=trial.version,
+        champion=None if trial.champion is None else trial.champion.version,
+        gates=tuple(_answer(name, gate, trial) for name, gate in asked),
+    )
+
+
+@dataclass(frozen=True)
+class _Answer:
+    passed: bool
+    sentence: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def _answer(name: str, gate: Callable[[Trial], _Answer], trial: Trial) -> Gate:
+    try:
+        answer = gate(trial)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong inside a gate is its refusal
+        return _refusal(name, f"{type(error).__name__}: {error}")
+    broken = [figure for figure, value in answer.figures.items() if not math.isfinite(value)]
+    if broken:
+        return _refusal(name, f"{', '.join(broken)} is not a number.")
+    return Gate(name, bool(answer.passed), answer.sentence, answer.figures)
+
+
+def _refusal(name: str, why: str) -> Gate:
+    return Gate(name, passed=False, sentence=f"It could not be computed: {why}")
+
+
+def _loads(trial: Trial) -> _Answer:
+    curves = trial.bundle.probabilities(trial.later)
+    good = len(curves) > 0 and bool(((curves >= 0) & (curves <= 1)).all())
+    good = good and bool((np.diff(curves, axis=1) >= 0).all())
+    how = "gives" if good else "does not give"
+    return _Answer(
+        good,
+        f"The saved model loads and {how} each of {len(curves)} rows probabilities from 0 to 1 "
+        "that never fall with the horizon.",
+        {"rows": len(curves)},
+    )
+
+
+def _later_period(trial: Trial) -> _Answer:
+    limits, later, outcomes = trial.limits, trial.later, trial.outcomes
+    figures = {
+        "rows": len(later),
+        "events": float(outcomes.sum()),
+        "without": float(len(later) - outcomes.sum()),
+        "groups": later["customer_group"].nunique(),
+    }
+    enough = min(figures["events"], figures["without"]) >= limits.events
+    span = f"from {later['as_of'].min():%Y-%m-%d} to {later['as_of'].max():%Y-%m-%d}"
+    return _Answer(
+        enough and figures["groups"] >= limits.groups,
+        f"After both trainings {len(later)} rows {span if len(later) else ''} have a known outcome "
+        f"within {trial.horizon_days} days: {figures['events']:.0f} events in {figures['groups']} "
+        f"customer groups (at least {limits.events} and {limits.groups} are asked for).",
+        figures,
+    )
+
+
+def _keeps_up_with_champion(trial: Trial) -> _Answer:
+    if trial.champion is None:
+        raise GateError("Expected a champion to compare with, got none.")
+    rival = _probabilities(trial.champion, trial.later, trial.horizon_days)
+    figures = _paired(trial, rival)
+    allowed = trial.limits.worse_by * figures["rival"]
+    return _Answer(
+        figures["high"] <= allowed,
+        f"{_difference(figures)} Up to {allowed:+.4f} would do.",
+        {**figures, "allowed": allowed},
+    )
+
+
+def _beats_base_rate(trial: Trial) -> _Answer:
+    base_rate = trial.bundle.base_rate(trial.horizon_days)
+    figures = _paired(trial, np.full(len(trial.later), base_rate))
+    return _Answer(
+        figures["high"] < 0,
+        f"{_difference(figures)} The rival says {base_rate:.1%} to everybody; all of the "
+        "interval must lie below 0.",
+        {**figures, "base_rate": base_rate},
+    )
+
+
+def _calibrated(trial: Trial) -> _Answer:
+    limits, kept = trial.limits, _kept(trial.probabilities)
+    ratio = float(trial.outcomes.sum() / kept.sum())
+    design = np.column_stack([np.ones(len(kept)), np.log(kept / (1 - kept))])
+    # A trace of a prior keeps the solution finite where the rows alone would not.
+    slope = float(logistic_map(design, trial.outcomes, np.zeros(2), np.full(2, 1e-6))[1])
+    good = limits.observed_to_expected[0] <= ratio <= limits.observed_to_expected[1]
+    good = good and limits.slope[0] <= slope <= limits.slope[1]
+    return _Answer(
+        good,
+        f"{ratio:.2f} events came for each one expected ({_range(limits.observed_to_expected)}), "
+        f"and the calibration slope is {slope:.2f} ({_range(limits.slope)}).",
+        {"observed_to_expected": ratio, "slope": slope},
+    )
+
+
+def _audited(trial: Trial) -> _Answer:
+    blocking = [finding for finding in trial.audit if finding["blocking"] is not False]
+    named = "; ".join(str(finding["message"]) for finding in blocking)
+    return _Answer(
+        not blocking,
+        named or f"None of {len(trial.audit)} findings of the leakage audit blocks.",
+        {"findings": len(trial.audit), "blocking": len(blocking)},
+    )
+
+
+def _probabilities(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> Floats:
+    at = bundle.question.horizons_days.index(horizon_days)
+    probabilities = bundle.probabilities(rows)[:, at]
+    if not np.isfinite(probabilities).all():
+        raise GateError(f"Expected a probability for each row from {bundle.version}, got none.")
+    return probabilities
+
+
+def _paired(trial: Trial, rival: Floats) -> dict[str, float]:
+    """Mean log losses in nats, and the 95 % interval of their difference over customer groups."""
+    own = _losses(trial.outcomes, trial.probabilities)
+    other = _losses(trial.outcomes, rival)
+    groups, at = np.unique(trial.later["customer_group"].astype(str), return_inverse=True)
+    rows = np.bincount(at)
+    differences = np.bincount(at, weights=own - other)
+    draws = np.random.default_rng(trial.limits.seed).multinomial(
+        len(groups), np.full(len(groups), 1 / len(groups)), size=trial.limits.resamples
+    )
+    low, high = np.quantile((draws @ differences) / (draws @ rows), [0.025, 0.975])
+    return {
+        "challenger": float(own.mean()),
+        "rival": float(other.mean()),
+        "difference": float((own - other).mean()),
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def _losses(outcomes: Floats, probabilities: Floats) -> Floats:
+    kept = _kept(probabilities)
+    return np.asarray(-np.log(np.where(outcomes == 1, kept, 1 - kept)))
+
+
+def _kept(probabilities: Floats) -> Floats:
+    return np.clip(probabilities, SMALLEST, 1 - SMALLEST)
+
+
+def _difference(figures: Mapping[str, float]) -> str:
+    return (
+        f"Log loss {figures['challenger']:.4f} against {figures['rival']:.4f}: "
+        f"{figures['difference']:+.4f} (95 % from {figures['low']:+.4f} to {figures['high']:+.4f})."
+    )
+
+
+def _range(limits: tuple[float, float]) -> str:
+    return f"{limits[0]:g} to {limits[1]:g} is asked for"
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time())
