@@ -119,7 +119,11 @@ class Bundle:
         """
         if rows.empty:
             return np.empty((0, len(self.question.horizons_days)))
-        return intervals.cumulative(_logistic(self._log_odds(self._matrix(rows), len(rows))))
+        return intervals.cumulative(_logistic(self.calibration.log_odds(self.raw_log_odds(rows))))
+
+    def raw_log_odds(self, rows: pd.DataFrame) -> Floats:
+        """Give the booster's log odds before calibration, shape (n, intervals)."""
+        return self._raw(self._matrix(rows), len(rows))
 
     def contributions(self, rows: pd.DataFrame, horizon_days: int) -> Floats:
         """Give each feature's effect in calibrated log odds, shape (n, features)."""
@@ -139,7 +143,7 @@ class Bundle:
         cells = self._matrix(rows).reshape(len(rows), -1, len(self.columns))[:, :count]
         flat = cells.reshape(-1, len(self.columns))
         parts = np.asarray(self.booster.predict(flat, pred_contrib=True), dtype=float)
-        log_odds = self._log_odds(flat, len(rows))
+        log_odds = self.calibration.log_odds(self._raw(flat, len(rows)))
         hazards = _logistic(log_odds)
         share = hazards / hazards.sum(axis=1, keepdims=True)
         effects = np.einsum("nk,nkp->np", share, parts.reshape(len(rows), count, -1))
@@ -172,9 +176,9 @@ class Bundle:
         cells = feature_matrix(rows, self.features, self.categories, self.question.name)
         return intervals.matrix(cells, row_covariates(self.question, rows))
 
-    def _log_odds(self, cells: NDArray[np.float32], rows: int) -> Floats:
+    def _raw(self, cells: NDArray[np.float32], rows: int) -> Floats:
         raw = np.asarray(self.booster.predict(cells, raw_score=True), dtype=float)
-        return self.calibration.log_odds(raw.reshape(rows, -1))
+        return raw.reshape(rows, -1)
 
     def _folded(self, effects: Floats, log_odds: Floats) -> Explained:
         own = effects[:, : len(self.features)].copy()

@@ -102,7 +102,7 @@ def fit_booster(
 
 @dataclass(frozen=True)
 class HazardRows:
-    """Rows of account × date × interval.
+    """One row for each account, date and interval.
 
     Attributes
     ----------

@@ -76,6 +76,11 @@ def figures(held: HeldOut, draws: int = 400) -> dict[str, dict[str, float]]:
     return {name: _interval(_repeated(metric, held, weights)) for name, metric in METRICS}
 
 
+def figure(metric: Metric, held: HeldOut, draws: int = 400) -> dict[str, float]:
+    """One metric as {value, low, high}."""
+    return _interval(_repeated(metric, held, _weights(held.groups, draws)))
+
+
 def difference(
     held: HeldOut, rival: Floats, metric: Metric = auc, draws: int = 1000
 ) -> Mapping[str, float]:

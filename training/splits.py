@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 
 TEST_SHARE = 0.25
 CALIBRATION_SHARE = 1 / 3
+_QUARTER = timedelta(days=89)
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Split:
 
     def is_test(self, as_of: pd.Series) -> NDArray[np.bool_]:
         """Mark the dates of the test slice."""
-        return _between(as_of, self.test_from, self.test_until or datetime.max)
+        return _between(as_of, self.test_from, self.test_until)
 
 
-def _between(as_of: pd.Series, start: datetime, end: datetime) -> NDArray[np.bool_]:
-    times = as_of.to_numpy("datetime64[us]")
-    return np.asarray((times >= np.datetime64(start, "us")) & (times < np.datetime64(end, "us")))
+def _between(as_of: pd.Series, start: datetime, end: datetime | None) -> NDArray[np.bool_]:
+    is_in = as_of >= start
+    return np.asarray(is_in if end is None else is_in & (as_of < end), dtype=bool)
 
 
 def known_days(labels: pd.DataFrame, border: datetime, question: Question) -> Floats:
@@ -55,15 +56,16 @@ def known_days(labels: pd.DataFrame, border: datetime, question: Question) -> Fl
     A window of h days, whatever happened early in it, is known where this is at least h: that is,
     as_of + h + grace lies at or before the border, and at or before the extract.
     """
-    last_known = np.datetime64(border - timedelta(days=question.grace_days), "us")
-    span = (last_known - labels["as_of"].to_numpy("datetime64[us]")) / np.timedelta64(1, "D")
-    return np.minimum(labels["observed_days"].to_numpy(dtype=float), span)
+    last_known = border - timedelta(days=question.grace_days)
+    span = (last_known - labels["as_of"]).dt.total_seconds().to_numpy(dtype=float) / 86_400
+    observed = labels["observed_days"].to_numpy(dtype=float)
+    return np.asarray(np.minimum(observed, span), dtype=float)
 
 
 def outcome_known_by(
     labels: pd.DataFrame, horizon_days: int, border: datetime, question: Question
 ) -> Floats:
-    """Give 1 where the event came within the horizon, 0 where not, NaN where the border hides it."""
+    """Give 1 where the event came within the horizon, 0 where not, NaN where it is not known."""
     known = known_days(labels, border, question) >= horizon_days
     came = labels["event_days"].to_numpy(dtype=float) < horizon_days
     return np.where(known, came.astype(float), np.nan)
@@ -113,12 +115,18 @@ def origins(
 ) -> tuple[Split, ...]:
     """Roll the first test date through the second half of the labelled dates.
 
-    At most `limit` origins; each tests on the dates up to the next one.
+    The origins lie a quarter of a year apart or more, at most `limit` of them; each tests on the
+    dates up to the next one.
     """
     labelled = _labelled(dates, extracted_at, question)
     tested = labelled[len(labelled) // 2 :]
-    step = max(1, -(-len(tested) // limit), min(3, len(tested) // 3))
-    firsts = tested[::step]
+    if not tested:
+        return ()
+    apart = max(_QUARTER, (tested[-1] - tested[0] + timedelta(days=1)) / limit)
+    firsts = [tested[0]]
+    for date in tested:
+        if date - firsts[-1] >= apart:
+            firsts.append(date)
     ends = [*firsts[1:], None]
     return tuple(
         split_at(dates, first, question, end) for first, end in zip(firsts, ends, strict=True)

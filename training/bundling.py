@@ -1,0 +1,159 @@
+"""From labelled feature rows to a calibrated bundle, with nothing learned after the border."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.errors import TooLittleDataError
+from models.bundle import Bundle
+from models.calibration import Calibration, identity
+from models.intervals import at_risk, happened_in
+from models.question import Question
+from training.calibrate import calibrate
+from training.fit import BoosterParams, fit_hazard
+from training.splits import Split, known_days, outcome_known_by
+
+FEWEST_GROUPS_AT_A_HORIZON = 10
+
+
+@dataclass(frozen=True)
+class FeatureList:
+    """Which features a model takes, and what is known of them."""
+
+    names: tuple[str, ...]
+    catalogue: tuple[Mapping[str, Any], ...]
+    fingerprint: str
+
+
+def answerable(rows: pd.DataFrame, question: Question, border: datetime) -> Question:
+    """Give the question with only those horizons that the rows before a border bear out.
+
+    Raises
+    ------
+    TooLittleDataError
+        With fewer customers with an event within the main horizon than the question asks for.
+    """
+    groups = {
+        days: _groups_with_event(rows, days, border, question) for days in question.horizons_days
+    }
+    found = groups[question.main_horizon_days]
+    if found < question.fewest_event_accounts:
+        raise TooLittleDataError(
+            f"Expected at least {question.fewest_event_accounts} customers with a {question.name} "
+            f"within {question.main_horizon_days} days, known by {border:%Y-%m-%d}, got {found}. "
+            "Bring a longer history or more accounts."
+        )
+    kept = tuple(
+        days
+        for days in question.horizons_days
+        if days <= question.main_horizon_days or groups[days] >= FEWEST_GROUPS_AT_A_HORIZON
+    )
+    return replace(question, horizons_days=kept)
+
+
+def _groups_with_event(
+    rows: pd.DataFrame, horizon_days: int, border: datetime, question: Question
+) -> int:
+    came = outcome_known_by(rows, horizon_days, border, question) == 1
+    return int(rows.loc[came, "customer_group"].nunique())
+
+
+def fit_bundle(
+    rows: pd.DataFrame,
+    question: Question,
+    features: FeatureList,
+    split: Split,
+    params: BoosterParams,
+) -> Bundle:
+    """Fit on the first slice, calibrate on the second, fit again on both.
+
+    The calibration is kept over the second fit: it corrects how bold such a booster is on later
+    rows, and the second fit has the younger rows to learn from (as scikit-learn's
+    CalibratedClassifierCV does with ``ensemble=False``). No row of either lies beyond the border.
+
+    Parameters
+    ----------
+    rows
+        Features, states and labels; one row per account and date.
+    split
+        Its `test_from` is the border.
+    """
+    text = fit_hazard(rows, question, features.names, split.test_from, params)
+    bundle = Bundle(
+        question=question,
+        features=features.names,
+        catalogue=features.catalogue,
+        features_fingerprint=features.fingerprint,
+        booster_text=text,
+        calibration=_calibration(rows, question, features, split, params),
+        base_rates=base_rates(rows, question, split.test_from),
+        added_share=added_share(rows, question, split.test_from),
+        version="",
+        trained_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        as_of_range=(rows["as_of"].min().date(), split.test_from.date()),
+    )
+    return bundle.with_version(bundle.digest[:12])
+
+
+def _calibration(
+    rows: pd.DataFrame,
+    question: Question,
+    features: FeatureList,
+    split: Split,
+    params: BoosterParams,
+) -> Calibration:
+    if split.calibration_from >= split.test_from:
+        return identity(len(question.horizons_days))
+    early = Bundle(
+        question=question,
+        features=features.names,
+        catalogue=(),
+        features_fingerprint=features.fingerprint,
+        booster_text=fit_hazard(rows, question, features.names, split.calibration_from, params),
+        calibration=identity(len(question.horizons_days)),
+        base_rates=MappingProxyType({}),
+        version="",
+        trained_at=split.calibration_from,
+        as_of_range=(rows["as_of"].min().date(), split.calibration_from.date()),
+    )
+    later = rows[split.is_calibration(rows["as_of"])]
+    event_days = later["event_days"].to_numpy(dtype=float)
+    counts = at_risk(question, event_days, known_days(later, split.test_from, question))
+    return calibrate(early.raw_log_odds(later), counts, happened_in(question, event_days))
+
+
+def base_rates(rows: pd.DataFrame, question: Question, border: datetime) -> Mapping[int, float]:
+    """Give the share of rows with the event within each horizon, among those known at a border."""
+    return MappingProxyType(
+        {
+            days: float(np.nanmean(outcome_known_by(rows, days, border, question)))
+            for days in question.horizons_days
+        }
+    )
+
+
+def added_share(rows: pd.DataFrame, question: Question, border: datetime) -> Mapping[int, float]:
+    """Give, by horizon, the MRR added by then per MRR, of the rows with the event within it."""
+    return MappingProxyType(
+        {days: _added_within(rows, question, border, days) for days in question.horizons_days}
+    )
+
+
+def _added_within(rows: pd.DataFrame, question: Question, border: datetime, days: int) -> float:
+    hit = rows[outcome_known_by(rows, days, border, question) == 1]
+    mrr = hit["mrr"].to_numpy(dtype=float)
+    return float((hit[f"mrr_change__{days}d"].to_numpy(dtype=float) * mrr).sum() / mrr.sum())
+
+
+def feature_list(
+    names: Sequence[str], catalogue: Sequence[Mapping[str, Any]], fingerprint: str
+) -> FeatureList:
+    """Keep the catalogue's entries of the named columns, in the columns' order."""
+    by_column = {entry["column"]: entry for entry in catalogue}
+    entries = tuple(by_column[name] for name in names if name in by_column)
+    return FeatureList(tuple(names), entries, fingerprint)

@@ -1,0 +1,244 @@
+"""The pipeline, as a list of calls: label, split, fit, calibrate, test."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.built import Built
+from features.catalog import catalog_json, features_fingerprint
+from features.errors import TooLittleDataError
+from models.bundle import Bundle
+from models.question import Question
+from training.audit import Finding, audit
+from training.baselines import baselines
+from training.bundling import FeatureList, answerable, feature_list, fit_bundle
+from training.evaluate import evaluation
+from training.fit import BoosterParams
+from training.labels import label, outcome_within
+from training.splits import Split, outcome_known_by, time_split
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+
+KEYS = ("account_id", "as_of")
+FEWEST_TEST_GROUPS = 10
+AUDITED_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Later rows that a model had not seen, and what it said of them.
+
+    Attributes
+    ----------
+    rows
+        Features, states and labels, and per horizon h ``probability__<h>d`` and ``outcome__<h>d``
+        (0, 1, or NaN where it is unknown).
+    rivals
+        The baselines' probabilities at the main horizon.
+    """
+
+    rows: pd.DataFrame
+    rivals: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One model, and the figures of these very bytes on a later period.
+
+    Attributes
+    ----------
+    bundle
+        The model; its version is the digest of its content until a registry numbers it.
+    metrics
+        The metrics JSON, as `training.evaluate.evaluation` gives it.
+    test_rows
+        One row per account and date of the test period: features, states, labels, and per horizon
+        ``probability__<h>d`` and ``outcome__<h>d``.
+    params
+        Settings of the fit.
+    data
+        What it was trained on: fingerprint, extract, rows, accounts, dates.
+    audit
+        Findings of the leakage audit on the training rows.
+    notes
+        Sentences on what was left out, such as horizons that the history does not bear out.
+    split
+        The borders.
+    """
+
+    bundle: Bundle
+    metrics: Mapping[str, Any]
+    test_rows: pd.DataFrame
+    params: Mapping[str, Any]
+    data: Mapping[str, Any]
+    audit: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    split: Split
+
+    @property
+    def catalogue(self) -> tuple[Mapping[str, Any], ...]:
+        """The catalogue's entries of the model's features."""
+        return self.bundle.catalogue
+
+    @property
+    def reliability(self) -> list[dict[str, float]]:
+        """Predicted and observed by tenth of the test rows."""
+        return list(self.metrics["reliability"])
+
+    @property
+    def baselines(self) -> Mapping[str, Any]:
+        """The baselines' figures on the same rows."""
+        return dict(self.metrics["baselines"])
+
+
+def train(
+    built: Built,
+    question: Question,
+    *,
+    params: BoosterParams | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train one question's model on built features, and test it on the last dates.
+
+    Parameters
+    ----------
+    built
+        States and features at the snapshot dates; the dates that are too young for a label are
+        left aside.
+    question
+        What to predict.
+    params
+        Settings of the booster.
+    progress
+        Is told what happens, for people.
+
+    Raises
+    ------
+    TooLittleDataError
+        With too few dates, or too few customers with the event, before or in the test period.
+    """
+    say = progress or _silent
+    params = params or BoosterParams()
+    say(f"labelling {len(built.table):,} rows")
+    rows = labelled_rows(built, question)
+    split = time_split(_dates(rows), built.source.extracted_at, question)
+    asked, question = question, answerable(rows, question, split.test_from)
+    features = features_of(built)
+    say(f"fitting on what was known by {split.test_from:%Y-%m-%d}")
+    bundle = fit_bundle(rows, question, features, split, params)
+    say("testing on later dates")
+    tested = test(bundle, rows, split)
+    _refuse_an_empty_test(tested.rows, question)
+    return Trained(
+        bundle=bundle,
+        metrics=figures_of(tested, question),
+        test_rows=tested.rows,
+        params=asdict(params),
+        data=_data(built, rows),
+        audit=audited(rows, question, features, split),
+        notes=_notes(asked, question),
+        split=split,
+    )
+
+
+def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
+    """Join features, states and labels of the active accounts; leaving ones are set apart.
+
+    Returns
+    -------
+    One row per active account and date, sorted by as_of and account_id. Rows that had no MRR left
+    by newer knowledge are dropped: nothing was at risk.
+    """
+    active = built.states[built.states["status"] == "active"]
+    labels = label(built.source, active, question)
+    labels = labels[labels["observed_days"].notna()]
+    rows = labels.merge(built.table, on=list(KEYS), how="inner", validate="one_to_one")
+    return rows.sort_values(["as_of", "account_id"], ignore_index=True)
+
+
+def features_of(built: Built) -> FeatureList:
+    """List the built feature columns with their catalogue entries."""
+    names = [name for name in built.table.columns if name not in KEYS]
+    return feature_list(names, catalog_json(built.features), features_fingerprint(built.features))
+
+
+def test(bundle: Bundle, rows: pd.DataFrame, split: Split) -> Tested:
+    """Predict the test slice, by the model and by the baselines of the same training rows."""
+    question = bundle.question
+    later = rows[split.is_test(rows["as_of"]).astype(bool)]
+    probabilities = bundle.probabilities(later)
+    columns = {}
+    for at, days in enumerate(question.horizons_days):
+        columns[f"probability__{days}d"] = probabilities[:, at]
+        columns[f"outcome__{days}d"] = outcome_within(later, days)
+    later = later.assign(**columns)
+    is_known = np.isfinite(later[f"outcome__{question.main_horizon_days}d"].to_numpy())
+    later = later[is_known].reset_index(drop=True)
+    known = outcome_known_by(rows, question.main_horizon_days, split.test_from, question)
+    learned = np.isfinite(known)
+    rivals = baselines(rows[learned], known[learned], later, bundle.features, question.outcome)
+    return Tested(later, rivals)
+
+
+def figures_of(tested: Tested, question: Question) -> dict[str, Any]:
+    """Give the metrics JSON of tested rows."""
+    horizons = question.horizons_days
+    return evaluation(
+        tested.rows,
+        {days: tested.rows[f"outcome__{days}d"].to_numpy() for days in horizons},
+        {days: tested.rows[f"probability__{days}d"].to_numpy() for days in horizons},
+        tested.rivals,
+        question.main_horizon_days,
+    )
+
+
+def audited(
+    rows: pd.DataFrame, question: Question, features: FeatureList, split: Split
+) -> tuple[Finding, ...]:
+    """Hold the features against the outcomes known at the border, on a sample of the rows."""
+    outcome = outcome_known_by(rows, question.main_horizon_days, split.test_from, question)
+    known = rows[np.isfinite(outcome)].assign(_outcome=outcome[np.isfinite(outcome)])
+    sample = known.sample(min(len(known), AUDITED_ROWS), random_state=0)
+    return audit(sample, sample["_outcome"].to_numpy(), features.names)
+
+
+def _dates(rows: pd.DataFrame) -> list[datetime]:
+    return [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique())]
+
+
+def _refuse_an_empty_test(rows: pd.DataFrame, question: Question) -> None:
+    outcome = rows[f"outcome__{question.main_horizon_days}d"]
+    groups = rows.loc[outcome == 1, "customer_group"].nunique()
+    if groups < FEWEST_TEST_GROUPS:
+        raise TooLittleDataError(
+            f"Expected at least {FEWEST_TEST_GROUPS} customers with a {question.name} in the test "
+            f"period, got {groups}. Bring a longer history or more accounts."
+        )
+
+
+def _data(built: Built, rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "fingerprint": built.source.fingerprint,
+        "extracted_at": built.source.extracted_at.isoformat(),
+        "rows": len(rows),
+        "accounts": int(rows["account_id"].nunique()),
+        "dates": int(rows["as_of"].nunique()),
+        "features_fingerprint": features_fingerprint(built.features),
+    }
+
+
+def _notes(asked: Question, kept: Question) -> tuple[str, ...]:
+    left = [str(days) for days in asked.horizons_days if days not in kept.horizons_days]
+    if not left:
+        return ()
+    return (f"The history is too short, or has too few events, for {', '.join(left)} days.",)
+
+
+def _silent(_: str) -> None:
+    return None
