@@ -1,6 +1,6 @@
 """Records that turned out to be one customer."""
 
-from features.contracts.table import Table, text, time
+from features.contracts.table import Table, account, text, time
 
 ACCOUNT_MERGES = Table(
     "account_merges",
@@ -9,7 +9,7 @@ ACCOUNT_MERGES = Table(
     first_time="merged_at",
     columns=(
         text("from_account_id", required=True),
-        text("into_account_id", required=True),
+        account("into_account_id"),
         time("merged_at", required=True),
     ),
 )

@@ -48,6 +48,8 @@ class Column:
         What a missing value means.
     outcome
         Tells how the story ended, so it is never a feature.
+    names_account
+        Holds the id of an account that must be known.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Column:
     known_at: str | None = None
     default: float | None = None
     outcome: bool = False
+    names_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,9 @@ def text(
     )
 
 
-def account() -> Column:
-    """Declare the column that says whose row it is."""
-    return text("account_id", required=True)
+def account(name: str = "account_id") -> Column:
+    """Declare the column that says whose row it is; the account must be known."""
+    return Column(name, Type.TEXT, required=True, names_account=True)
 
 
 def time(

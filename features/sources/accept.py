@@ -1,0 +1,213 @@
+"""Parting a staged table: rows that keep the contract, rows set aside, copies that collapse."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from features.checked import Counts
+from features.contracts import Type
+from features.sources.folder import literal, quoted
+from features.sources.rules import (
+    FAILURES,
+    Rule,
+    World,
+    broken,
+    failing_rows,
+    key_rule,
+    money_rules,
+    rules,
+)
+from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, ROW, UNRATED, Staged
+
+_RECORDED_AT = "recorded_at"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One table after the check.
+
+    Parameters
+    ----------
+    staged
+        What was read.
+    file
+        The accepted rows as Parquet, sorted, with `known_at`.
+    counts
+        Where its rows went.
+    failures
+        Row, column, reason and value of what was set aside; a row may stand there twice.
+    has_versions
+        Every accepted row says when it was recorded.
+    """
+
+    staged: Staged
+    file: Path
+    counts: Counts
+    failures: pl.DataFrame
+    has_versions: bool
+
+
+def accept(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, world: World, out: Path
+) -> Accepted:
+    """Hold a staged table against the contract and write the rows that keep it to `out`.
+
+    Parameters
+    ----------
+    connection
+        The reader's connection, for what concerns rows together: copies, keys and order.
+    staged, world
+        The table, and what it is held against.
+    out
+        The folder that gets `<table>.parquet`.
+    """
+    checks = [*rules(staged.table, staged.columns, world), *_extra_rules(staged)]
+    of_rows = broken(staged, checks)
+    of_keys = _broken_keys(connection, staged, of_rows)
+    failures = pl.concat([of_rows, of_keys])
+    set_aside = failures[ROW].n_unique() + len(staged.malformed)
+    good = _good(connection, staged, failures)
+    file = out / f"{staged.table.name}.parquet"
+    connection.execute(f"COPY ({_final(staged, good)}) TO {literal(file)} (FORMAT parquet)")
+    accepted, unversioned = _count(connection, staged, file)
+    remaining = _one(connection, f"SELECT count(*) FROM ({good})")
+    return Accepted(
+        staged=staged,
+        file=file,
+        counts=Counts(
+            read=staged.read + len(staged.malformed),
+            accepted=accepted,
+            quarantined=set_aside,
+            collapsed=remaining - accepted,
+        ),
+        failures=_named(failures, staged),
+        has_versions=_RECORDED_AT in staged.columns and unversioned == 0,
+    )
+
+
+def known_accounts(
+    connection: duckdb.DuckDBPyConnection, accounts: Path, merges: Path | None
+) -> pl.Series:
+    """Give the account ids that a row may name: those there are, and those that were merged."""
+    query = f"SELECT account_id FROM {literal(accounts)}"
+    if merges:
+        query += f" UNION SELECT from_account_id FROM {literal(merges)}"
+    rows = connection.execute(f"SELECT DISTINCT account_id FROM ({query})").fetchall()
+    return pl.Series("account_id", [account for (account,) in rows], dtype=pl.String)
+
+
+def guess_extracted_at(
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[Staged], today: datetime
+) -> datetime:
+    """Give the day after the latest thing that happened, 00:00 UTC.
+
+    Times after `today` are left out: one slip in a year would move the whole extract there.
+    """
+    latest = [
+        f"SELECT max({quoted(name)}) AS t FROM {literal(staged.file)} "
+        f"WHERE {quoted(name)} <= TIMESTAMP {literal(today)}"
+        for staged in tables
+        for name in staged.columns
+        if staged.table[name].dtype is Type.TIME and staged.table[name].happened
+    ]
+    row = connection.execute(f"SELECT max(t) FROM ({' UNION ALL '.join(latest)})").fetchone()
+    day = row[0] if row and row[0] else today
+    return datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - naive UTC by contract
+
+
+def _extra_rules(staged: Staged) -> tuple[Rule, ...]:
+    named = Rule(FOREIGN_KEY, "is missing", pl.col(FOREIGN_KEY).is_not_null())
+    return (
+        *(money_rules(staged.table) if UNRATED in staged.extras else ()),
+        *((named,) if FOREIGN_KEY in staged.extras else ()),
+    )
+
+
+def _full_key(staged: Staged) -> tuple[str, ...]:
+    key = staged.table.key or tuple(name for name in staged.extras if name == FOREIGN_KEY)
+    return (*key, *(name for name in (_RECORDED_AT,) if key and name in staged.columns))
+
+
+def _identity(staged: Staged) -> str:
+    # what two rows must share to be copies of each other
+    names = (*staged.columns, *(e for e in staged.extras if e in {FOREIGN_KEY, FOREIGN_ROW}))
+    return ", ".join(quoted(name) for name in names)
+
+
+def _good(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame
+) -> str:
+    if failures.is_empty():
+        return f"SELECT * FROM {literal(staged.file)}"
+    name = f"__broken_{staged.table.name}"
+    rows = failures.select(pl.col(ROW).unique()).to_arrow()
+    connection.register(f"{name}_rows", rows)
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {ROW} FROM {name}_rows")
+    connection.unregister(f"{name}_rows")
+    return f"SELECT * FROM {literal(staged.file)} ANTI JOIN {name} USING ({ROW})"
+
+
+def _broken_keys(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame
+) -> pl.DataFrame:
+    key = _full_key(staged)
+    if not key:
+        return FAILURES.to_frame()
+    good = _good(connection, staged, failures)
+    columns = ", ".join(quoted(name) for name in key)
+    different = _frame(
+        connection, f"SELECT {columns} FROM (SELECT DISTINCT {_identity(staged)} FROM ({good}))"
+    )
+    index = failing_rows(different, key_rule(key))["index"].cast(pl.UInt32)
+    if index.is_empty():
+        return FAILURES.to_frame()
+    rows = _frame(connection, f"SELECT {ROW}, {columns} FROM ({good})")
+    return (
+        rows.join(different[index].unique(), on=list(key), nulls_equal=True, how="semi")
+        .select(
+            pl.col(ROW).cast(pl.Int64),
+            pl.lit(", ".join(key)).alias("column"),
+            pl.lit("is shared with a different row").alias("reason"),
+            pl.concat_str(*key, separator=", ", ignore_nulls=True).alias("value"),
+        )
+        .sort(ROW)
+    )
+
+
+def _final(staged: Staged, good: str) -> str:
+    names = ", ".join(quoted(name) for name in staged.columns)
+    known_at = first = quoted(staged.table.first_time)
+    if _RECORDED_AT in staged.columns:
+        known_at = f"greatest({first}, {_RECORDED_AT})"
+    return (
+        f"SELECT {names}, {known_at} AS known_at "
+        f"FROM (SELECT DISTINCT {_identity(staged)} FROM ({good})) ORDER BY {first}, {names}"
+    )
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path
+) -> tuple[int, int]:
+    unversioned = "count(*)"
+    if _RECORDED_AT in staged.columns:
+        unversioned = f"count(*) - count({_RECORDED_AT})"
+    row = connection.execute(f"SELECT count(*), {unversioned} FROM {literal(file)}").fetchone()
+    return row if row else (0, 0)
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(connection.sql(query).to_arrow_table()))
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _named(failures: pl.DataFrame, staged: Staged) -> pl.DataFrame:
+    name = staged.foreign_key
+    return failures.with_columns(pl.col("column").replace(FOREIGN_KEY, name)) if name else failures

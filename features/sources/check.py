@@ -1,0 +1,232 @@
+"""Checking a source: read, hold against the contract, set aside what breaks it, keep the rest."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from features.checked import MANIFEST, CheckedSource, write_manifest
+from features.contracts import TABLES
+from features.errors import SourceError
+from features.home import Home
+from features.sources.accept import Accepted, accept, guess_extracted_at, known_accounts
+from features.sources.database import is_database, unload
+from features.sources.folder import FolderReader, open_folder
+from features.sources.mapping import SourceMap, read_mapping
+from features.sources.notes import errors_of, notes, stable_columns, warnings
+from features.sources.quarantine import write_quarantine
+from features.sources.rules import World
+from features.sources.stage import Staged, read_rates, stage
+
+DEFAULT_LIMIT = 0.05
+
+
+def check(
+    source: str,
+    *,
+    home: Home,
+    limit: float = DEFAULT_LIMIT,
+    progress: Callable[[str], None] | None = None,
+) -> CheckedSource:
+    """Check a source against the contract and keep what passes, as Parquet, in `home.checked`.
+
+    Parameters
+    ----------
+    source
+        A folder, or a database URL such as sqlite:///company.db.
+    home
+        Where the checked tables and the quarantine file go.
+    limit
+        The largest share of broken rows of one table, 0 to 1, that does not stop the run.
+    progress
+        Called with a line for each step.
+
+    Raises
+    ------
+    SourceError
+        When the source cannot be read, a required table or column is absent, or a table's share
+        of broken rows is above the limit; its rows are in the quarantine file then too.
+    """
+    say = progress or _silent
+    home.checked.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".check-", dir=home.checked)).resolve()
+    try:
+        return _check(_mapping(source, work, say), work, home, limit, say)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _silent(_line: str) -> None:
+    return
+
+
+def _mapping(source: str, work: Path, say: Callable[[str], None]) -> SourceMap:
+    if is_database(source):
+        say("unloading the database")
+        folder = work / "unloaded"
+        folder.mkdir()
+        unload(source, folder)
+        return SourceMap(folder)
+    folder = Path(source).resolve()
+    if not folder.is_dir():
+        raise SourceError(
+            f"Expected a folder or a database URL as the source, got {source!r}. Check the path."
+        )
+    return read_mapping(folder)
+
+
+def _check(
+    mapping: SourceMap, work: Path, home: Home, limit: float, say: Callable[[str], None]
+) -> CheckedSource:
+    out = work / "out"
+    out.mkdir()
+    reader = open_folder(mapping, work)
+    try:
+        staged = _stage(reader, work, say)
+        extracted_at = mapping.extracted_at or guess_extracted_at(
+            reader.connection, staged, datetime.now(UTC).replace(tzinfo=None)
+        )
+        tables = _accept(reader, staged, extracted_at, out, say)
+        quarantine = write_quarantine(reader.connection, tables.values(), home, work)
+        _hold_limit(tables, limit, quarantine)
+        checked = _describe(reader, tables, extracted_at, quarantine)
+    finally:
+        reader.connection.close()
+    return _keep(checked, out, home)
+
+
+def _stage(reader: FolderReader, work: Path, say: Callable[[str], None]) -> tuple[Staged, ...]:
+    present = reader.tables()
+    for table in TABLES.values():
+        if table.required and table.name not in present:
+            raise SourceError(
+                f"Expected a file {table.name}.parquet or {table.name}.csv in "
+                f"{reader.mapping.folder}, got {', '.join(reader.files) or 'no data files'}. "
+                f"Add it, or map another file at `tables.{table.name}.file` in source.toml."
+            )
+    read_rates(reader)
+    staged = []
+    for name in present:
+        say(f"reading {name}")
+        staged.append(stage(reader, TABLES[name], work))
+    return tuple(staged)
+
+
+def _accept(
+    reader: FolderReader,
+    staged: tuple[Staged, ...],
+    extracted_at: datetime,
+    out: Path,
+    say: Callable[[str], None],
+) -> dict[str, Accepted]:
+    connection = reader.connection
+    tables: dict[str, Accepted] = {}
+    files = {table.table.name: table.file for table in staged}
+    world = World(pl.Series("account_id", [], dtype=pl.String), extracted_at)
+    for table in staged:
+        name = table.table.name
+        say(f"checking {name}: {table.read:,} rows")
+        tables[name] = accept(connection, table, world, out)
+        files[name] = tables[name].file
+        if name in {"accounts", "account_merges"}:
+            # merges are read right after accounts; their own rows may name each other's ids
+            known = known_accounts(connection, files["accounts"], files.get("account_merges"))
+            world = World(known, extracted_at)
+    return tables
+
+
+def _hold_limit(tables: Mapping[str, Accepted], limit: float, quarantine: Path | None) -> None:
+    over = [
+        _share(table)
+        for table in tables.values()
+        if table.counts.read and table.counts.quarantined / table.counts.read > limit
+    ]
+    if over:
+        raise SourceError(
+            f"Expected at most {limit:.1%} broken rows in each table, got {'; '.join(over)}. "
+            f"The rows and reasons are in {quarantine}: mend the source, map it in source.toml, "
+            "or raise the limit."
+        )
+    for table in tables.values():
+        if table.staged.table.required and not table.counts.accepted:
+            raise SourceError(
+                f"Expected rows in the table {table.staged.table.name}, got none. "
+                "Extract it again."
+            )
+
+
+def _share(table: Accepted) -> str:
+    counts, worst = table.counts, errors_of(table)[0]
+    return (
+        f"{counts.quarantined / counts.read:.1%} in {table.staged.table.name} "
+        f"({counts.quarantined:,} of {counts.read:,}; most often {worst.message})"
+    )
+
+
+def _describe(
+    reader: FolderReader,
+    tables: Mapping[str, Accepted],
+    extracted_at: datetime,
+    quarantine: Path | None,
+) -> CheckedSource:
+    is_guess = reader.mapping.extracted_at is None
+    findings = (
+        *(finding for table in tables.values() for finding in errors_of(table)),
+        *warnings(reader.connection, tables),
+        *notes(reader, tables, extracted_at, is_guess=is_guess),
+    )
+    return CheckedSource(
+        folder=Path(),
+        columns=MappingProxyType({name: table.staged.columns for name, table in tables.items()}),
+        extracted_at=extracted_at,
+        extracted_at_is_guess=is_guess,
+        currency=reader.mapping.currency,
+        stable_columns=stable_columns(tables),
+        fingerprint="",
+        counts=MappingProxyType({name: table.counts for name, table in tables.items()}),
+        findings=findings,
+        quarantine=quarantine,
+    )
+
+
+def _keep(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
+    fingerprint = _fingerprint(checked, out)
+    folder = home.checked / fingerprint
+    kept = replace(checked, folder=folder, fingerprint=fingerprint)
+    (out / MANIFEST).write_text(write_manifest(kept), encoding="utf-8")
+    for file in out.iterdir():
+        _sync(file)
+    if folder.is_dir():
+        # the same content was checked before; only what is said about it may differ
+        os.replace(out / MANIFEST, folder / MANIFEST)
+    else:
+        out.rename(folder)
+    return kept
+
+
+def _fingerprint(checked: CheckedSource, out: Path) -> str:
+    digest = hashlib.sha256()
+    for name in checked.columns:
+        with (out / f"{name}.parquet").open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    said = {
+        "columns": {name: list(columns) for name, columns in checked.columns.items()},
+        "extracted_at": checked.extracted_at.isoformat(),
+        "currency": checked.currency,
+        "stable_columns": sorted(checked.stable_columns),
+    }
+    digest.update(json.dumps(said, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as content:
+        os.fsync(content.fileno())

@@ -1,0 +1,225 @@
+"""Reading a folder of CSV and Parquet with DuckDB, which may touch that folder and no other file."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import duckdb
+
+from features.contracts import TABLES
+from features.errors import SourceError
+from features.sources.mapping import SourceMap, TableMapping
+
+_DELIMITERS = ",;\t|"
+_MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills into the work folder
+
+
+@dataclass(frozen=True)
+class FolderReader:
+    """An open folder: a locked-down connection that sees each data file as a view by its stem."""
+
+    connection: duckdb.DuckDBPyConnection
+    mapping: SourceMap
+    files: Mapping[str, tuple[Path, ...]]
+
+    def tables(self) -> tuple[str, ...]:
+        """Give the contract tables that the folder has, in the contract's order."""
+        return tuple(name for name in TABLES if name in self.files or name in self.mapping.tables)
+
+    def unused_files(self) -> tuple[str, ...]:
+        """Give the names of data files that no contract table comes from."""
+        mappings = [self.mapping.table(name) for name in self.tables()]
+        named = " ".join(f"{m.file or ''} {m.sql or ''}" for m in mappings)
+        rates = self.mapping.rates or ""
+        return tuple(
+            stem for stem in self.files if stem not in TABLES and stem not in f"{named} {rates}"
+        )
+
+    def relation(self, table: str) -> str:
+        """Give SQL for the foreign rows of a contract table, to stand after FROM.
+
+        Raises
+        ------
+        SourceError
+            When the file is not there, or the query is not one SELECT.
+        """
+        mapping = self.mapping.table(table)
+        if mapping.sql:
+            return f"({self.query(f'tables.{table}.sql', mapping.sql)})"
+        stem = self.stem(f"tables.{table}.file", mapping.file) if mapping.file else table
+        if stem not in self.files:
+            raise SourceError(
+                f"Expected a file for the table {table} in {self.mapping.folder}, got none called "
+                f"{table}.parquet or {table}.csv. Name it at `tables.{table}.file`."
+            )
+        return quoted(stem)
+
+    def stem(self, key: str, file: str) -> str:
+        """Give the view of a file that `source.toml` names, or raise SourceError."""
+        stem = Path(file).stem if Path(file).suffix in {".csv", ".parquet"} else file.rstrip("/")
+        if stem not in self.files:
+            raise SourceError(
+                f"Expected a .csv or .parquet file of {self.mapping.folder} at `{key}`, got "
+                f"{file!r}. There are: {', '.join(self.files) or 'none'}."
+            )
+        return stem
+
+    def query(self, key: str, sql: str) -> str:
+        """Give a query from `source.toml` back, if it is one SELECT; else raise SourceError."""
+        try:
+            statements = self.connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise SourceError(
+                f"Expected one SQL query at `{key}`, got: {first_line(error)}. Mend the query."
+            ) from error
+        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+            raise SourceError(
+                f"Expected one SELECT at `{key}`, got another kind of statement or several. "
+                "A source is only read."
+            )
+        return sql.strip().rstrip(";")
+
+    def columns(self, what: str, query: str) -> dict[str, str]:
+        """Give the names and DuckDB types of a query's columns; SourceError when it does not bind.
+
+        Parameters
+        ----------
+        what
+            What the query stands for, for the message.
+        query
+            A SELECT.
+        """
+        try:
+            described = self.connection.execute(f"DESCRIBE {query}").fetchall()
+        except duckdb.Error as error:
+            raise SourceError(
+                f"Expected a readable {what}, got: {first_line(error)}. Mend it in source.toml."
+            ) from error
+        return {name: native for name, native, *_ in described}
+
+
+def open_folder(mapping: SourceMap, work: Path) -> FolderReader:
+    """Open the data files of a source folder for reading.
+
+    Parameters
+    ----------
+    mapping
+        What `source.toml` says; names the folder.
+    work
+        The only other folder that DuckDB may touch.
+
+    Raises
+    ------
+    SourceError
+        When a file cannot be read, or one table has two files.
+    """
+    files = _data_files(mapping.folder)
+    connection = _locked_connection(mapping.folder, work, _links(files.values()))
+    for stem, paths in files.items():
+        try:
+            connection.execute(f"CREATE VIEW {quoted(stem)} AS {_scan(paths)}")
+        except duckdb.Error as error:
+            raise SourceError(
+                f"Expected readable CSV or Parquet in {paths[0]}, got: {first_line(error)}. "
+                "Replace the file or take it out of the folder."
+            ) from error
+    return FolderReader(connection, mapping, MappingProxyType(files))
+
+
+def quoted(name: str) -> str:
+    """Give a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: object) -> str:
+    """Give a text as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def first_line(error: Exception) -> str:
+    """Give the sentence of a DuckDB error, without its drawing of the place."""
+    return str(error).strip().split("\n", maxsplit=1)[0]
+
+
+def _data_files(folder: Path) -> dict[str, tuple[Path, ...]]:
+    files: dict[str, tuple[Path, ...]] = {}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and entry.name in TABLES:
+            stem, paths = entry.name, tuple(sorted(entry.rglob("*.parquet")))
+        elif entry.is_file() and entry.suffix in {".csv", ".parquet"}:
+            stem, paths = entry.stem, (entry,)
+        else:
+            continue
+        if stem in files and stem in TABLES:
+            raise SourceError(
+                f"Expected one file for the table {stem} in {folder}, got {files[stem][0].name} "
+                f"and {entry.name}. Take one of them away."
+            )
+        if paths:
+            files.setdefault(stem, paths)
+    return files
+
+
+def _links(files: Iterable[tuple[Path, ...]]) -> list[str]:
+    # DuckDB asks whether a link's target is allowed, so a linked file is allowed by its own name
+    return [str(path.resolve()) for paths in files for path in paths if path.is_symlink()]
+
+
+def _locked_connection(folder: Path, work: Path, links: list[str]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    directories = ", ".join(literal(f"{path}/") for path in (folder, work))
+    for setting in (
+        "TimeZone = 'UTC'",
+        f"memory_limit = '{_MEMORY_LIMIT}'",
+        f"temp_directory = {literal(work / 'spill')}",
+        f"file_search_path = {literal(folder)}",
+        f"allowed_directories = [{directories}]",
+        f"allowed_paths = [{', '.join(literal(link) for link in links)}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def _scan(paths: tuple[Path, ...]) -> str:
+    if paths[0].suffix == ".parquet":
+        names = ", ".join(literal(path) for path in paths)
+        return (
+            f"SELECT * FROM read_parquet([{names}], union_by_name = true, "
+            "hive_partitioning = false)"
+        )
+    delimiter, header = _header(paths[0])
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
+    return (
+        f"SELECT * FROM read_csv({literal(paths[0])}, auto_detect = false, header = true, "
+        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}}, "
+        "store_rejects = true)"
+    )
+
+
+def _header(file: Path) -> tuple[str, list[str]]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            first = lines.readline()
+            delimiter = max(_DELIMITERS, key=first.count)
+            lines.seek(0)
+            names = next(csv.reader(lines, delimiter=delimiter), [])
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"Expected UTF-8 in {file}, got bytes that are not ({error.reason}). Save it as UTF-8."
+        ) from error
+    names = [name.strip() for name in names]
+    if not names or "" in names or len({name.lower() for name in names}) < len(names):
+        raise SourceError(
+            f"Expected a first line of different column names in {file}, got {names}. "
+            "Give each column a name of its own."
+        )
+    return delimiter, names
+
+
+def file_of(mapping: TableMapping, table: str) -> str:
+    """Give what a table is read from, in words."""
+    return "its query" if mapping.sql else (mapping.file or table)

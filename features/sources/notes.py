@@ -1,0 +1,164 @@
+"""What the report says of a source: broken rows by reason, implausible rows, and plain notes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from features.checked import Finding
+from features.contracts import Column, Type
+from features.sources.accept import Accepted
+from features.sources.cells import is_date_only
+from features.sources.folder import FolderReader, literal, quoted
+from features.sources.mapping import SourceMap
+
+_FIRST_TIMES = {
+    "sign-up": ("accounts", "min(created_at)"),
+    "first subscription": ("subscriptions", "min(started_at)"),
+}
+
+
+def errors_of(table: Accepted) -> tuple[Finding, ...]:
+    """Give one finding for each column and reason for which rows of a table were set aside."""
+    name, read = table.staged.table.name, table.counts.read
+    reasons = table.failures.group_by("column", "reason").agg(pl.col("row").n_unique().alias("n"))
+    found = [
+        Finding("error", name, column, f"{column} {reason}", rows, rows / read)
+        for column, reason, rows in reasons.sort("n", "column", "reason", descending=[True, False, False]).iter_rows()
+    ]
+    broken_lines = len(table.staged.malformed)
+    if broken_lines:
+        found.append(
+            Finding("error", name, "", "is not a row of the file", broken_lines, broken_lines / read)
+        )
+    return tuple(found)
+
+
+def warnings(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Accepted]
+) -> tuple[Finding, ...]:
+    """Count rows that keep the contract and are still implausible."""
+    found = []
+    for table in tables.values():
+        for column in table.staged.table:
+            if column.follows in table.staged.columns and column.name in table.staged.columns:
+                found.append(_early_fact(connection, table, column))
+        found += _early_rows(connection, table, tables)
+    found += _unknown_parents(connection, tables["accounts"])
+    return tuple(finding for finding in found if finding.rows)
+
+
+def notes(
+    reader: FolderReader,
+    tables: Mapping[str, Accepted],
+    extracted_at: datetime,
+    *,
+    is_guess: bool,
+) -> tuple[Finding, ...]:
+    """Say what was collapsed, left alone, guessed, or cannot become a feature."""
+    found = []
+    for file in reader.unused_files():
+        found.append(Finding("note", "", "", f"{file} is no table of the contract and was left alone"))
+    for name, table in tables.items():
+        found += _table_notes(name, table)
+    if is_guess:
+        message = (
+            f"extracted_at is a guess, the day after the latest happening: {extracted_at.date()}; "
+            "say it in source.toml"
+        )
+        found.append(Finding("note", "", "extracted_at", message))
+    return tuple(found)
+
+
+def stable_columns(tables: Mapping[str, Accepted]) -> frozenset[tuple[str, str]]:
+    """Give the overwritten columns that have versions, or that the source calls constant."""
+    return frozenset(
+        (name, column.name)
+        for name, table in tables.items()
+        for column in table.staged.table
+        if column.overwritten
+        and column.name in table.staged.columns
+        and (table.has_versions or column.name in table.staged.constants)
+    )
+
+
+def _table_notes(name: str, table: Accepted) -> list[Finding]:
+    found = []
+    if table.counts.collapsed:
+        rows, share = table.counts.collapsed, table.counts.collapsed / table.counts.read
+        found.append(Finding("note", name, "", "exact copies were collapsed into one", rows, share))
+    for column in table.staged.unknown:
+        message = f"{column} is no column of the contract and was left alone"
+        found.append(Finding("note", name, column, message))
+    stable = stable_columns({name: table})
+    for column in table.staged.table:
+        is_present = column.name in table.staged.columns
+        if column.overwritten and is_present and (name, column.name) not in stable:
+            message = (
+                f"{column.name} is overwritten at the source and has no versions, so it is no "
+                "feature; `constant = true` says that it never changes"
+            )
+            found.append(Finding("note", name, column.name, message))
+    return found
+
+
+def _early_fact(
+    connection: duckdb.DuckDBPyConnection, table: Accepted, column: Column
+) -> Finding:
+    earlier = _is_before(quoted(column.name), quoted(str(column.follows)))
+    rows = _count(connection, f"SELECT count(*) FROM {literal(table.file)} WHERE {earlier}")
+    return _warning(table, column.name, f"{column.name} lies before {column.follows}", rows)
+
+
+def _early_rows(
+    connection: duckdb.DuckDBPyConnection, table: Accepted, tables: Mapping[str, Accepted]
+) -> list[Finding]:
+    usually_after = table.staged.table.usually_after
+    if usually_after is None:
+        return []
+    other, first = _FIRST_TIMES[usually_after]
+    time = table.staged.table.first_time
+    earlier = _is_before(f"e.{quoted(time)}", "a.first_time")
+    rows = _count(
+        connection,
+        f"SELECT count(*) FROM {literal(table.file)} AS e LEFT JOIN (SELECT account_id, {first} AS "
+        f"first_time FROM {literal(tables[other].file)} GROUP BY account_id) AS a "
+        f"USING (account_id) WHERE a.first_time IS NULL OR {earlier}",
+    )
+    message = f"{time} lies before the account's {usually_after}"
+    return [_warning(table, time, message, rows)]
+
+
+def _unknown_parents(
+    connection: duckdb.DuckDBPyConnection, accounts: Accepted
+) -> list[Finding]:
+    if "parent_account_id" not in accounts.staged.columns:
+        return []
+    file = literal(accounts.file)
+    rows = _count(
+        connection,
+        f"SELECT count(*) FROM {file} WHERE parent_account_id IS NOT NULL AND parent_account_id "
+        f"NOT IN (SELECT account_id FROM {file})",
+    )
+    message = "parent_account_id names no account of the source"
+    return [_warning(accounts, "parent_account_id", message, rows)]
+
+
+def _is_before(earlier: str, later: str) -> str:
+    a_day = f"({is_date_only(earlier)} OR {is_date_only(later)})"
+    return (
+        f"(CASE WHEN {a_day} THEN CAST({earlier} AS DATE) < CAST({later} AS DATE) "
+        f"ELSE {earlier} < {later} END)"
+    )
+
+
+def _warning(table: Accepted, column: str, message: str, rows: int) -> Finding:
+    share = rows / table.counts.accepted if table.counts.accepted else 0.0
+    return Finding("warning", table.staged.table.name, column, message, rows, share)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

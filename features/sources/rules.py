@@ -1,0 +1,256 @@
+"""The contract's rules for one row, as Pandera checks, and the rows that break them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time
+
+import pandera.polars as pa
+import polars as pl
+import pyarrow.parquet as pq
+from pandera.config import ValidationDepth, config_context
+
+from features.contracts import Column, Table, Type
+from features.sources.stage import ROW, UNRATED, Staged, unreadable
+
+FAILURES = pl.Schema({ROW: pl.Int64, "column": pl.String, "reason": pl.String, "value": pl.String})
+_BATCH_ROWS = 500_000
+_END_OF_DAY = time(23, 59, 59, 999999)
+_NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of a column in every row.
+
+    Parameters
+    ----------
+    column
+        Who is named when it does not hold.
+    reason
+        Why a row is set aside; it follows the column's name in a sentence.
+    holds
+        A Polars expression over the staged row, null counting as true.
+    """
+
+    column: str
+    reason: str
+    holds: pl.Expr
+
+
+@dataclass(frozen=True)
+class World:
+    """What a row is held against besides itself.
+
+    Parameters
+    ----------
+    accounts
+        Known account ids: those of `accounts`, and those that vanished in a merge.
+    extracted_at
+        Naive UTC.
+    """
+
+    accounts: pl.Series
+    extracted_at: datetime
+
+
+def rules(table: Table, present: Iterable[str], world: World) -> tuple[Rule, ...]:
+    """Give the contract's rules for one row of a table.
+
+    Parameters
+    ----------
+    table
+        The declaration.
+    present
+        The contract columns that the source has; absent ones have no rules.
+    world
+        The known accounts and the time of the extract.
+    """
+    names = tuple(present)
+    found: list[Rule] = []
+    for name in names:
+        column = table[name]
+        found += [*_type_rules(column), *_value_rules(column), *_time_rules(column, names, world)]
+    found += _account_rules(table, world)
+    found += _ranges_by(table)
+    return tuple(found)
+
+
+def money_rules(table: Table) -> tuple[Rule, ...]:
+    """Give the rule that money in a foreign currency has an exchange rate."""
+    reason = "has no exchange rate for the row's currency and date"
+    return tuple(
+        Rule(column.name, reason, ~pl.col(UNRATED))
+        for column in table
+        if column.dtype is Type.MONEY
+    )
+
+
+def key_rule(key: tuple[str, ...]) -> pa.DataFrameSchema:
+    """Give the Pandera schema that no two rows share a key; the frame holds different rows only."""
+    return pa.DataFrameSchema(unique=list(key), report_duplicates="all")
+
+
+def broken(staged: Staged, checks: Iterable[Rule]) -> pl.DataFrame:
+    """Hold every row of a staged table against the rules.
+
+    Returns
+    -------
+    Frame
+        One row per row and broken rule: row, column, reason, value (the cell's text).
+    """
+    schema = _schema(checks)
+    frames = [FAILURES.to_frame()]
+    for batch in _batches(staged):
+        frames.append(_failures(batch, schema))
+    return pl.concat(frames)
+
+
+def failing_rows(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
+    """Give Pandera's failure cases, empty when the frame passes: column, check, index."""
+    # a switched-off Pandera would pass everything, so its own settings do not count here
+    with config_context(
+        validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA
+    ):
+        try:
+            schema.validate(frame, lazy=True)
+        except pa.errors.SchemaErrors as errors:
+            return errors.failure_cases
+    return pl.DataFrame(schema={"column": pl.String, "check": pl.String, "index": pl.Int32})
+
+
+def _schema(checks: Iterable[Rule]) -> pa.DataFrameSchema:
+    by_column: dict[str, list[pa.Check]] = {}
+    for rule in checks:
+        by_column.setdefault(rule.column, []).append(_check(rule))
+    return pa.DataFrameSchema(
+        {
+            name: pa.Column(checks=of_column, nullable=True, required=True)
+            for name, of_column in by_column.items()
+        }
+    )
+
+
+def _check(rule: Rule) -> pa.Check:
+    def holds(data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(rule.holds.fill_null(value=True))
+
+    return pa.Check(holds, error=rule.reason, ignore_na=False)
+
+
+def _batches(staged: Staged) -> Iterator[pl.DataFrame]:
+    with pq.ParquetFile(staged.file) as file:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            yield pl.DataFrame(pl.from_arrow(batch))
+
+
+def _failures(batch: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
+    cases = failing_rows(batch, schema).select(
+        pl.col("index").cast(pl.UInt32), "column", pl.col("check").alias("reason")
+    )
+    frames = [FAILURES.to_frame()]
+    for (name,), of_column in cases.group_by("column", maintain_order=True):
+        column = str(name)
+        text = pl.col(column).cast(pl.String)
+        if unreadable(column) in batch.columns:
+            text = pl.coalesce(unreadable(column), text)
+        values = batch.select(pl.col(ROW).cast(pl.Int64), text.alias("value"))
+        rows = values[of_column["index"]]
+        frames.append(pl.concat([rows, of_column], how="horizontal").select(FAILURES.names()))
+    return pl.concat(frames)
+
+
+def _type_rules(column: Column) -> list[Rule]:
+    cell = pl.col(column.name)
+    if column.dtype is Type.TEXT:
+        return [Rule(column.name, "is missing", cell.is_not_null())] if column.required else []
+    text = pl.col(unreadable(column))
+    found = []
+    if column.required:
+        found.append(Rule(column.name, "is missing", cell.is_not_null() | text.is_not_null()))
+    is_not_finite = text.str.contains(_NOT_FINITE).fill_null(value=False)
+    if column.dtype is Type.NUMBER:
+        found.append(Rule(column.name, "is not a finite number", cell.is_finite()))
+    if column.dtype in {Type.INTEGER, Type.MONEY}:
+        found.append(Rule(column.name, "is not a finite number", ~is_not_finite))
+        found.append(Rule(column.name, f"is not {_a(column)}", text.is_null() | is_not_finite))
+    else:
+        found.append(Rule(column.name, f"is not {_a(column)}", text.is_null()))
+    return found
+
+
+def _a(column: Column) -> str:
+    return {
+        Type.INTEGER: "a whole number",
+        Type.NUMBER: "a number",
+        Type.MONEY: "an amount",
+        Type.BOOLEAN: "a yes or no",
+        Type.TIME: "an ISO date or time",
+    }[column.dtype]
+
+
+def _value_rules(column: Column) -> list[Rule]:
+    cell, found = pl.col(column.name), []
+    if column.allowed:
+        reason = f"is not one of {', '.join(column.allowed)}"
+        found.append(Rule(column.name, reason, cell.is_in(column.allowed)))
+    if column.minimum is not None:
+        found.append(
+            Rule(column.name, f"is below {column.minimum:g}", ~_is_below(cell, column.minimum))
+        )
+    if column.maximum is not None:
+        found.append(
+            Rule(column.name, f"is above {column.maximum:g}", ~_is_above(cell, column.maximum))
+        )
+    return found
+
+
+def _is_below(cell: pl.Expr, minimum: float) -> pl.Expr:
+    # an infinity has a reason of its own
+    number = cell.cast(pl.Float64)
+    return number.is_finite() & (number < minimum)
+
+
+def _is_above(cell: pl.Expr, maximum: float) -> pl.Expr:
+    number = cell.cast(pl.Float64)
+    return number.is_finite() & (number > maximum)
+
+
+def _time_rules(column: Column, present: tuple[str, ...], world: World) -> list[Rule]:
+    found = []
+    if column.ends in present:
+        start = pl.col(str(column.ends))
+        reason = f"lies before {column.ends}"
+        found.append(Rule(column.name, reason, ~is_before(pl.col(column.name), start)))
+    if column.dtype is Type.TIME and column.happened:
+        extract = pl.lit(world.extracted_at, dtype=pl.Datetime("us"))
+        reason = "lies after the time of the extract"
+        found.append(Rule(column.name, reason, ~is_before(extract, pl.col(column.name))))
+    return found
+
+
+def is_before(earlier: pl.Expr, later: pl.Expr) -> pl.Expr:
+    """Tell whether one time lies before another; a date is before only what is on a later day."""
+    a_day = (earlier.dt.time() == _END_OF_DAY) | (later.dt.time() == _END_OF_DAY)
+    return pl.when(a_day).then(earlier.dt.date() < later.dt.date()).otherwise(earlier < later)
+
+
+def _account_rules(table: Table, world: World) -> list[Rule]:
+    known = pl.lit(world.accounts)
+    return [
+        Rule(column.name, "names an unknown account", pl.col(column.name).is_in(known.implode()))
+        for column in table
+        if column.names_account
+    ]
+
+
+def _ranges_by(table: Table) -> list[Rule]:
+    if table.ranges_by is None:
+        return []
+    picks, bounded, ranges = table.ranges_by
+    found = []
+    for value, (minimum, maximum) in ranges:
+        cell = pl.col(bounded).cast(pl.Float64)
+        is_outside = cell.is_finite() & ~cell.is_between(minimum, maximum)
+        reason = f"is not within {minimum:g} and {maximum:g}, the range of {value}"
+        found.append(Rule(bounded, reason, ~((pl.col(picks) == value) & is_outside)))
+    return found
