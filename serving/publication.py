@@ -68,6 +68,15 @@ def latest(store: Store) -> Publication | None:
         return None if row is None else _publication(connection, row)
 
 
+def numbered(store: Store, number: int) -> Publication | None:
+    """Give a publication by its number, None when there is none."""
+    published = tables.publications
+    with store.reading() as connection:
+        query = sa.select(published).where(published.c.number == number)
+        row = connection.execute(query).mappings().first()
+        return None if row is None else _publication(connection, row)
+
+
 def latest_number(store: Store) -> int | None:
     """Give the newest publication's number: cheap enough for every request."""
     with store.reading() as connection:

@@ -31,14 +31,24 @@ class ScoresRequest(Struct, forbid_unknown_fields=True):
 
 
 class PredictRequest(Struct, forbid_unknown_fields=True):
-    """Ask what a model would say of feature rows; null is a feature without history, and text is
-    for the features that the model knows as categories.
+    """Ask what a model would say of feature rows.
+
+    Null is a feature without history; text is for features that the model knows as categories.
     """
 
     model: Text
     rows: Annotated[list[dict[str, float | str | None]], Meta(min_length=1, max_length=MOST_ROWS)]
     horizons: Annotated[list[Horizon], Meta(min_length=1, max_length=20)] | None = None
     reasons: ReasonCount = 5
+
+
+class WorklistQuery(Struct, forbid_unknown_fields=True):
+    """Ask for a page of the work list, of all accounts or of one CSM's or tier's."""
+
+    csm: Text | None = None
+    tier: Text | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED)] = 50
+    cursor: Text | None = None
 
 
 class FeedbackRequest(Struct, forbid_unknown_fields=True):
