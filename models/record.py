@@ -94,13 +94,16 @@ def write_record(training: Training, folder: Path) -> None:
         shutil.copyfile(report, folder / "report" / report.name)
 
 
+def json_text(value: object) -> str:
+    """Give a value as JSON that every reader takes: what is not finite is null."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def _write_json(path: Path, value: object) -> None:
-    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(json_text(value), encoding="utf-8")
 
 
 def _plain(value: object) -> object:
-    """JSON knows no NaN: a figure that could not be computed is null."""
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
