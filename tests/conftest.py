@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,73 @@ def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     return json.dumps(value)
+
+
+@pytest.fixture(scope="session")
+def stumps() -> Callable[..., Any]:
+    """A factory of hand-made models: each stump adds one of two log odds, cut at a threshold.
+
+    TreeSHAP gives such a column plus or minus half of the step, whichever side the row is on.
+    """
+    from models.bundle import Bundle  # noqa: PLC0415 - the tests of features do without LightGBM
+    from models.calibration import identity  # noqa: PLC0415 - as above
+    from models.intervals import COVARIATES  # noqa: PLC0415 - as above
+    from models.questions import QUESTIONS  # noqa: PLC0415 - as above
+
+    def make(*cuts: tuple[str, float, float, float], model: str = "churn", **fields: object) -> Bundle:
+        question = QUESTIONS[model]
+        features = tuple(dict.fromkeys(column for column, *_ in cuts))
+        columns = (*features, *COVARIATES)
+        values: dict[str, Any] = {
+            "question": question,
+            "features": features,
+            "catalogue": tuple({"column": name, "subject": name} for name in features),
+            "features_fingerprint": "f" * 64,
+            "booster_text": _stumps_text(columns, cuts),
+            "calibration": identity(len(question.horizons_days)),
+            "base_rates": dict.fromkeys(question.horizons_days, 0.1),
+            "version": "1",
+            "trained_at": datetime(2025, 1, 15),  # noqa: DTZ001 - naive UTC, as bundles keep it
+            "as_of_range": (date(2023, 1, 1), date(2024, 6, 1)),
+        }
+        return Bundle(**(values | fields))
+
+    return make
+
+
+def _stumps_text(
+    columns: tuple[str, ...], cuts: tuple[tuple[str, float, float, float], ...]
+) -> str:
+    head = f"""tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+label_index=0
+max_feature_idx={len(columns) - 1}
+objective=binary sigmoid:1
+feature_names={" ".join(columns)}
+feature_infos={" ".join(["[0:1]"] * len(columns))}
+"""
+    trees = [
+        f"""Tree={number}
+num_leaves=2
+num_cat=0
+split_feature={columns.index(column)}
+split_gain=1
+threshold={threshold}
+decision_type=2
+left_child=-1
+right_child=-2
+leaf_value={low} {high}
+leaf_weight=1 1
+leaf_count=1 1
+internal_value={(low + high) / 2}
+internal_weight=2
+internal_count=2
+is_linear=0
+shrinkage=1
+
+"""
+        for number, (column, threshold, low, high) in enumerate(cuts)
+    ]
+    return "\n".join([head, *trees, "end of trees", ""])

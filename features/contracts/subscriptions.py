@@ -1,6 +1,6 @@
 """What an account pays for, and until when."""
 
-from features.contracts.table import Table, boolean, account, integer, money, text, time
+from features.contracts.table import Table, account, boolean, integer, money, text, time
 
 SUBSCRIPTIONS = Table(
     "subscriptions",

@@ -10,7 +10,6 @@ import polars as pl
 
 from features.checked import Counts
 from features.contracts import Type
-from features.sources.folder import literal, quoted
 from features.sources.rules import (
     FAILURES,
     Rule,
@@ -21,6 +20,7 @@ from features.sources.rules import (
     money_rules,
     rules,
 )
+from features.sources.sql import frame, literal, number, quoted, run
 from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, ROW, UNRATED, Staged
 
 _RECORDED_AT = "recorded_at"
@@ -72,9 +72,9 @@ def accept(
     set_aside = failures[ROW].n_unique() + len(staged.malformed)
     good = _good(connection, staged, failures)
     file = out / f"{staged.table.name}.parquet"
-    connection.execute(f"COPY ({_final(staged, good)}) TO {literal(file)} (FORMAT parquet)")
+    run(connection, f"COPY ({_final(staged, good)}) TO {literal(file)} (FORMAT parquet)")
     accepted, unversioned = _count(connection, staged, file)
-    remaining = _one(connection, f"SELECT count(*) FROM ({good})")
+    remaining = number(connection, f"SELECT count(*) FROM ({good})")
     return Accepted(
         staged=staged,
         file=file,
@@ -96,7 +96,7 @@ def known_accounts(
     query = f"SELECT account_id FROM {literal(accounts)}"
     if merges:
         query += f" UNION SELECT from_account_id FROM {literal(merges)}"
-    rows = connection.execute(f"SELECT DISTINCT account_id FROM ({query})").fetchall()
+    rows = run(connection, f"SELECT DISTINCT account_id FROM ({query})")
     return pl.Series("account_id", [account for (account,) in rows], dtype=pl.String)
 
 
@@ -114,8 +114,7 @@ def guess_extracted_at(
         for name in staged.columns
         if staged.table[name].dtype is Type.TIME and staged.table[name].happened
     ]
-    row = connection.execute(f"SELECT max(t) FROM ({' UNION ALL '.join(latest)})").fetchone()
-    day = row[0] if row and row[0] else today
+    day = run(connection, f"SELECT max(t) FROM ({' UNION ALL '.join(latest)})")[0][0] or today
     return datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - naive UTC by contract
 
 
@@ -138,15 +137,13 @@ def _identity(staged: Staged) -> str:
     return ", ".join(quoted(name) for name in names)
 
 
-def _good(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame
-) -> str:
+def _good(connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame) -> str:
     if failures.is_empty():
         return f"SELECT * FROM {literal(staged.file)}"
     name = f"__broken_{staged.table.name}"
     rows = failures.select(pl.col(ROW).unique()).to_arrow()
     connection.register(f"{name}_rows", rows)
-    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {ROW} FROM {name}_rows")
+    run(connection, f"CREATE OR REPLACE TABLE {name} AS SELECT {ROW} FROM {name}_rows")
     connection.unregister(f"{name}_rows")
     return f"SELECT * FROM {literal(staged.file)} ANTI JOIN {name} USING ({ROW})"
 
@@ -159,13 +156,13 @@ def _broken_keys(
         return FAILURES.to_frame()
     good = _good(connection, staged, failures)
     columns = ", ".join(quoted(name) for name in key)
-    different = _frame(
+    different = frame(
         connection, f"SELECT {columns} FROM (SELECT DISTINCT {_identity(staged)} FROM ({good}))"
     )
     index = failing_rows(different, key_rule(key))["index"].cast(pl.UInt32)
     if index.is_empty():
         return FAILURES.to_frame()
-    rows = _frame(connection, f"SELECT {ROW}, {columns} FROM ({good})")
+    rows = frame(connection, f"SELECT {ROW}, {columns} FROM ({good})")
     return (
         rows.join(different[index].unique(), on=list(key), nulls_equal=True, how="semi")
         .select(
@@ -189,23 +186,12 @@ def _final(staged: Staged, good: str) -> str:
     )
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path
-) -> tuple[int, int]:
+def _count(connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path) -> tuple[int, int]:
     unversioned = "count(*)"
     if _RECORDED_AT in staged.columns:
         unversioned = f"count(*) - count({_RECORDED_AT})"
-    row = connection.execute(f"SELECT count(*), {unversioned} FROM {literal(file)}").fetchone()
-    return row if row else (0, 0)
-
-
-def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(connection.sql(query).to_arrow_table()))
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    accepted, without = run(connection, f"SELECT count(*), {unversioned} FROM {literal(file)}")[0]
+    return accepted, without
 
 
 def _named(failures: pl.DataFrame, staged: Staged) -> pl.DataFrame:

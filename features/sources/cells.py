@@ -1,4 +1,4 @@
-"""Reading one cell: SQL that gives the contract's type, and keeps the text of what it cannot read."""
+"""Reading one cell: SQL that gives the contract's type, or null, and the text that it read."""
 
 from features.contracts import Column, Type
 

@@ -158,8 +158,7 @@ def _hold_limit(tables: Mapping[str, Accepted], limit: float, quarantine: Path |
     for table in tables.values():
         if table.staged.table.required and not table.counts.accepted:
             raise SourceError(
-                f"Expected rows in the table {table.staged.table.name}, got none. "
-                "Extract it again."
+                f"Expected rows in the table {table.staged.table.name}, got none. Extract it again."
             )
 
 
@@ -206,7 +205,7 @@ def _keep(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
         _sync(file)
     if folder.is_dir():
         # the same content was checked before; only what is said about it may differ
-        os.replace(out / MANIFEST, folder / MANIFEST)
+        (out / MANIFEST).replace(folder / MANIFEST)
     else:
         out.rename(folder)
     return kept

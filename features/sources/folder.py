@@ -1,4 +1,4 @@
-"""Reading a folder of CSV and Parquet with DuckDB, which may touch that folder and no other file."""
+"""Reading a folder of CSV and Parquet with DuckDB, which may touch no file outside of it."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,8 @@ import duckdb
 
 from features.contracts import TABLES
 from features.errors import SourceError
-from features.sources.mapping import SourceMap, TableMapping
+from features.sources.mapping import SourceMap
+from features.sources.sql import first_line, literal, quoted, run
 
 _DELIMITERS = ",;\t|"
 _MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills into the work folder
@@ -92,7 +93,7 @@ class FolderReader:
             A SELECT.
         """
         try:
-            described = self.connection.execute(f"DESCRIBE {query}").fetchall()
+            described = run(self.connection, f"DESCRIBE {query}")
         except duckdb.Error as error:
             raise SourceError(
                 f"Expected a readable {what}, got: {first_line(error)}. Mend it in source.toml."
@@ -119,28 +120,13 @@ def open_folder(mapping: SourceMap, work: Path) -> FolderReader:
     connection = _locked_connection(mapping.folder, work, _links(files.values()))
     for stem, paths in files.items():
         try:
-            connection.execute(f"CREATE VIEW {quoted(stem)} AS {_scan(paths)}")
+            run(connection, f"CREATE VIEW {quoted(stem)} AS {_scan(paths)}")
         except duckdb.Error as error:
             raise SourceError(
                 f"Expected readable CSV or Parquet in {paths[0]}, got: {first_line(error)}. "
                 "Replace the file or take it out of the folder."
             ) from error
     return FolderReader(connection, mapping, MappingProxyType(files))
-
-
-def quoted(name: str) -> str:
-    """Give a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: object) -> str:
-    """Give a text as an SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def first_line(error: Exception) -> str:
-    """Give the sentence of a DuckDB error, without its drawing of the place."""
-    return str(error).strip().split("\n", maxsplit=1)[0]
 
 
 def _data_files(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -180,7 +166,7 @@ def _locked_connection(folder: Path, work: Path, links: list[str]) -> duckdb.Duc
         "enable_external_access = false",
         "lock_configuration = true",
     ):
-        connection.execute(f"SET {setting}")
+        run(connection, f"SET {setting}")
     return connection
 
 
@@ -218,8 +204,3 @@ def _header(file: Path) -> tuple[str, list[str]]:
             "Give each column a name of its own."
         )
     return delimiter, names
-
-
-def file_of(mapping: TableMapping, table: str) -> str:
-    """Give what a table is read from, in words."""
-    return "its query" if mapping.sql else (mapping.file or table)

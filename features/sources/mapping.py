@@ -102,7 +102,9 @@ def read_mapping(folder: Path) -> SourceMap:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SourceError(f"Expected valid TOML in {file}, got: {error}. Mend that line.") from error
+        raise SourceError(
+            f"Expected valid TOML in {file}, got: {error}. Mend that line."
+        ) from error
     return _Reader(file).source(content)
 
 
@@ -192,8 +194,10 @@ class _Reader:
     def moment(self, value: object) -> datetime | None:
         if isinstance(value, str):
             try:
-                value = date.fromisoformat(value) if len(value) == len("2024-05-01") else (
-                    datetime.fromisoformat(value)
+                value = (
+                    date.fromisoformat(value)
+                    if len(value) == len("2024-05-01")
+                    else (datetime.fromisoformat(value))
                 )
             except ValueError:
                 value = repr(value)

@@ -1,18 +1,17 @@
 """What the report says of a source: broken rows by reason, implausible rows, and plain notes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from features.checked import Finding
-from features.contracts import Column, Type
+from features.contracts import Column
 from features.sources.accept import Accepted
 from features.sources.cells import is_date_only
-from features.sources.folder import FolderReader, literal, quoted
-from features.sources.mapping import SourceMap
+from features.sources.folder import FolderReader
+from features.sources.sql import literal, number, quoted
 
 _FIRST_TIMES = {
     "sign-up": ("accounts", "min(created_at)"),
@@ -26,12 +25,16 @@ def errors_of(table: Accepted) -> tuple[Finding, ...]:
     reasons = table.failures.group_by("column", "reason").agg(pl.col("row").n_unique().alias("n"))
     found = [
         Finding("error", name, column, f"{column} {reason}", rows, rows / read)
-        for column, reason, rows in reasons.sort("n", "column", "reason", descending=[True, False, False]).iter_rows()
+        for column, reason, rows in reasons.sort(
+            "n", "column", "reason", descending=[True, False, False]
+        ).iter_rows()
     ]
     broken_lines = len(table.staged.malformed)
     if broken_lines:
         found.append(
-            Finding("error", name, "", "is not a row of the file", broken_lines, broken_lines / read)
+            Finding(
+                "error", name, "", "is not a row of the file", broken_lines, broken_lines / read
+            )
         )
     return tuple(found)
 
@@ -58,9 +61,10 @@ def notes(
     is_guess: bool,
 ) -> tuple[Finding, ...]:
     """Say what was collapsed, left alone, guessed, or cannot become a feature."""
-    found = []
-    for file in reader.unused_files():
-        found.append(Finding("note", "", "", f"{file} is no table of the contract and was left alone"))
+    found = [
+        Finding("note", "", "", f"{file} is no table of the contract and was left alone")
+        for file in reader.unused_files()
+    ]
     for name, table in tables.items():
         found += _table_notes(name, table)
     if is_guess:
@@ -104,11 +108,9 @@ def _table_notes(name: str, table: Accepted) -> list[Finding]:
     return found
 
 
-def _early_fact(
-    connection: duckdb.DuckDBPyConnection, table: Accepted, column: Column
-) -> Finding:
+def _early_fact(connection: duckdb.DuckDBPyConnection, table: Accepted, column: Column) -> Finding:
     earlier = _is_before(quoted(column.name), quoted(str(column.follows)))
-    rows = _count(connection, f"SELECT count(*) FROM {literal(table.file)} WHERE {earlier}")
+    rows = number(connection, f"SELECT count(*) FROM {literal(table.file)} WHERE {earlier}")
     return _warning(table, column.name, f"{column.name} lies before {column.follows}", rows)
 
 
@@ -121,7 +123,7 @@ def _early_rows(
     other, first = _FIRST_TIMES[usually_after]
     time = table.staged.table.first_time
     earlier = _is_before(f"e.{quoted(time)}", "a.first_time")
-    rows = _count(
+    rows = number(
         connection,
         f"SELECT count(*) FROM {literal(table.file)} AS e LEFT JOIN (SELECT account_id, {first} AS "
         f"first_time FROM {literal(tables[other].file)} GROUP BY account_id) AS a "
@@ -131,13 +133,11 @@ def _early_rows(
     return [_warning(table, time, message, rows)]
 
 
-def _unknown_parents(
-    connection: duckdb.DuckDBPyConnection, accounts: Accepted
-) -> list[Finding]:
+def _unknown_parents(connection: duckdb.DuckDBPyConnection, accounts: Accepted) -> list[Finding]:
     if "parent_account_id" not in accounts.staged.columns:
         return []
     file = literal(accounts.file)
-    rows = _count(
+    rows = number(
         connection,
         f"SELECT count(*) FROM {file} WHERE parent_account_id IS NOT NULL AND parent_account_id "
         f"NOT IN (SELECT account_id FROM {file})",
@@ -157,8 +157,3 @@ def _is_before(earlier: str, later: str) -> str:
 def _warning(table: Accepted, column: str, message: str, rows: int) -> Finding:
     share = rows / table.counts.accepted if table.counts.accepted else 0.0
     return Finding("warning", table.staged.table.name, column, message, rows, share)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0

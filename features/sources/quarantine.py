@@ -1,7 +1,6 @@
 """The quarantine file: every row that was set aside, where it stood, why, and the row itself."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +11,7 @@ import polars as pl
 from features.contracts import Type
 from features.home import Home
 from features.sources.accept import Accepted
-from features.sources.folder import literal, quoted
+from features.sources.sql import literal, quoted, run
 from features.sources.stage import ROW, Staged, unreadable
 
 FILE = "quarantine.csv"
@@ -32,9 +31,7 @@ def write_quarantine(
     Path or None
         The file; None when nothing was set aside.
     """
-    parts = [
-        _part(connection, table, work) for table in tables if table.counts.quarantined
-    ]
+    parts = [_part(connection, table, work) for table in tables if table.counts.quarantined]
     if not parts:
         return None
     whole = work / FILE
@@ -43,7 +40,7 @@ def write_quarantine(
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
     target = home.quarantine / digest / FILE
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(shutil.copyfile(whole, target.with_suffix(".part")), target)
+    shutil.copyfile(whole, target.with_suffix(".part")).replace(target)
     return target
 
 
@@ -52,11 +49,12 @@ def _part(connection: duckdb.DuckDBPyConnection, table: Accepted, work: Path) ->
     part = work / f"{staged.table.name}.quarantine.csv"
     lines = pl.concat([table.failures, _malformed(staged)]).to_arrow()
     connection.register("__failures", lines)
-    connection.execute(
-        f"COPY (SELECT {literal(staged.table.name)} AS \"table\", {ROW}, \"column\", reason, value, "
+    run(
+        connection,
+        f'COPY (SELECT {literal(staged.table.name)} AS "table", {ROW}, "column", reason, value, '
         f"CASE WHEN reason NOT LIKE {literal(_MALFORMED + '%')} THEN {_record(staged)} END AS record "
         f"FROM __failures LEFT JOIN {literal(staged.file)} USING ({ROW}) "
-        f"ORDER BY {ROW}, \"column\", reason) TO {literal(part)} (FORMAT csv, HEADER true)"
+        f'ORDER BY {ROW}, "column", reason) TO {literal(part)} (FORMAT csv, HEADER true)',
     )
     connection.unregister("__failures")
     return part

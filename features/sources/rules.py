@@ -99,18 +99,14 @@ def broken(staged: Staged, checks: Iterable[Rule]) -> pl.DataFrame:
         One row per row and broken rule: row, column, reason, value (the cell's text).
     """
     schema = _schema(checks)
-    frames = [FAILURES.to_frame()]
-    for batch in _batches(staged):
-        frames.append(_failures(batch, schema))
-    return pl.concat(frames)
+    failures = [_failures(batch, schema) for batch in _batches(staged)]
+    return pl.concat([FAILURES.to_frame(), *failures])
 
 
 def failing_rows(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
     """Give Pandera's failure cases, empty when the frame passes: column, check, index."""
     # a switched-off Pandera would pass everything, so its own settings do not count here
-    with config_context(
-        validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA
-    ):
+    with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
         try:
             schema.validate(frame, lazy=True)
         except pa.errors.SchemaErrors as errors:

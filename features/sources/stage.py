@@ -8,8 +8,9 @@ import duckdb
 from features.contracts import Column, Table, Type
 from features.errors import SourceError
 from features.sources.cells import raw, sql_type, typed
-from features.sources.folder import FolderReader, first_line, literal, quoted
+from features.sources.folder import FolderReader
 from features.sources.mapping import CURRENCY
+from features.sources.sql import first_line, literal, number, quoted, run
 
 ROW = "row"
 UNRATED = "__unrated"
@@ -70,7 +71,7 @@ def unreadable(column: Column | str) -> str:
 
 
 def read_rates(reader: FolderReader) -> None:
-    """Read the exchange rates that `source.toml` names, if any; SourceError when they are broken."""
+    """Read the exchange rates that `source.toml` names; SourceError when they are broken."""
     if reader.mapping.rates is None:
         return
     view = quoted(reader.stem("rates", reader.mapping.rates))
@@ -80,19 +81,21 @@ def read_rates(reader: FolderReader) -> None:
             f"Expected the columns currency, date and rate in {reader.mapping.rates}, got "
             f"{', '.join(present)}. One unit of `currency` is worth `rate` from `date` on."
         )
-    reader.connection.execute(
+    run(
+        reader.connection,
         f"CREATE TABLE {_RATES} AS SELECT {raw('currency')} AS currency, "
         'try_cast("date" AS DATE) AS "date", try_cast(rate AS DECIMAL(18, 10)) AS rate '
-        f"FROM {view}"
+        f"FROM {view}",
     )
-    broken = reader.connection.execute(
+    broken = number(
+        reader.connection,
         f'SELECT count(*) FROM {_RATES} WHERE currency IS NULL OR "date" IS NULL OR rate IS NULL '
-        "OR rate <= 0"
-    ).fetchone()
-    if broken and broken[0]:
+        "OR rate <= 0",
+    )
+    if broken:
         raise SourceError(
             f"Expected a currency, a date and a positive rate in each row of "
-            f"{reader.mapping.rates}, got {broken[0]} rows without. Mend those rows."
+            f"{reader.mapping.rates}, got {broken} rows without. Mend those rows."
         )
 
 
@@ -112,8 +115,8 @@ def stage(reader: FolderReader, table: Table, work: Path) -> Staged:
     query = _query(reader, table, relation, cells, exprs)
     earlier = _scans(reader.connection)
     try:
-        reader.connection.execute(f"COPY ({query}) TO {literal(file)} (FORMAT parquet)")
-        count = reader.connection.execute(f"SELECT count(*) FROM {literal(file)}").fetchone()
+        run(reader.connection, f"COPY ({query}) TO {literal(file)} (FORMAT parquet)")
+        read = number(reader.connection, f"SELECT count(*) FROM {literal(file)}")
     except duckdb.Error as error:
         raise SourceError(
             f"Expected readable rows for the table {table.name}, got: {first_line(error)}. "
@@ -126,7 +129,7 @@ def stage(reader: FolderReader, table: Table, work: Path) -> Staged:
         constants=frozenset(cell.column.name for cell in cells if cell.is_constant),
         extras=extras,
         unknown=_unknown(reader, table, foreign),
-        read=count[0] if count else 0,
+        read=read,
         malformed=_malformed(reader.connection, earlier),
         foreign_key=reader.mapping.table(table.name).key,
     )
@@ -294,8 +297,7 @@ def _unknown(reader: FolderReader, table: Table, foreign: dict[str, str]) -> tup
 def _scans(connection: duckdb.DuckDBPyConnection) -> int:
     if not _has_rejects(connection):
         return -1
-    newest = connection.execute("SELECT max(scan_id) FROM reject_errors").fetchone()
-    return newest[0] if newest and newest[0] is not None else -1
+    return number(connection, "SELECT coalesce(max(scan_id), -1) FROM reject_errors")
 
 
 def _malformed(
@@ -303,17 +305,15 @@ def _malformed(
 ) -> tuple[tuple[int, str, str], ...]:
     if not _has_rejects(connection):
         return ()
-    lines = connection.execute(
+    lines = run(
+        connection,
         "SELECT line, min(csv_line), min(error_message) FROM reject_errors "
-        "JOIN reject_scans USING (scan_id, file_id) WHERE scan_id > ? "
-        "GROUP BY file_path, line ORDER BY file_path, line",
-        [earlier],
-    ).fetchall()
+        "JOIN reject_scans USING (scan_id, file_id) WHERE "
+        f"scan_id > {earlier} GROUP BY file_path, line ORDER BY file_path, line",
+    )
     return tuple((line, text, problem) for line, text, problem in lines)
 
 
 def _has_rejects(connection: duckdb.DuckDBPyConnection) -> bool:
-    found = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"
-    ).fetchone()
-    return bool(found and found[0])
+    tables = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"
+    return number(connection, tables) > 0
