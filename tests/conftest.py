@@ -94,7 +94,9 @@ def stumps() -> Callable[..., Any]:
     from models.intervals import COVARIATES  # noqa: PLC0415 - as above
     from models.questions import QUESTIONS  # noqa: PLC0415 - as above
 
-    def make(*cuts: tuple[str, float, float, float], model: str = "churn", **fields: object) -> Bundle:
+    def make(
+        *cuts: tuple[str, float, float, float], model: str = "churn", **fields: object
+    ) -> Bundle:
         question = QUESTIONS[model]
         features = tuple(dict.fromkeys(column for column, *_ in cuts))
         columns = (*features, *COVARIATES)

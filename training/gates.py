@@ -19,7 +19,7 @@ import pandas as pd
 from features.errors import GateError
 from models.bundle import Bundle, load
 from models.gate import Gate, GateReport
-from training.calibrate import logistic_map
+from training.evaluate import calibration_slope
 from training.heldout import SMALLEST
 from training.labels import outcome_within
 
@@ -100,9 +100,9 @@ class Trial:
     @cached_property
     def later(self) -> pd.DataFrame:
         """The rows that neither model learned from and whose outcome is known."""
-        if self.champion and self.champion.question != self.bundle.question:
-            raise GateError("Expected both models to answer one question, got two.")
         rivals = [self.bundle, self.champion] if self.champion else [self.bundle]
+        if len({_asks(rival) for rival in rivals}) > 1:
+            raise GateError("Expected both models to answer one question, got two.")
         border = max(_start(rival.as_of_range[1]) for rival in rivals)
         known = np.isfinite(outcome_within(self.rows, self.horizon_days))
         return self.rows[known & (self.rows["as_of"] >= border).to_numpy()]
@@ -222,9 +222,7 @@ def _beats_base_rate(trial: Trial) -> _Answer:
 def _calibrated(trial: Trial) -> _Answer:
     limits, kept = trial.limits, _kept(trial.probabilities)
     ratio = float(trial.outcomes.sum() / kept.sum())
-    design = np.column_stack([np.ones(len(kept)), np.log(kept / (1 - kept))])
-    # A trace of a prior keeps the solution finite where the rows alone would not.
-    slope = float(logistic_map(design, trial.outcomes, np.zeros(2), np.full(2, 1e-6))[1])
+    slope = calibration_slope(trial.outcomes, trial.probabilities)
     good = limits.observed_to_expected[0] <= ratio <= limits.observed_to_expected[1]
     good = good and limits.slope[0] <= slope <= limits.slope[1]
     return _Answer(
@@ -291,6 +289,17 @@ def _difference(figures: Mapping[str, float]) -> str:
 
 def _range(limits: tuple[float, float]) -> str:
     return f"{limits[0]:g} to {limits[1]:g} is asked for"
+
+
+def _asks(bundle: Bundle) -> tuple[object, ...]:
+    """Name what makes outcomes comparable; far horizons may differ with the length of history."""
+    question = bundle.question
+    return (
+        question.outcome,
+        question.grace_days,
+        question.change_threshold,
+        question.main_horizon_days,
+    )
 
 
 def _start(day: date) -> datetime:
