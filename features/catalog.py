@@ -1,16 +1,41 @@
 """All features, harvested from the families, and what is written about them."""
 
 import hashlib
+import inspect
 import json
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+import narwhals as nw
+
 from features import families
 from features.checked import CheckedSource
-from features.declare import Extreme, Facts, Feature, Formula, View
+from features.contracts import TABLES
+from features.declare import Distinct, Feature, Formula, Missing, View
+from features.sentences import fields as named_in
+from features.sentences import sentence
+
+__all__ = [
+    "available",
+    "catalog",
+    "catalog_json",
+    "catalogue_markdown",
+    "features_fingerprint",
+    "sentence",
+    "sources_of",
+    "with_inputs",
+]
+
+_MARKDOWN_HEAD = """# The features
+
+Generated from the declarations in `features/families/` by `features.catalog.catalogue_markdown`:
+{count} features. Every one is known strictly before 00:00 UTC of its date (`as_of`), over windows
+`[as_of - days, as_of)`. A group whose table a source lacks is absent; *missing* says what an account
+without any such row gets. A column that the source overwrites without versions (a ticket's priority
+or category, a subscription's automatic renewal) leaves its features out."""
 
 
 def catalog() -> tuple[Feature, ...]:
@@ -26,7 +51,62 @@ def available(source: CheckedSource) -> tuple[Feature, ...]:
     A column that the source overwrites, without versions, bears none; nor does a missing table:
     its features are absent, not zero.
     """
-    raise NotImplementedError
+    borne: dict[str, Feature] = {}
+    waiting = list(catalog())
+    while waiting:
+        found = [feature for feature in waiting if _is_borne(feature, source, borne)]
+        if not found:
+            break
+        borne |= {feature.column: feature for feature in found}
+        waiting = [feature for feature in waiting if feature.column not in borne]
+    return tuple(feature for feature in catalog() if feature.column in borne)
+
+
+def _is_borne(feature: Feature, source: CheckedSource, borne: Mapping[str, Feature]) -> bool:
+    if isinstance(feature.recipe, Formula):
+        return all(column in borne for column in feature.recipe.of)
+    facts = feature.recipe.facts
+    if not source.has(facts.source_table):
+        return False
+    view = facts.table if isinstance(facts.table, View) else None
+    optional = view.optional if view else ()
+    extra = (feature.recipe.key,) if isinstance(feature.recipe, Distinct) else ()
+    contract = {column.name: column for column in TABLES[facts.source_table]}
+    present = source.columns[facts.source_table]
+    for name in (*facts.columns, *extra, *(view.uses if view else ())):
+        column = contract.get(name)
+        if column is None:
+            continue
+        if column.overwritten and (facts.source_table, name) not in source.stable_columns:
+            return False
+        may_lack = column.default is not None or (name in optional and not column.overwritten)
+        if name not in present and not may_lack:
+            return False
+    return True
+
+
+def with_inputs(features: Iterable[Feature]) -> tuple[Feature, ...]:
+    """Give the features and those that their formulas read, each after what it reads."""
+    chosen = tuple(features)
+    known = {feature.column: feature for feature in (*catalog(), *chosen)}
+    ordered: dict[str, Feature] = {}
+
+    def add(feature: Feature) -> None:
+        if isinstance(feature.recipe, Formula):
+            for column in feature.recipe.of:
+                add(known[column])
+        ordered.setdefault(feature.column, feature)
+
+    for feature in chosen:
+        add(feature)
+    return tuple(ordered.values())
+
+
+def sources_of(feature: Feature) -> tuple[str, ...]:
+    """Name the source tables that a feature is computed from."""
+    inputs = with_inputs([feature])
+    tables = [f.recipe.facts.source_table for f in inputs if not isinstance(f.recipe, Formula)]
+    return tuple(dict.fromkeys(tables))
 
 
 def catalog_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
@@ -36,27 +116,71 @@ def catalog_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
     against), risk, missing, sources, window_days and units: those of the columns that the text
     names.
     """
-    raise NotImplementedError
+    units = {feature.column: feature.unit.value for feature in (*catalog(), *features)}
+    return [_entry(feature, units) for feature in features]
+
+
+def _entry(feature: Feature, units: Mapping[str, str]) -> dict[str, Any]:
+    templates = [text for text in asdict(feature.text).values() if isinstance(text, str)]
+    named = {name for text in templates for name in named_in(text)} - {"value"}
+    return {
+        "column": feature.column,
+        "group": feature.group,
+        "subject": feature.subject,
+        "unit": feature.unit.value,
+        "description": feature.description,
+        "text": asdict(feature.text),
+        "risk": feature.risk,
+        "missing": feature.missing.value,
+        "sources": list(sources_of(feature)),
+        "window_days": feature.window_days,
+        "units": {name: units[name] for name in sorted(named)},
+    }
 
 
 def features_fingerprint(features: Iterable[Feature]) -> str:
     """Give the SHA-256 over everything that fixes the features' meaning, in hexadecimal."""
-    raise NotImplementedError
+    chosen = tuple(features)
+    meaning = [
+        {**entry, "recipe": _recipe(feature)}
+        for feature, entry in zip(chosen, catalog_json(chosen), strict=True)
+    ]
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 
-def sentence(entry: Mapping[str, Any], row: Mapping[str, float]) -> str:
-    """Give the sentence that a CSM reads: a catalogue entry with an account's own numbers.
-
-    Parameters
-    ----------
-    entry
-        As `catalog_json` gives it.
-    row
-        The account's feature row; a missing column, None and NaN are null.
-    """
-    raise NotImplementedError
+def _recipe(feature: Feature) -> dict[str, Any]:
+    """Spell out how a feature is computed, as JSON values."""
+    recipe = feature.recipe
+    if isinstance(recipe, Formula):
+        return {"kind": "Formula", "value": repr(recipe.value(*map(nw.col, recipe.of)))}
+    facts = recipe.facts
+    view = facts.table if isinstance(facts.table, View) else None
+    return {
+        "kind": type(recipe).__name__,
+        "table": facts.source_table,
+        "view": inspect.getsource(view.make) if view else None,
+        "facts": [repr(getattr(facts, f.name)) for f in fields(facts) if f.name != "table"],
+        "recipe": [repr(getattr(recipe, f.name)) for f in fields(recipe) if f.name != "facts"],
+    }
 
 
 def catalogue_markdown(features: Iterable[Feature]) -> str:
     """Give docs/features.md: a table of the features of each group."""
-    raise NotImplementedError
+    chosen = tuple(features)
+    lines = [_MARKDOWN_HEAD.format(count=len(chosen))]
+    for group in dict.fromkeys(feature.group for feature in chosen):
+        lines += ["", f"## {group}", "", "| column | unit | what it is | missing | from |"]
+        lines += ["| --- | --- | --- | --- | --- |"]
+        lines += [_markdown_row(feature) for feature in chosen if feature.group == group]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(feature: Feature) -> str:
+    cells = (
+        f"`{feature.column}`",
+        feature.unit.value,
+        feature.description,
+        "0" if feature.missing is Missing.ZERO else feature.text.missing.lower(),
+        ", ".join(sources_of(feature)),
+    )
+    return f"| {' | '.join(cells)} |"

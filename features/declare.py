@@ -46,6 +46,8 @@ class Missing(StrEnum):
 class Text:
     """What a CSM reads, as `str.format` templates over the columns of the feature's own row.
 
+    `{value}` is the feature's own number; `[ticket is|tickets are]` agrees with the number before.
+
     Parameters
     ----------
     level
@@ -69,7 +71,8 @@ class Text:
 class View:
     """Rows made from one source table's rows.
 
-    `make` gets the columns `uses` of the table, times in microseconds, money and numbers in
+    `make` gets the columns `uses` of the table and the `optional` ones (null where the source
+    lacks them), times in microseconds, money and numbers in
     ten-thousandths, and with account_id, enters and leaves: the days of the first snapshots that
     know the row, and that know it no more. It gives back such a frame with columns of its own.
     """
@@ -78,6 +81,7 @@ class View:
     table: str
     uses: tuple[str, ...]
     make: Callable[[nw.LazyFrame], nw.LazyFrame] = field(compare=False)
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,15 +147,27 @@ class Distinct:
 class Extreme:
     """The smallest or largest whole-number expression over the rows that count at a snapshot.
 
-    The expression may use `windows.AS_OF_DAY`.
+    Parameters
+    ----------
+    facts
+        The rows.
+    value
+        The expression; `at_day` is the day of the fact.
+    pick
+        Which one.
+    since, ahead
+        The value is a day, and the feature is how many days it lies before the snapshot, or after.
+    moves
+        The expression reads `windows.AS_OF_DAY` or AS_OF_MONTH itself.
     """
 
     facts: Facts
     value: nw.Expr = field(compare=False)
     pick: Literal["min", "max"]
+    since: bool = False
+    ahead: bool = False
+    moves: bool = False
     per: int = 1
-    ages: bool = True
-    """Whether the expression moves with the snapshot, or is the row's own."""
 
 
 @dataclass(frozen=True)
@@ -248,3 +264,18 @@ def _in_window(feature: Feature, days: int) -> Feature:
         description=fill(feature.description),
         text=filled,
     )
+
+
+def ratio(part: nw.Expr, whole: nw.Expr) -> nw.Expr:
+    """Divide; null where the whole is not above zero."""
+    return nw.when(whole > 0).then(part / whole)
+
+
+def relative_change(now: nw.Expr, before: nw.Expr) -> nw.Expr:
+    """Give the change from before to now as a share of before; null where that is not above 0."""
+    return nw.when(before > 0).then((now - before) / before)
+
+
+def difference(now: nw.Expr, before: nw.Expr) -> nw.Expr:
+    """Give the change from before to now."""
+    return now - before

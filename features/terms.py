@@ -1,0 +1,84 @@
+"""The end of the signed term, as it could be known at a snapshot, from a row that was rolled over.
+
+Months are counted from March of the year 0, so that the leap day ends a year; a day that a month
+lacks is its last one. The calendar is the one of H. Hinnant, "chrono-Compatible Low-Level Date
+Algorithms" (2013), in whole numbers only, which every engine computes alike.
+"""
+
+import narwhals as nw
+
+from features.windows import AS_OF_DAY, day_of, first_on_or_after_snapshot
+
+AS_OF_MONTH = nw.col("as_of_month")
+SHORTEST_TERM_MONTHS = 1
+_EPOCH = 719_468  # days from 1 March of the year 0 to 1970
+_ERA = 146_097  # days in 400 years
+
+
+def month_number(day: int) -> int:
+    """Give the months from March of the year 0 to the month of a day."""
+    day_of_era = (day + _EPOCH) % _ERA
+    year = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
+    return (year + (day + _EPOCH) // _ERA * 400) * 12 + (5 * day_of_year + 2) // 153
+
+
+def with_months(rows: nw.LazyFrame, time: str, prefix: str) -> nw.LazyFrame:
+    """Add <prefix>_month and <prefix>_dom, the month's number and the day in it (from 0)."""
+    rows = rows.with_columns(_day=day_of(time) + _EPOCH)
+    rows = rows.with_columns(_era=nw.col("_day") // _ERA, _doe=nw.col("_day") % _ERA)
+    doe = nw.col("_doe")
+    rows = rows.with_columns(_yoe=(doe - doe // 1460 + doe // 36_524 - doe // 146_096) // 365)
+    year = nw.col("_yoe")
+    rows = rows.with_columns(_doy=doe - (365 * year + year // 4 - year // 100))
+    rows = rows.with_columns(_month=(5 * nw.col("_doy") + 2) // 153)
+    return rows.with_columns(
+        (nw.col("_doy") - (153 * nw.col("_month") + 2) // 5).alias(f"{prefix}_dom"),
+        ((year + nw.col("_era") * 400) * 12 + nw.col("_month")).alias(f"{prefix}_month"),
+    ).drop("_day", "_era", "_doe", "_yoe", "_doy", "_month")
+
+
+def signed_terms(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Prepare subscriptions for `term_end`: the months of the start, and the stored end's term.
+
+    A stored `renews_at` counts from `stored_from_day` on: a term's length before it; without
+    `term_months` from when that version of the row was recorded, or else for the month before it,
+    the shortest term there is.
+    """
+    rows = with_months(with_months(rows, "started_at", "start"), "renews_at", "stored")
+    months = nw.col("term_months").fill_null(SHORTEST_TERM_MONTHS)
+    begins = day_in_month(nw.col("stored_month") - months, nw.col("stored_dom"))
+    recorded = nw.when(nw.col("term_months").is_null()).then(day_of("recorded_at"))
+    return rows.with_columns(
+        stored_day=day_of("renews_at"), stored_from_day=nw.min_horizontal(begins, recorded)
+    )
+
+
+def day_in_month(month: nw.Expr, day_of_month: nw.Expr) -> nw.Expr:
+    """Give the day number of a day (from 0) in a month, or of the month's last day."""
+    first = _first_day(month)
+    return nw.min_horizontal(first + day_of_month, _first_day(month + 1) - 1)
+
+
+def _first_day(month: nw.Expr) -> nw.Expr:
+    year = month // 12
+    days = 365 * year + year // 4 - year // 100 + year // 400
+    return days + (153 * (month % 12) + 2) // 5 - _EPOCH
+
+
+def term_end() -> nw.Expr:
+    """Give the day on which a running row's signed term ends next, at the snapshot.
+
+    The first started_at + k x term_months that has not passed; the stored end inside its own term;
+    null where neither is known. A term that ends on the snapshot's day has not passed: a snapshot
+    sees the state just before it.
+    """
+    months = nw.col("term_months")
+    whole_terms = (AS_OF_MONTH - nw.col("start_month")) // months
+    before = nw.max_horizontal(whole_terms, nw.lit(1, nw.Int64)) * months + nw.col("start_month")
+    rolled = first_on_or_after_snapshot(
+        day_in_month(before, nw.col("start_dom")),
+        day_in_month(before + months, nw.col("start_dom")),
+    )
+    stored = (nw.col("stored_from_day") < AS_OF_DAY) & (AS_OF_DAY <= nw.col("stored_day"))
+    return nw.when(stored).then(nw.col("stored_day")).otherwise(rolled)
