@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from importlib import metadata
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -62,7 +61,7 @@ def _endpoint(parts: Parts, call: Call) -> Endpoint:
 
 
 def _operator_routes(parts: Parts) -> list[Route]:
-    described = document(metadata.version("tenure"))
+    described = document()
 
     async def livez(_request: Request) -> Response:
         return json_response(schema.ProbeAnswer("alive"))

@@ -8,6 +8,7 @@ import msgspec
 from serving import schema
 from serving.calls import CALLS, Call
 
+INTERFACE_VERSION = "1"  # of the calls under /v1, not of the package
 REFERENCE = "#/components/schemas/{name}"
 REFUSALS = {
     "400": "No JSON that can be read",
@@ -23,7 +24,7 @@ REFUSALS = {
 PROBES = {"/livez": "Whether the process is alive", "/readyz": "Whether it can answer"}
 
 
-def document(version: str) -> dict[str, Any]:
+def document() -> dict[str, Any]:
     """Make the document of all calls."""
     types = [kind for call in CALLS for kind in (call.answers_with, call.body) if kind]
     types += [schema.ErrorAnswer, schema.HealthAnswer, schema.ProbeAnswer]
@@ -33,7 +34,7 @@ def document(version: str) -> dict[str, Any]:
         paths.setdefault(call.path, {})[call.method.lower()] = _operation(call)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Tenure", "version": version},
+        "info": {"title": "Tenure", "version": INTERFACE_VERSION},
         "security": [{"token": []}],
         "paths": paths | _operator_paths(),
         "components": {

@@ -16,7 +16,6 @@ import bentoml
 import uvicorn
 from bentoml import Service
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -63,12 +62,12 @@ class Door:
         await self.application(scope, receive, send)
 
 
-class GuardedService(Service):  # type: ignore[misc] - BentoML's classes are not typed
+class GuardedService(Service):  # type: ignore[misc]  # BentoML's classes are not typed
     """A BentoML service without routes of its own, and with authentication around all of it."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: ARG002, FBT001, FBT002 - BentoML's signature
         """Give the application that any server of this service runs."""
-        app: Starlette = super().to_asgi(is_main=False)
+        app = super().to_asgi(is_main=False)
         app.router.routes = [route for route in app.router.routes if isinstance(route, Mount)]
         app.user_middleware = [
             layer for layer in app.user_middleware if layer.cls is not OpenTelemetryMiddleware
@@ -80,12 +79,12 @@ class GuardedService(Service):  # type: ignore[misc] - BentoML's classes are not
 def service_of(door: Door) -> GuardedService:
     """Mount the application in a BentoML service."""
 
-    @bentoml.service(name="tenure", service_class=GuardedService, **QUIET)
     @bentoml.asgi_app(door, path="/")
     class Tenure:
         """Churn and expansion scores, their reasons and the work list."""
 
-    service: GuardedService = Tenure
+    as_service = bentoml.service(name="tenure", service_class=GuardedService, **QUIET)
+    service: GuardedService = as_service(Tenure)
     return service
 
 

@@ -25,6 +25,8 @@ class Settings:
     ----------
     home:
         Folder of everything that Tenure makes; ``.tenure`` beside ``tenure.toml`` by default.
+    source:
+        Folder or database of the company's tables, where a verb is given none.
     store_url:
         SQLAlchemy URL of the store; None: a SQLite file in the home.
     host:
@@ -44,6 +46,7 @@ class Settings:
     """
 
     home: Home
+    source: str | None = None
     store_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 3000
@@ -81,7 +84,7 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
 
 
 def _types() -> dict[str, type]:
-    plain = {"home": str, "store_url": str}
+    plain = {"home": str, "source": str, "store_url": str}
     defaults = {
         field.name: type(field.default)
         for field in dataclasses.fields(Settings)
