@@ -1,13 +1,43 @@
-"""A model from a ready feature table: somebody else's columns, and a label."""
+"""A model from a ready feature table: somebody else's columns, and a label.
 
+With a date the last quarter of the dates is the test, and a row is learned from only if its window
+and the grace were over by then. Without one there is no later period: five folds, five times over.
+"""
+
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from training.audit import Finding
+from features.errors import SourceError, TooLittleDataError
+from models.bundle import Bundle, feature_matrix, row_covariates
+from models.calibration import Calibration
+from models.intervals import COVARIATES, matrix
+from models.question import Question
+from training.audit import Finding, audit
+from training.calibrate import calibrate
+from training.fit import BoosterParams, fit_booster
+from training.heldout import HeldOut, figures
+from training.ready import ACCOUNT, AS_OF, Columns, label_column, offered, outcomes
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+FEWEST_EVENTS = 20
+FOLDS = 5
+SEEDS = 5
+TEST_SHARE = 0.25
+USABLE_AUC = 0.55
+PARAMS = BoosterParams(
+    learning_rate=0.05, leaves=8, rows_in_leaf=20, feature_share=0.8, row_share=1.0, threads=1
+)
 
 
 @dataclass(frozen=True)
@@ -16,41 +46,63 @@ class TableTrained:
 
     Attributes
     ----------
-    metrics
-        auc, average_precision, brier and log_loss, each {value, low, high}, on rows not trained on.
+    bundle
+        The model, which scores rows of such a table by column name.
+    label
+        The column it learned.
+    left_out
+        Columns that the model does not use, each with the reason.
     audit
         Findings of the leak audit on every offered column.
-    features
-        The columns the model uses; `left_out` the others, each with the reason.
+    metrics
+        auc, average_precision, brier and log_loss, each {value, low, high}, on held-out rows.
     verdict
         One sentence: whether there is a usable signal.
-    probabilities
-        Held-out probability per row of the table (mean over the seeds), NaN where none is.
+    rows
+        Positions of the held-out rows in the table, shape (n,).
+    held_out
+        What was predicted for them.
     """
 
+    bundle: Bundle
     label: str
-    features: tuple[str, ...]
     left_out: Mapping[str, str]
     audit: tuple[Finding, ...]
     metrics: Mapping[str, Mapping[str, float]]
     verdict: str
-    probabilities: np.ndarray
+    rows: NDArray[np.int64]
+    held_out: HeldOut
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `tenure train --table --json` prints."""
+        return {
+            "model": self.bundle.question.name,
+            "label": self.label,
+            "metrics": {name: dict(figure) for name, figure in self.metrics.items()},
+            "verdict": self.verdict,
+            "audit": [asdict(finding) for finding in self.audit],
+            "features": list(self.bundle.features),
+            "left_out": dict(self.left_out),
+            "held_out_rows": len(self.rows),
+            "held_out_events": int(self.held_out.outcome.sum()),
+        }
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a ready feature table, Parquet or CSV by its suffix.
+@dataclass(frozen=True)
+class _Table:
+    """The rows with a known outcome, ready to be fitted on."""
 
-    Raises
-    ------
-    SourceError
-        If the file is missing or of another kind.
-    """
-    raise NotImplementedError
+    question: Question
+    ready: Columns
+    features: tuple[str, ...]
+    outcome: Booleans
+    groups: NDArray[np.object_]
 
 
 def train_table(
     frame: pd.DataFrame,
-    label: str,
+    question: Question,
+    label: str | None = None,
     *,
     time: str | None = None,
     group: str | None = None,
@@ -62,20 +114,225 @@ def train_table(
     ----------
     frame
         One row per account, or per account and date; any columns, and the label.
+    question
+        Names the model; its main horizon is the label's window, which matters with dates.
     label
-        The column of 0 and 1 (or two words of which one means yes); empty rows are unknown.
+        The column of 0 and 1, or yes and no; empty is unknown. By default the one called `label`,
+        or like the model.
     time
-        The date column: then the last quarter of the dates is the test, else 5 folds by 5 seeds.
+        The date column; by default as_of, where there is one.
     group
-        The unit that must not stand on both sides of a split, and that is resampled.
+        What must not stand on both sides of a fold, and is resampled; by default account_id.
     accept
         Columns that the audit would leave out and that are to be used all the same.
 
     Raises
     ------
     TooLittleDataError
-        With fewer than 20 rows of either outcome.
+        With fewer than 20 rows of either outcome to learn from or to test on.
     SourceError
-        If the label is missing or has more than two values.
+        If a named column is missing, or the label is not of two values.
     """
-    raise NotImplementedError
+    label = label_column(frame, question.name, label)
+    time = _present(frame, time, AS_OF, "time")
+    group = _present(frame, group, ACCOUNT, "group")
+    outcome = outcomes(frame[label])
+    known = np.flatnonzero(np.isfinite(outcome))
+    rows = frame.iloc[known].reset_index(drop=True)
+    hit = outcome[known] == 1
+    _enough(hit, "rows with a known label")
+    dates = None if time is None else _dates(rows[time])
+    learn, test = _slices(dates, question, len(rows))
+    apart = [name for name in (label, time, group, ACCOUNT) if name is not None]
+    ready = offered(rows, apart=apart, learn=learn)
+    findings = audit(
+        rows[list(ready.frame.columns)][learn].reset_index(drop=True), hit[learn].astype(float)
+    )
+    left_out = {**ready.left_out, **_left_out(findings, accept)}
+    features = tuple(name for name in ready.frame.columns if name not in left_out)
+    if not features:
+        raise SourceError(
+            "Expected at least one column to learn from, got none that the audit lets through. "
+            "Take one on with --accept, or bring others."
+        )
+    groups = np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
+    table = _Table(question, ready, features, hit, groups)
+    measured = _by_folds(table) if dates is None else _by_time(table, learn, test)
+    bundle, held_out = measured
+    return TableTrained(
+        bundle=_dated(bundle, dates, learn),
+        label=label,
+        left_out=left_out,
+        audit=findings,
+        metrics=(metrics := figures(held_out)),
+        verdict=verdict(metrics),
+        rows=known[test],
+        held_out=held_out,
+    )
+
+
+def verdict(metrics: Mapping[str, Mapping[str, float]]) -> str:
+    """Say in one sentence whether the held-out rows show a usable signal."""
+    found = metrics["auc"]
+    spread = f"AUC {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+    if found["low"] > USABLE_AUC:
+        return f"There is a usable signal: {spread} on held-out rows."
+    return f"There is no usable signal: {spread} does not clear {USABLE_AUC:.2f} on held-out rows."
+
+
+def _present(frame: pd.DataFrame, asked: str | None, usual: str, role: str) -> str | None:
+    if asked is not None and asked not in frame.columns:
+        raise SourceError(
+            f"Expected the {role} column {asked!r} in the table, got none of that name. "
+            "Name one that is there."
+        )
+    return asked if asked is not None else (usual if usual in frame.columns else None)
+
+
+def _enough(hit: Booleans, where: str) -> None:
+    events, others = int(hit.sum()), int((~hit).sum())
+    if min(events, others) < FEWEST_EVENTS:
+        raise TooLittleDataError(
+            f"Expected at least {FEWEST_EVENTS} rows of either outcome among the {where}, got "
+            f"{events} with and {others} without the event. Bring a longer history."
+        )
+
+
+def _dates(column: pd.Series) -> NDArray[np.datetime64]:
+    try:
+        times = pd.to_datetime(column, utc=True)
+    except (ValueError, TypeError) as error:
+        raise SourceError(
+            f"Expected dates in the column {column.name!r}, got: {error}. Write them as 2024-12-31."
+        ) from error
+    return times.dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _slices(
+    dates: NDArray[np.datetime64] | None, question: Question, count: int
+) -> tuple[Booleans, Booleans]:
+    """Rows to learn from and rows to test on; all are both when folds take turns."""
+    if dates is None:
+        return np.ones(count, dtype=bool), np.ones(count, dtype=bool)
+    distinct = np.unique(dates)
+    test_from = distinct[-max(1, round(len(distinct) * TEST_SHARE))]
+    window = timedelta(days=question.main_horizon_days + question.grace_days)
+    return dates + np.timedelta64(window, "us") <= test_from, dates >= test_from
+
+
+def _left_out(findings: Sequence[Finding], accept: Sequence[str]) -> dict[str, str]:
+    return {
+        finding.column: f"{finding.kind}: {finding.message}"
+        for finding in findings
+        if finding.column not in accept
+    }
+
+
+def _by_folds(table: _Table) -> tuple[Bundle, HeldOut]:
+    everything = np.ones(len(table.outcome), dtype=bool)
+    repeats = [_out_of_fold(table, everything, seed) for seed in range(SEEDS)]
+    lines = [_crossed_lines(table, raw, fold) for raw, fold in repeats]
+    raw = np.mean([raw for raw, _ in repeats], axis=0)
+    bundle = _fitted(table, everything, _line(raw, table.outcome))
+    return bundle, HeldOut(table.outcome, np.stack(lines), table.groups)
+
+
+def _by_time(table: _Table, learn: Booleans, test: Booleans) -> tuple[Bundle, HeldOut]:
+    _enough(table.outcome[learn], "rows whose window was over before the test period")
+    _enough(table.outcome[test], "rows of the test period")
+    raw, _ = _out_of_fold(table, learn, seed=0)
+    bundle = _fitted(table, learn, _line(raw[learn], table.outcome[learn]))
+    probability = bundle.probabilities(table.ready.frame[test])[:, 0]
+    return bundle, HeldOut(table.outcome[test], probability[None, :], table.groups[test])
+
+
+def _out_of_fold(table: _Table, learn: Booleans, seed: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Raw log odds of the rows to learn from, each by a model that did not see its group."""
+    at = np.flatnonzero(learn)
+    outcome, groups = table.outcome[at], table.groups[at]
+    alone = len(np.unique(groups.astype(str))) == len(groups)
+    is_group_a_row = len(np.unique(groups.astype(str))) == len(groups)
+    kind, by = (StratifiedKFold, None) if is_group_a_row else (StratifiedGroupKFold, groups)
+    folds = kind(FOLDS, shuffle=True, random_state=seed)
+    raw, fold = np.full(len(learn), np.nan), np.full(len(learn), -1)
+    for number, (fit, held) in enumerate(folds.split(at, outcome, by)):
+        rows = np.zeros(len(learn), dtype=bool)
+        rows[at[fit]] = True
+        bundle = _fitted(table, rows, Calibration((0.0,)), seed)
+        raw[at[held]] = bundle.raw_log_odds(table.ready.frame.iloc[at[held]])[:, 0]
+        fold[at[held]] = number
+    return raw, fold
+
+
+def _crossed_lines(table: _Table, raw: Floats, fold: NDArray[np.int64]) -> Floats:
+    """Probabilities, each fold's calibrated by what the other folds show."""
+    probability = np.empty(len(raw))
+    for number in range(FOLDS):
+        held = fold == number
+        line = _line(raw[~held], table.outcome[~held])
+        probability[held] = 1 / (1 + np.exp(-line.log_odds(raw[held][:, None])[:, 0]))
+    return probability
+
+
+def _line(raw: Floats, outcome: Booleans) -> Calibration:
+    return calibrate(raw[:, None], np.ones((len(raw), 1), dtype=bool), outcome[:, None])
+
+
+def _fitted(table: _Table, rows: Booleans, line: Calibration, seed: int = 0) -> Bundle:
+    horizon = table.question.main_horizon_days
+    question = replace(table.question, horizons_days=(horizon,))
+    frame = table.ready.frame[rows]
+    categories = {
+        name: values for name, values in table.ready.categories.items() if name in table.features
+    }
+    cells = matrix(
+        feature_matrix(frame, table.features, categories, question.name),
+        row_covariates(question, frame),
+    )
+    # Names of columns may hold what LightGBM's text format cannot: it gets their numbers.
+    columns = [f"column_{number}" for number in range(len(table.features))]
+    outcome = table.outcome[rows].astype(float)
+    text = fit_booster(cells, outcome, [*columns, *COVARIATES], replace(PARAMS, seed=seed))
+    catalogue = tuple(_entry(name, name in categories) for name in table.features)
+    written = json.dumps([catalogue, categories])
+    return Bundle(
+        question=question,
+        features=table.features,
+        catalogue=catalogue,
+        features_fingerprint=hashlib.sha256(written.encode()).hexdigest(),
+        booster_text=text,
+        calibration=line,
+        base_rates={horizon: float(outcome.mean())},
+        version=hashlib.sha256(text.encode()).hexdigest()[:12],
+        trained_at=datetime.now(UTC).replace(tzinfo=None),
+        as_of_range=(date.min, date.min),
+        categories=categories,
+    )
+
+
+def _entry(name: str, is_category: bool) -> dict[str, Any]:  # noqa: FBT001 - private, named at its one call
+    return {
+        "column": name,
+        "group": "table",
+        "subject": name,
+        "unit": "category" if is_category else "number",
+        "description": f"{name}, as the table gave it.",
+        "text": {
+            "level": f"{name}",
+            "rising": None,
+            "falling": None,
+            "missing": f"{name} is empty",
+        },
+        "risk": None,
+        "missing": "null",
+        "sources": ["table"],
+        "window_days": None,
+    }
+
+
+def _dated(bundle: Bundle, dates: NDArray[np.datetime64] | None, learn: Booleans) -> Bundle:
+    day = bundle.trained_at.date()
+    if dates is None:
+        return replace(bundle, as_of_range=(day, day))
+    first, last = dates[learn].min(), dates[learn].max()
+    return replace(bundle, as_of_range=(first.item().date(), last.item().date()))

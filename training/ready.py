@@ -1,0 +1,165 @@
+"""A ready feature table made usable: its label as 0 and 1, its columns as numbers or categories."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import SourceError
+
+Floats = NDArray[np.float64]
+
+ACCOUNT = "account_id"
+AS_OF = "as_of"
+MOST_CATEGORIES = 100
+FEWEST_ROWS_OF_A_CATEGORY = 5
+
+_YES = frozenset({"1", "1.0", "true", "t", "yes", "y"})
+_NO = frozenset({"0", "0.0", "false", "f", "no", "n"})
+_LABELS = ("label", "target", "outcome", "event", "y")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns a model is offered.
+
+    Attributes
+    ----------
+    frame
+        Numbers (float64, NaN is missing) and categories (text), one row per row of the table.
+    categories
+        The values of each category worth telling apart, most frequent first.
+    left_out
+        Columns that are no features, and why.
+    """
+
+    frame: pd.DataFrame
+    categories: Mapping[str, tuple[str, ...]]
+    left_out: Mapping[str, str]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a ready feature table, Parquet or CSV by its suffix.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing, of another kind, or empty.
+    """
+    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    if path.suffix not in readers or not path.is_file():
+        raise SourceError(
+            f"Expected a feature table as .parquet or .csv, got {path}. Name such a file."
+        )
+    try:
+        frame = readers[path.suffix](path)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"Expected a readable table in {path}, got: {error}.") from error
+    if frame.empty or frame.columns.has_duplicates:
+        raise SourceError(
+            f"Expected rows, and columns of different names, in {path}, got {len(frame)} rows and "
+            f"{len(frame.columns)} columns. Write the table again."
+        )
+    return pd.DataFrame(frame)
+
+
+def label_column(frame: pd.DataFrame, model: str, label: str | None = None) -> str:
+    """Give the name of the label: the one asked for, else `label`, the model's name, or the like.
+
+    Raises
+    ------
+    SourceError
+        If there is no such column, or none that is a label by its name.
+    """
+    if label is not None:
+        if label in frame.columns:
+            return label
+        raise SourceError(
+            f"Expected a label column {label!r} in the table, got the columns "
+            f"{', '.join(map(str, frame.columns[:8]))} …. Name one of them with --label."
+        )
+    stem = model.removesuffix("ion") if model.endswith("sion") else model
+    known = (*_LABELS, model, f"{model}ed", f"{model}_label", f"is_{model}", f"{stem}ded")
+    by_name = {str(name).lower().replace(" ", "_"): str(name) for name in frame.columns}
+    for name in known:
+        if name in by_name:
+            return by_name[name]
+    raise SourceError(
+        f"Expected a label column called {', '.join(known[:6])} …, got none. "
+        "Name yours with --label."
+    )
+
+
+def outcomes(label: pd.Series) -> Floats:
+    """Read a label as 1, 0, and NaN where it is empty: unknown.
+
+    Raises
+    ------
+    SourceError
+        If it holds anything but 0 and 1, yes and no, or true and false.
+    """
+    texts = label.astype("string").str.strip().str.lower()
+    texts = texts.mask(texts == "")
+    strange = texts[texts.notna() & ~texts.isin(_YES | _NO)]
+    if len(strange):
+        raise SourceError(
+            f"Expected 0 and 1, or yes and no, in the label {label.name!r}, got {strange.iloc[0]!r} "
+            f"and {len(strange) - 1} more such rows. Name a label that is one or the other."
+        )
+    is_yes = texts.isin(_YES).to_numpy(float)
+    return np.where(texts.notna().to_numpy(bool), is_yes, np.nan)
+
+
+def offered(frame: pd.DataFrame, *, apart: Sequence[str], learn: NDArray[np.bool_]) -> Columns:
+    """Turn the columns of a table into numbers and categories.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    apart
+        Columns that are no features: label, account, date, group.
+    learn
+        The rows that categories are learned from; a value that they do not show is missing.
+    """
+    ready: dict[str, pd.Series] = {}
+    categories: dict[str, tuple[str, ...]] = {}
+    left_out: dict[str, str] = {}
+    for name in map(str, frame.columns):
+        if name in apart:
+            continue
+        column = frame[name]
+        numbers = _numbers(column)
+        if pd.api.types.is_datetime64_any_dtype(column):
+            left_out[name] = "a date, which needs another date to count days from"
+        elif numbers is not None:
+            ready[name] = numbers
+        else:
+            ready[name] = column.astype("string").str.strip().astype(object)
+            categories[name] = _categories(ready[name][learn])
+    return Columns(pd.DataFrame(ready, index=frame.index), categories, left_out)
+
+
+def _numbers(column: pd.Series) -> pd.Series | None:
+    """The column as numbers; None if it holds words, or is a date."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return None
+    values = column
+    if not pd.api.types.is_numeric_dtype(column):
+        values = column.astype("string").str.strip()
+        values = values.mask(values == "")
+    numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
+    if bool((values.notna() & numbers.isna()).any()):
+        return None
+    plain = pd.Series(numbers.to_numpy(float, na_value=np.nan), index=column.index)
+    return plain.where(np.isfinite(plain))
+
+
+def _categories(values: pd.Series) -> tuple[str, ...]:
+    counts = values.value_counts()
+    frequent = counts[counts >= FEWEST_ROWS_OF_A_CATEGORY].head(MOST_CATEGORIES)
+    # Ties in the count are broken by name, so that equal tables give equal models.
+    return tuple(sorted(frequent.index, key=lambda value: (-int(frequent[value]), str(value))))
