@@ -45,9 +45,12 @@ def warnings(
     """Count rows that keep the contract and are still implausible."""
     found = []
     for table in tables.values():
-        for column in table.staged.table:
-            if column.follows in table.staged.columns and column.name in table.staged.columns:
-                found.append(_early_fact(connection, table, column))
+        present = table.staged.columns
+        found += [
+            _early_fact(connection, table, column)
+            for column in table.staged.table
+            if column.follows in present and column.name in present
+        ]
         found += _early_rows(connection, table, tables)
     found += _unknown_parents(connection, tables["accounts"])
     return tuple(finding for finding in found if finding.rows)
@@ -93,9 +96,9 @@ def _table_notes(name: str, table: Accepted) -> list[Finding]:
     if table.counts.collapsed:
         rows, share = table.counts.collapsed, table.counts.collapsed / table.counts.read
         found.append(Finding("note", name, "", "exact copies were collapsed into one", rows, share))
-    for column in table.staged.unknown:
-        message = f"{column} is no column of the contract and was left alone"
-        found.append(Finding("note", name, column, message))
+    for foreign in table.staged.unknown:
+        message = f"{foreign} is no column of the contract and was left alone"
+        found.append(Finding("note", name, foreign, message))
     stable = stable_columns({name: table})
     for column in table.staged.table:
         is_present = column.name in table.staged.columns

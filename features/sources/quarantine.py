@@ -16,6 +16,7 @@ from features.sources.stage import ROW, Staged, unreadable
 
 FILE = "quarantine.csv"
 _MALFORMED = "is not a row of the file"
+_DAY_ENDS = " 23:59:59.999999"  # how a date without a time is stored
 
 
 def write_quarantine(
@@ -51,8 +52,9 @@ def _part(connection: duckdb.DuckDBPyConnection, table: Accepted, work: Path) ->
     connection.register("__failures", lines)
     run(
         connection,
-        f'COPY (SELECT {literal(staged.table.name)} AS "table", {ROW}, "column", reason, value, '
-        f"CASE WHEN reason NOT LIKE {literal(_MALFORMED + '%')} THEN {_record(staged)} END AS record "
+        f'COPY (SELECT {literal(staged.table.name)} AS "table", {ROW}, "column", reason, '
+        f"{_as_read('value')} AS value, CASE WHEN reason NOT LIKE {literal(_MALFORMED + '%')} "
+        f"THEN {_record(staged)} END AS record "
         f"FROM __failures LEFT JOIN {literal(staged.file)} USING ({ROW}) "
         f'ORDER BY {ROW}, "column", reason) TO {literal(part)} (FORMAT csv, HEADER true)',
     )
@@ -77,9 +79,13 @@ def _record(staged: Staged) -> str:
     for name in staged.columns:
         text = f"CAST({quoted(name)} AS VARCHAR)"
         if staged.table[name].dtype is not Type.TEXT:
-            text = f"coalesce({quoted(unreadable(name))}, {text})"
+            text = f"coalesce({quoted(unreadable(name))}, {_as_read(text)})"
         cells.append(f"{quoted(name)} := {text}")
     return f"to_json(struct_pack({', '.join(cells)}))"
+
+
+def _as_read(text: str) -> str:
+    return f"replace({text}, {literal(_DAY_ENDS)}, '')"
 
 
 def _join(parts: list[Path], whole: Path) -> None:

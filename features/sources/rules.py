@@ -110,7 +110,7 @@ def failing_rows(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFram
         try:
             schema.validate(frame, lazy=True)
         except pa.errors.SchemaErrors as errors:
-            return errors.failure_cases
+            return pl.DataFrame(errors.failure_cases)
     return pl.DataFrame(schema={"column": pl.String, "check": pl.String, "index": pl.Int32})
 
 
@@ -128,7 +128,8 @@ def _schema(checks: Iterable[Rule]) -> pa.DataFrameSchema:
 
 def _check(rule: Rule) -> pa.Check:
     def holds(data: pa.PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(rule.holds.fill_null(value=True))
+        rows: pl.LazyFrame = data.lazyframe
+        return rows.select(rule.holds.fill_null(value=True))
 
     return pa.Check(holds, error=rule.reason, ignore_na=False)
 
