@@ -87,7 +87,8 @@ def explain(
         return [() for _ in range(len(rows))]
     effects = bundle.contributions(rows, horizon_days)
     subjects = _subjects(bundle)
-    records = rows.loc[:, list(bundle.features)].to_dict("records")
+    told = {*bundle.features, *(name for entry in subjects.entries for name in _named(entry))}
+    records = rows.loc[:, [name for name in rows.columns if name in told]].to_dict("records")
     return [
         tuple(_reasons(subjects, own, sums, record, limit))
         for own, sums, record in zip(effects, subjects.sums(effects), records, strict=True)
@@ -134,6 +135,12 @@ def _reason(
     entry = entries[int(pull.argmax())]
     value = _number(record[entry["column"]])
     return Reason(entry["column"], value, effect, _text(entry, record))
+
+
+def _named(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Name the columns that an entry's sentence may tell of."""
+    units: Mapping[str, Any] = entry.get("units", {})
+    return units
 
 
 def _text(entry: Mapping[str, Any], record: Mapping[Any, Any]) -> str:

@@ -1,34 +1,75 @@
 """Whether a model in service still sees the world it learned: drift, calibration, outcomes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    import pandas as pd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-    from features.checked import CheckedSource
-    from models.question import Question
+from features.checked import CheckedSource
+from models.question import Question
+from models.record import plain
+from training.evaluate import measured
+from training.realised import realised
+
+Floats = npt.NDArray[np.float64]
+Level = Literal["steady", "moved", "far", "unknown"]
+
+BINS = 10
+MOVED_FROM = 0.1
+FAR_FROM = 0.25
+FEWEST_ROWS = 50
+_SMALLEST_SHARE = 1e-4
+_KEYS = frozenset({"account_id", "as_of"})
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far one column has moved: its population stability index over stated bins."""
+    """How far one column has moved.
+
+    Attributes
+    ----------
+    column:
+        A feature, or ``probability`` with its horizon.
+    index:
+        The population stability index over ten bins of equally many training rows, and one more
+        for null; None where there are too few rows.
+    level:
+        ``steady`` below 0.1, ``moved`` from there, ``far`` from 0.25, ``unknown`` without an
+        index. An index that chance alone exceeds once in 100 times is needed to leave ``steady``.
+    sentence:
+        The same in plain words.
+    """
 
     column: str
-    index: float
-    level: str
+    index: float | None
+    level: Level
     sentence: str
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Past scores of one horizon whose window is over, against what came true."""
+    """Past scores of one horizon whose window is over, against what came true.
+
+    Attributes
+    ----------
+    rows, events:
+        Scores that can be judged, and how many of them came true.
+    expected:
+        The sum of their probabilities.
+    figures:
+        auc, brier, log_loss and observed_over_expected as {value, low, high}; None where the rows
+        do not bear them out.
+    """
 
     horizon_days: int
     rows: int
     events: int
     expected: float
+    figures: Mapping[str, Any]
     sentence: str
 
 
@@ -43,34 +84,181 @@ class MonitorReport:
 
     def to_json(self) -> dict[str, Any]:
         """Give the report as JSON values."""
-        raise NotImplementedError
+        values = {**asdict(self), "summary": self.text().splitlines()}
+        return {name: plain(value) for name, value in values.items()}
 
     def text(self) -> str:
         """Give the report as lines for a terminal."""
-        raise NotImplementedError
+        far = [drift for drift in self.features if drift.level == "far"]
+        moved = [drift for drift in self.features if drift.level == "moved"]
+        compared = [drift for drift in self.features if drift.level != "unknown"]
+        lines = [
+            (
+                f"{self.model}: {len(far)} of {len(compared)} features are far from training, "
+                f"{len(moved)} have moved."
+            ),
+            *(drift.sentence for drift in [*far, *moved]),
+            *(drift.sentence for drift in self.scores),
+            *(calibration.sentence for calibration in self.calibration),
+        ]
+        return "\n".join(lines)
 
 
 def monitor(
-    past_scores: "pd.DataFrame",
-    source: "CheckedSource",
-    question: "Question",
-    training_table: "pd.DataFrame",
-    current_table: "pd.DataFrame",
-    catalogue: tuple[Mapping[str, Any], ...] = (),
+    past_scores: pd.DataFrame,
+    source: CheckedSource,
+    question: Question,
+    training_table: pd.DataFrame,
+    current_table: pd.DataFrame,
+    catalogue: Sequence[Mapping[str, Any]] = (),
 ) -> MonitorReport:
     """Compare the rows in service with those of training, and past scores with what came true.
 
     Parameters
     ----------
     past_scores:
-        The scores table, any dates.
+        The scores table (`models.scored`), all dates.
     source:
         The newest extract.
     question:
         The model's question.
     training_table, current_table:
-        Feature tables; columns in both are compared.
+        Feature tables; the features of the catalogue are compared, without one all columns that
+        are in both.
     catalogue:
-        The features' entries, for their names in words.
+        The bundle's entries, for the features' names in words.
     """
-    raise NotImplementedError
+    named = {str(entry["column"]): str(entry.get("subject", "")) for entry in catalogue}
+    in_both = [name for name in training_table.columns if name in current_table.columns]
+    columns = [name for name in in_both if name not in _KEYS and (name in named or not named)]
+    drifts = [_feature_drift(training_table, current_table, name, named) for name in columns]
+    missing = [_gone(name) for name in named if name not in current_table.columns]
+    outcomes = realised(past_scores, source, question)
+    return MonitorReport(
+        model=question.name,
+        features=tuple(sorted([*missing, *drifts], key=_worst_first)),
+        scores=tuple(_score_drifts(outcomes)),
+        calibration=tuple(_calibrations(outcomes)),
+    )
+
+
+def stability_index(reference: Floats, current: Floats) -> float:
+    """Give the population stability index: the sum over bins of (q - p) ln(q / p).
+
+    Parameters
+    ----------
+    reference, current:
+        Values; null is NaN and a bin of its own. The other bins hold equally many reference
+        values, as far as ties allow. Shares below 1 in 10,000 count as that.
+    """
+    finite = reference[np.isfinite(reference)]
+    tenths = np.linspace(0, 1, BINS + 1)[1:-1]
+    edges = np.unique(np.quantile(finite, tenths)) if len(finite) else finite
+    p, q = (_shares(values, edges) for values in (reference, current))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def _shares(values: Floats, edges: Floats) -> Floats:
+    is_null = np.isnan(values)
+    bins = np.searchsorted(edges, values[~is_null], side="right")
+    counts = np.append(np.bincount(bins, minlength=len(edges) + 1), is_null.sum())
+    return np.maximum(counts / len(values), _SMALLEST_SHARE)
+
+
+def _noise(reference_units: int, current_units: int) -> float:
+    """Give the index that chance exceeds once in 100 times, by Wilson and Hilferty's chi-square."""
+    spread = 2 / (9 * BINS)
+    quantile = BINS * (1 - spread + 2.3263 * math.sqrt(spread)) ** 3
+    return quantile * (1 / reference_units + 1 / current_units)
+
+
+def _drift(column: str, words: str, reference: pd.DataFrame, current: pd.DataFrame) -> Drift:
+    """Compare a column of two frames whose rows of one account are not independent."""
+    units = reference["account_id"].nunique(), current["account_id"].nunique()
+    if min(units) < FEWEST_ROWS:
+        few = f"{words}: {min(units)} accounts are too few to see drift (at least {FEWEST_ROWS})."
+        return Drift(column, None, "unknown", few)
+    before, after = (frame[column].to_numpy(dtype=float) for frame in (reference, current))
+    index = stability_index(before, after)
+    is_real = index > _noise(*units)
+    level: Level = "steady"
+    if is_real and index >= MOVED_FROM:
+        level = "far" if index >= FAR_FROM else "moved"
+    sentence = f"{words}: {level}, index {index:.2f}; {_told(before, after)}."
+    return Drift(column, index, level, sentence)
+
+
+def _told(before: Floats, after: Floats) -> str:
+    """Tell where the middle and the nulls were and are."""
+    middles = (
+        float(np.nanmedian(v)) if np.isfinite(v).any() else math.nan for v in (before, after)
+    )
+    was, now = ("nothing" if math.isnan(middle) else f"{middle:,.4g}" for middle in middles)
+    nulls = f"null {np.isnan(before).mean():.0%}, now {np.isnan(after).mean():.0%}"
+    return f"median {was}, now {now}; {nulls}"
+
+
+def _feature_drift(
+    training: pd.DataFrame, current: pd.DataFrame, column: str, named: Mapping[str, str]
+) -> Drift:
+    words = f"{named[column]} ({column})" if named.get(column) else column
+    if not pd.api.types.is_numeric_dtype(current[column].dtype):
+        return Drift(column, None, "unknown", f"{words}: no numbers, not compared.")
+    return _drift(column, words, training, current)
+
+
+def _gone(column: str) -> Drift:
+    return Drift(
+        column, None, "far", f"{column}: the model needs it, and it is not there any more."
+    )
+
+
+def _worst_first(drift: Drift) -> tuple[bool, float, str]:
+    known = drift.index is not None
+    return drift.level != "far" or known, -(drift.index or 0.0), drift.column
+
+
+def _score_drifts(scores: pd.DataFrame) -> Iterator[Drift]:
+    """Compare the newest date's probabilities with the same model version's earlier ones."""
+    if scores.empty:
+        return
+    newest = scores[scores["as_of"] == scores["as_of"].max()]
+    version = newest["model_version"].iloc[0]
+    earlier = scores[(scores["as_of"] < scores["as_of"].max())]
+    earlier = earlier[earlier["model_version"] == version]
+    for days in sorted(newest["horizon_days"].unique()):
+        words = f"Scores at {days} days of version {version}"
+        before, after = (frame[frame["horizon_days"] == days] for frame in (earlier, newest))
+        drift = _drift("probability", words, before, after)
+        yield Drift(f"probability__{days}d", drift.index, drift.level, drift.sentence)
+
+
+def _calibrations(scores: pd.DataFrame) -> Iterator[Calibration]:
+    for days, rows in scores.groupby("horizon_days"):
+        judged = rows[rows["outcome"].notna()]
+        figures = measured(
+            judged["outcome"].to_numpy(dtype=float),
+            judged["probability"].to_numpy(dtype=float),
+            judged["account_id"].to_numpy(dtype=object),
+        )
+        events, expected = int(judged["outcome"].sum()), float(judged["probability"].sum())
+        sentence = _judgement(int(str(days)), len(judged), events, expected, figures)
+        yield Calibration(int(str(days)), len(judged), events, expected, figures, sentence)
+
+
+def _judgement(
+    days: int, rows: int, events: int, expected: float, figures: Mapping[str, Any]
+) -> str:
+    if not rows:
+        return f"At {days} days no past score is old enough to be judged."
+    told = f"At {days} days {rows:,} past scores can be judged: {events} events came"
+    told = f"{told}, {expected:.1f} were expected"
+    ratio, auc = figures["observed_over_expected"], figures["auc"]
+    if ratio is None:
+        return f"{told}; with {events} events in {rows} rows more cannot be said."
+    fits = ratio["low"] <= 1 <= ratio["high"]
+    verdict = "in line" if fits else "too low" if ratio["value"] > 1 else "too high"
+    return (
+        f"{told} (ratio {ratio['value']:.2f}, 95 % from {ratio['low']:.2f} to "
+        f"{ratio['high']:.2f}: the probabilities are {verdict}); AUC {auc['value']:.2f}."
+    )

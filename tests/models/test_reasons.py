@@ -95,6 +95,35 @@ def test_a_column_without_a_sentence_is_told_by_its_name(bundle: Bundle) -> None
     assert reasons[0].text == f"{USERS} is 12"
 
 
+def test_the_sentence_has_the_accounts_own_numbers_and_only_a_true_direction(
+    stumps: Stumps,
+) -> None:
+    before = "usage__active_users_before__28d"
+    entry = {
+        "column": USERS,
+        "subject": "active users",
+        "unit": "users",
+        "description": "Active users in 28 days.",
+        "text": {
+            "level": "{value} active [user|users] in four weeks",
+            "rising": f"Active users rose from {{{before}}} to {{value}} in four weeks",
+            "falling": f"Active users fell from {{{before}}} to {{value}} in four weeks",
+            "missing": "No use on record",
+            "against": before,
+        },
+        "units": {USERS: "users", before: "users"},
+    }
+    told = stumps(CUTS[0], catalogue=(entry,))
+    rows = pd.DataFrame({USERS: [12.0, 12.0, 1.0, np.nan], before: [41.0, 7.0, np.nan, 41.0]})
+    texts = [reasons[0].text for reasons in explain(told, rows, 90, 1)]
+    assert texts == [
+        "Active users fell from 41 to 12 in four weeks",
+        "Active users rose from 7 to 12 in four weeks",
+        "1 active user in four weeks",
+        "No use on record",
+    ]
+
+
 def test_a_subject_without_an_effect_is_no_reason(stumps: Stumps) -> None:
     flat = stumps((USERS, 20.5, 0.0, 0.0), (TICKETS, 2.5, 0.0, 1.0), catalogue=SUBJECTS)
     (reasons,) = explain(flat, row(12, 3, 9, 10), 30, 9)
