@@ -76,6 +76,12 @@ def month_starts(source: CheckedSource) -> tuple[date, ...]:
     return tuple(start.date() for start in starts)
 
 
+def dates_between(first: date, last: date, every: str) -> tuple[date, ...]:
+    """Give the first of each month, or each seventh day, from `first` to `last`, both included."""
+    series = pd.date_range(first, last, freq="MS" if every == "month" else "7D")
+    return tuple(moment.date() for moment in series)
+
+
 def _key(
     source: CheckedSource, features: tuple[Feature, ...], dates: Sequence[date], engine: Engine
 ) -> str:

@@ -1,0 +1,94 @@
+"""How the command line speaks: progress for people on standard error, one answer at the end."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from features.home import Home
+from serving.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from models.registry import Registry
+    from serving.store import Store
+
+SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("brier", "Brier"), ("log_loss", "log loss"))
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every verb works with: the settings, and how it speaks."""
+
+    as_json: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Read from tenure.toml and TENURE_* on first use."""
+        return read_settings(os.environ, Path.cwd())
+
+    @property
+    def home(self) -> Home:
+        """Where everything that Tenure makes lies; only its owner can look inside."""
+        home = self.settings.home
+        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return home
+
+    @cached_property
+    def registry(self) -> "Registry":
+        """The model registry."""
+        from models.registry import Registry
+
+        return Registry(self.home)
+
+    @cached_property
+    def store(self) -> "Store":
+        """The store of scores, feedback and tokens."""
+        from serving.store import open_store
+
+        return open_store(str(self.home and self.settings.store))
+
+    def answer(self, text: str, document: object) -> None:
+        """End a verb with text, or with JSON where a script asked for it."""
+        shown = json.dumps(document, default=str, allow_nan=False) if self.as_json else text
+        click.echo(shown)
+
+
+def as_json(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --json to a verb, and give it the session."""
+
+    def start(_context: click.Context, _option: click.Parameter, value: bool) -> Session:  # noqa: FBT001 - click's callback
+        return Session(as_json=value)
+
+    option = click.option(
+        "--json", "session", is_flag=True, callback=start, help="One JSON document, nothing else."
+    )
+    return option(command)
+
+
+@contextmanager
+def step(title: str) -> Iterator[Callable[[str], None]]:
+    """Show that work goes on, what it is at and how long it took."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    started = time.monotonic()
+    with console.status(title) as status:
+        yield lambda detail: status.update(f"{title}: {detail}")
+    console.print(f"  {title} [dim]({time.monotonic() - started:.0f} s)[/dim]")
+
+
+def figures(name: str, metrics: Mapping[str, Any]) -> str:
+    """Put the four figures of a model, each {value, low, high}, on one line."""
+    shown = [
+        f"{label} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+        for key, label in SHOWN
+        if (found := metrics.get(key))
+    ]
+    return f"  {name:<10} {'   '.join(shown) or 'too few events for figures'}"

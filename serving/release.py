@@ -1,0 +1,97 @@
+"""Score a company with the champions and publish the result: what ``tenure score`` does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+
+from features.built import built
+from features.catalog import catalog_json
+from features.checked import CheckedSource
+from features.errors import ModelError, SourceError
+from models.bundle import Bundle
+from models.questions import QUESTIONS
+from models.registry import CHAMPION, Registry
+from serving.publication import Publication
+from serving.publish import Scored, publish
+from serving.score import score
+from serving.settings import Settings
+from serving.signals import recent_signals
+from serving.store import Store
+from serving.worklist import account_facts, rank
+
+
+@dataclass(frozen=True)
+class Released:
+    """What a release made visible.
+
+    Attributes
+    ----------
+    scores
+        The contract's ``scores``.
+    listed
+        `serving.worklist.rank`: one row per known account.
+    publication
+        What the service shows from now on.
+    """
+
+    scores: pd.DataFrame
+    listed: pd.DataFrame
+    publication: Publication
+
+
+def release(
+    source: CheckedSource, as_of: date, registry: Registry, store: Store, settings: Settings
+) -> Released:
+    """Score every account known at `as_of` with the champions, and publish the scores.
+
+    Raises
+    ------
+    SourceError
+        If `as_of` lies after the extract: what happened until then is not known.
+    ModelError
+        If no champion is there, or the source lacks a feature that one was trained on.
+    """
+    if as_of > source.extracted_at.date():
+        raise SourceError(
+            f"Expected a date up to the extract's, {source.extracted_at:%Y-%m-%d}, got {as_of}. "
+            "Bring a newer extract, or score an earlier date."
+        )
+    bundles = _champions(registry)
+    now = built(source, (as_of,), home=settings.home)
+    scored_at = datetime.now(UTC).replace(tzinfo=None)
+    scores = score(bundles, now.table, now.states, scored_at)
+    days = settings.worklist_horizon_days
+    scored = Scored(
+        scores=scores,
+        listed=rank(scores, account_facts(source.read("accounts"), now.states), days),
+        signals=recent_signals(now.table, catalog_json(now.features)),
+        bundles=bundles,
+        list_horizon_days=days,
+        currency=source.currency or settings.currency,
+        about=_about(registry, bundles),
+    )
+    publication = publish(store, settings.home, scored, scored_at)
+    return Released(scores, scored.listed, publication)
+
+
+def _champions(registry: Registry) -> dict[str, Bundle]:
+    found = {name: registry.champion(name) for name in QUESTIONS}
+    champions = {name: bundle for name, bundle in found.items() if bundle is not None}
+    if "churn" not in champions:
+        raise ModelError(
+            "Expected a champion of churn to score with, got none. "
+            "Run: tenure train churn, then tenure promote churn"
+        )
+    return champions
+
+
+def _about(registry: Registry, bundles: Mapping[str, Bundle]) -> dict[str, dict[str, Any]]:
+    champions = [each for each in registry.models() if CHAMPION in each.aliases]
+    return {
+        each.model: {"metrics": dict(each.metrics), "data": dict(each.data)}
+        for each in champions
+        if each.model in bundles
+    }

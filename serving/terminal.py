@@ -1,0 +1,66 @@
+"""The work list for a terminal: the first accounts, one line each."""
+
+import io
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from serving.release import Released
+
+NO_REASON = "No single reason stands out"
+SHOWN = (
+    "account_id",
+    "name",
+    "csm",
+    "arr",
+    "renews_at",
+    "probability",
+    "band",
+    "expected_loss",
+)
+
+
+def records(released: Released, limit: int) -> list[dict[str, Any]]:
+    """Give the first accounts as JSON values: account_id, name, csm, arr, …, first reason."""
+    return [
+        {
+            **{str(name): None if pd.isna(value) else value for name, value in row.items()},
+            "renews_at": None if pd.isna(row["renews_at"]) else f"{row['renews_at']:%Y-%m-%d}",
+        }
+        for row in _top(released, limit).to_dict("records")
+    ]
+
+
+def text(released: Released, limit: int, width: int) -> str:
+    """Lay the first accounts out as a table of at most `width` characters."""
+    publication = released.publication
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("Account", no_wrap=True, ratio=2)
+    table.add_column(f"ARR {publication.currency}", justify="right", no_wrap=True)
+    table.add_column("Renews", no_wrap=True)
+    table.add_column(f"Leaves in {publication.list_horizon_days} d", justify="right", no_wrap=True)
+    table.add_column("First reason", ratio=4)
+    for row in records(released, limit):
+        name = str(row["name"] or row["account_id"])
+        shares = (f"{row['arr']:,.0f}", row["renews_at"] or "", f"{row['probability']:.0%}")
+        table.add_row(name, *shares, row["reason"])
+    page = io.StringIO()
+    Console(file=page, width=width, highlight=False, markup=False).print(table)
+    return page.getvalue().rstrip()
+
+
+def _top(released: Released, limit: int) -> pd.DataFrame:
+    listed, scores = released.listed, released.scores
+    first = listed.dropna(subset=["position"]).sort_values("position").head(limit)
+    at_horizon = scores["horizon_days"] == released.publication.list_horizon_days
+    reasons = scores[(scores["model"] == "churn") & at_horizon].set_index("account_id")["reasons"]
+    texts = [_first_reason(reasons.loc[account]) for account in first["account_id"]]
+    return first[list(SHOWN)].assign(reason=texts)
+
+
+def _first_reason(reasons: list[dict[str, object]]) -> str:
+    raising = [reason for reason in reasons if float(str(reason["effect"])) > 0]
+    return str(raising[0]["text"]) if raising else NO_REASON

@@ -1,0 +1,431 @@
+"""The command line: the one place where all parts meet; each verb is a short list of calls."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from features.errors import SettingsError, TenureError
+from serving.console import Session, as_json, figures, step
+from serving.tokens import now, tokens
+
+if TYPE_CHECKING:
+    from features.built import Built
+    from features.checked import CheckedSource
+    from models.gate import GateReport
+    from models.question import Question
+    from serving.release import Released
+    from training.register import Registered
+
+MODELS = click.Choice(["churn", "expansion"])
+ENGINES = click.Choice(["duckdb", "polars", "spark"])
+DAY = click.DateTime(["%Y-%m-%d"])
+SAMPLE = "sample"
+TOP = 10
+WIDTH = 100
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
+
+source_option = click.option(
+    "--source", metavar="SOURCE", help="Folder or database URL; else `source` of tenure.toml."
+)
+
+
+def sample_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what a sample company is made from to a verb."""
+    at_least_one = click.IntRange(1)
+    for option in (
+        click.option("--seed", default=1, show_default=True, help="Another one, another company."),
+        click.option("--months", default=48, show_default=True, type=at_least_one),
+        click.option("--accounts", default=2000, show_default=True, type=at_least_one),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tenure")
+def cli() -> None:
+    """Who leaves, who grows, and what to do about it this week.
+
+    Start with `tenure quickstart`. On your own data: validate, train, promote, score, serve.
+    Settings come from tenure.toml and TENURE_* variables; TENURE_HOME is where everything is kept.
+    """
+
+
+cli.add_command(tokens)
+
+
+@cli.command()
+@click.option("--serve", "then_serve", is_flag=True, help="Go on to serve the work list.")
+@sample_options
+@as_json
+def quickstart(
+    session: Session,
+    then_serve: bool,  # noqa: FBT001 - click hands each option over as an argument
+    accounts: int,
+    months: int,
+    seed: int,
+) -> None:
+    """Make a sample company, train and test its models, and show whom to call first."""
+    from features.sources.sample.simulate import simulate as make
+    from models.questions import QUESTIONS
+    from serving import terminal
+
+    folder = session.home.root / "sample"
+    with step("Making a sample company") as say:
+        make(folder, accounts=accounts, months=months, seed=seed, progress=say)
+    source = _checked(session, str(folder))
+    built = _history(session, source)
+    documents = {}
+    for name in ("churn", "expansion"):
+        registered = _trained(session, built, QUESTIONS[name])
+        _judged(session, built, QUESTIONS[name], registered.version).demand()
+        documents[name] = _backtested(session, built, QUESTIONS[name])
+    released = _released(session, source, source.extracted_at.date())
+    about = released.publication
+    lines = [
+        f"\nWhom to call first, of {about.accounts:,} accounts on {about.as_of:%Y-%m-%d}:",
+        terminal.text(released, TOP, WIDTH),
+        "\nHow far to trust it (back-test on later, unseen dates; 95 % intervals):",
+        *(figures(name, document["metrics"]) for name, document in documents.items()),
+        f"\n{_how_to_open(session)}",
+    ]
+    document = {"backtests": documents, "worklist": terminal.records(released, TOP)}
+    session.answer("\n".join(lines), document)
+    if then_serve:
+        from serving.service import serve as run
+
+        run(session.settings)
+
+
+@cli.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@sample_options
+@as_json
+def simulate(session: Session, out: Path, accounts: int, months: int, seed: int) -> None:
+    """Write a sample company as a source folder, with the truth beside it."""
+    from features.sources.sample.simulate import simulate as make
+
+    with step("Making a sample company") as say:
+        make(out, accounts=accounts, months=months, seed=seed, progress=say)
+    session.answer(f"{out} is a source: tenure validate {out}", {"source": str(out), "seed": seed})
+
+
+@cli.command()
+@click.argument("source")
+@click.option("--limit", default=0.05, show_default=True, help="Largest share of broken rows.")
+@as_json
+def validate(session: Session, source: str, limit: float) -> None:
+    """Check a source against the contract, and set broken rows aside with their reason."""
+    from features.sources.report import report_json, report_text
+
+    checked = _checked(session, source, limit)
+    session.answer(report_text(checked), report_json(checked))
+
+
+@cli.command()
+@click.argument("source")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--as-of", "dates", multiple=True, type=DAY, help="A date; may be repeated.")
+@click.option("--from", "first", type=DAY, help="First date of a series.")
+@click.option("--to", "last", type=DAY, help="Last date of a series.")
+@click.option("--every", type=click.Choice(["month", "week"]), default="month", show_default=True)
+@click.option("--engine", type=ENGINES, default="duckdb", show_default=True)
+@as_json
+def features(
+    session: Session,
+    source: str,
+    out: Path,
+    dates: tuple[datetime, ...],
+    first: datetime | None,
+    last: datetime | None,
+    every: str,
+    engine: str,
+) -> None:
+    """Build the feature table of every active account at the dates, with its catalogue."""
+    from features.build import write_feature_table
+    from features.built import built, dates_between
+    from features.catalog import catalog_json
+    from features.engine import Engine
+
+    checked = _checked(session, source)
+    if (first is None) != (last is None):
+        raise click.UsageError("--from and --to belong together: give both, or --as-of.")
+    series = dates_between(first, last, every) if first and last else ()
+    days = sorted({each.date() for each in dates}.union(series)) or [checked.extracted_at.date()]
+    with step("Building features"):
+        made = built(checked, days, home=session.home, engine=Engine(engine))
+        write_feature_table(made.table, catalog_json(made.features), out)
+    text = f"{out}: {len(made.table):,} rows of {len(made.features)} features at {len(days)} dates"
+    session.answer(text, {"out": str(out), "rows": len(made.table), "dates": days})
+
+
+@cli.command()
+@click.argument("model", type=MODELS)
+@source_option
+@click.option("--table", type=click.Path(path_type=Path), help="A ready feature table.")
+@click.option("--label", help="Its label column.")
+@click.option("--time", "time_column", help="Its date column.")
+@click.option("--group", help="Its customer column.")
+@click.option("--accept", multiple=True, help="A column to use against the audit's advice.")
+@as_json
+def train(
+    session: Session,
+    model: str,
+    source: str | None,
+    table: Path | None,
+    label: str | None,
+    time_column: str | None,
+    group: str | None,
+    accept: tuple[str, ...],
+) -> None:
+    """Train a model, test it on a later period, and register it as challenger."""
+    from models.questions import QUESTIONS
+
+    if table is None:
+        built = _history(session, _checked(session, _source(session, source)))
+        registered = _trained(session, built, QUESTIONS[model])
+    else:
+        options = {"label": label, "time": time_column, "group": group, "accept": accept}
+        registered = _trained_on_table(session, QUESTIONS[model], table, options)
+    document = registered.document
+    said = [
+        figures(model, document["metrics"]),
+        *(f"Audit: {finding['message']}" for finding in document["audit"]),
+        *document["notes"],
+        f"Registered as {model} {registered.version}, the challenger: tenure promote {model}",
+    ]
+    session.answer("\n".join(said), document)
+
+
+@cli.command()
+@click.argument("model", type=MODELS)
+@source_option
+@as_json
+def backtest(session: Session, model: str, source: str | None) -> None:
+    """Train at past dates, test on what followed, and write a report."""
+    from models.questions import QUESTIONS
+
+    built = _history(session, _checked(session, _source(session, source)))
+    document = _backtested(session, built, QUESTIONS[model])
+    said = [
+        figures(model, document["metrics"]),
+        *(figures(f"  {run['origin']}", run) for run in document["origins"]),
+        f"Report: {document['report']}",
+    ]
+    session.answer("\n".join(said), document)
+
+
+@cli.command()
+@click.argument("model", type=MODELS)
+@source_option
+@click.option("--version", help="Default: the newest challenger.")
+@as_json
+def promote(session: Session, model: str, source: str | None, version: str | None) -> None:
+    """Make the challenger the champion, if it passes its gates."""
+    from models.questions import QUESTIONS
+    from models.registry import CHALLENGER
+
+    version = version or session.registry.version_of(model, CHALLENGER)
+    if version is None:
+        raise TenureError(f"Expected a challenger of {model}, got none. Run: tenure train {model}")
+    built = _history(session, _checked(session, _source(session, source)))
+    report = _judged(session, built, QUESTIONS[model], version)
+    session.answer(report.text(), report.to_json())
+    report.demand()
+
+
+@cli.command()
+@click.argument("model", type=MODELS)
+@as_json
+def rollback(session: Session, model: str) -> None:
+    """Give the previous champion its place back."""
+    version = session.registry.rollback(model)
+    text = f"{model} {version} is the champion again; tenure score publishes its scores"
+    session.answer(text, {"model": model, "version": version})
+
+
+@cli.command()
+@as_json
+def models(session: Session) -> None:
+    """List the models there are, which is champion and which challenger."""
+    found = session.registry.models()
+    lines = [
+        f"{each.model} {each.version}  {', '.join(each.aliases) or '-'}  {each.created_at:%Y-%m-%d}"
+        for each in found
+    ]
+    none = "There is no model yet: tenure train churn"
+    session.answer("\n".join(lines) or none, [each.to_json() for each in found])
+
+
+@cli.command()
+@source_option
+@click.option("--as-of", type=DAY, help="Default: the day of the extract.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also as Parquet.")
+@as_json
+def score(session: Session, source: str | None, as_of: datetime | None, out: Path | None) -> None:
+    """Score every account with the champions, and publish the scores to the service."""
+    from models.scored import write_scores
+    from serving import terminal
+
+    checked = _checked(session, _source(session, source))
+    released = _released(session, checked, (as_of or checked.extracted_at).date())
+    if out is not None:
+        write_scores(released.scores, out)
+    publication = released.publication
+    document = {
+        "as_of": publication.as_of,
+        "accounts": publication.accounts,
+        "models": {each.model: each.model_version for each in publication.models},
+        "statuses": released.listed["status"].value_counts().to_dict(),
+    }
+    session.answer(terminal.text(released, TOP, WIDTH), document)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: 3000, or tenure.toml's.")
+def serve(port: int | None) -> None:
+    """Serve the HTTP interface and the work list page on this machine."""
+    from serving.service import serve as run
+
+    run(Session().settings, port)
+
+
+@cli.command()
+@source_option
+@as_json
+def monitor(session: Session, source: str | None) -> None:
+    """Compare past scores with what came true, and today's accounts with those of training."""
+    from features.built import built
+    from models.questions import QUESTIONS
+    from serving.publication import past_scores
+    from training.monitor import monitor as watch
+
+    checked = _checked(session, _source(session, source))
+    history = _history(session, checked)
+    with step("Building today's features"):
+        today = built(checked, (checked.extracted_at.date(),), home=session.home)
+    past = past_scores(session.store)
+    champions = {name: session.registry.champion(name) for name in QUESTIONS}
+    reports = [
+        watch(past, checked, bundle.question, history.table, today.table)
+        for bundle in champions.values()
+        if bundle is not None
+    ]
+    said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
+    session.answer("\n\n".join(said), [report.to_json() for report in reports])
+
+
+def _checked(session: Session, source: str, limit: float = 0.05) -> "CheckedSource":
+    from features.sources.check import check
+
+    with step(f"Checking {source}") as say:
+        return check(source, home=session.home, limit=limit, progress=say)
+
+
+def _source(session: Session, named: str | None) -> str:
+    sample = session.home.root / SAMPLE
+    source = named or session.settings.source or (str(sample) if sample.is_dir() else None)
+    if source is None:
+        raise SettingsError(
+            "Expected a source, got none. Name it with --source, or as `source` in tenure.toml."
+        )
+    return source
+
+
+def _history(session: Session, source: "CheckedSource") -> "Built":
+    from features.built import built, month_starts
+
+    with step("Building features at the start of each month"):
+        return built(source, month_starts(source), home=session.home)
+
+
+def _trained(session: Session, built: "Built", question: "Question") -> "Registered":
+    from training.register import register
+    from training.run import train as fit
+
+    with step(f"Training {question.name}") as say:
+        trained = fit(built, question, progress=say)
+        say("registering it")
+        return register(trained, session.registry)
+
+
+def _trained_on_table(
+    session: Session, question: "Question", path: Path, options: Mapping[str, Any]
+) -> "Registered":
+    from training.ready import read_table
+    from training.register import register_table
+    from training.table import train_table
+
+    with step(f"Training {question.name} on {path.name}"):
+        return register_table(
+            train_table(read_table(path), question, **options), path, session.registry
+        )
+
+
+def _judged(session: Session, built: "Built", question: "Question", version: str) -> "GateReport":
+    """Compute the gates; a version that passes them is the champion from here on."""
+    from training.register import judge
+    from training.run import labelled_rows
+
+    with step(f"Holding {question.name} {version} against its gates"):
+        rows = labelled_rows(built, question)
+        report = judge(question.name, version, session.registry, rows)
+        if report.passed:
+            session.registry.promote(question.name, version, report)
+    return report
+
+
+def _backtested(session: Session, built: "Built", question: "Question") -> dict[str, Any]:
+    from training.backtest import backtest as roll
+    from training.register import backtest_document
+
+    with step(f"Back-testing {question.name}") as say:
+        result = roll(built, question, progress=say)
+        folder = session.home.reports / f"backtest-{question.name}"
+        return backtest_document(result, folder, {"source": built.source.fingerprint})
+
+
+def _released(session: Session, source: "CheckedSource", as_of: date) -> "Released":
+    from serving.release import release
+
+    with step("Scoring every account"):
+        return release(source, as_of, session.registry, session.store, session.settings)
+
+
+def _how_to_open(session: Session) -> str:
+    from serving.access import add_token as add
+
+    name = f"quickstart {now():%Y-%m-%d %H.%M.%S}"
+    token = add(session.store, name, ("read", "feedback"), now())
+    where = f"http://{session.settings.host}:{session.settings.port}/"
+    return f"To open the page: {_command()} serve, then {where} with the token {token}"
+
+
+def _command() -> str:
+    called = Path(sys.argv[0])
+    return os.path.relpath(called) if called.is_file() else called.name
+
+
+def main() -> None:
+    """Run a verb; 0 on success, 1 with one clear line on a failure, 2 on wrong usage."""
+    try:
+        cli.main(prog_name="tenure", standalone_mode=False)
+    except TenureError as error:
+        click.echo(f"tenure: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("tenure: stopped", err=True)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""From a trained model to a registered one: its report, its record, and the gate to champion."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from models.gate import GateReport
+from models.reasons import importance
+from models.record import Training
+from models.registry import Registry
+from training.backtest import Backtest
+from training.gates import Trial, decide
+from training.report import Evidence, write_report
+from training.run import Trained
+from training.table import TableTrained
+
+FIGURES = ("auc", "average_precision", "brier", "log_loss")
+EXPLAINED_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A training that is in the registry as challenger, and what to say of it.
+
+    Attributes
+    ----------
+    version
+        The registry's number.
+    document
+        What ``tenure train --json`` prints: model, version, metrics, audit, notes, data.
+    """
+
+    version: str
+    document: Mapping[str, Any]
+
+
+def register(trained: Trained, registry: Registry) -> Registered:
+    """Write a training's report and keep both in the registry, as challenger."""
+    with tempfile.TemporaryDirectory(prefix="tenure-report-") as aside:
+        version = registry.log(
+            Training(
+                bundle=trained.bundle,
+                parameters=trained.params,
+                metrics=trained.metrics,
+                data=trained.data,
+                audit=findings(trained),
+                reports=write_report(_evidence_of(trained), Path(aside)),
+            )
+        )
+    document = {
+        "model": trained.bundle.question.name,
+        "version": version,
+        "metrics": dict(trained.metrics),
+        "audit": findings(trained),
+        "notes": list(trained.notes),
+        "data": dict(trained.data),
+    }
+    return Registered(version, document)
+
+
+def register_table(trained: TableTrained, path: Path, registry: Registry) -> Registered:
+    """Keep a model from a ready table in the registry, as challenger."""
+    question = trained.bundle.question
+    held_out = trained.held_out
+    data = {"table": path.name, "label": trained.label, "rows": len(trained.rows)}
+    evidence = Evidence(
+        model=question.name,
+        horizon_days=question.main_horizon_days,
+        outcomes=held_out.outcome.astype(float),
+        probabilities=held_out.probabilities.mean(axis=0),
+        metrics=trained.metrics,
+        audit=[asdict(finding) for finding in trained.audit],
+        data=data,
+    )
+    with tempfile.TemporaryDirectory(prefix="tenure-report-") as aside:
+        version = registry.log(
+            Training(
+                bundle=trained.bundle,
+                parameters={},
+                metrics=trained.metrics,
+                data=data,
+                audit=tuple(asdict(finding) for finding in trained.audit),
+                reports=write_report(evidence, Path(aside)),
+            )
+        )
+    document = {**trained.as_json(), "version": version, "notes": [trained.verdict]}
+    return Registered(version, document)
+
+
+def judge(model: str, version: str, registry: Registry, rows: pd.DataFrame) -> GateReport:
+    """Hold a registered version against the champion.
+
+    Parameters
+    ----------
+    rows
+        `training.run.labelled_rows`; those that either model learned from are left aside.
+    """
+    return decide(
+        Trial(
+            model=model,
+            version=version,
+            challenger=registry.folder(model, version),
+            champion=registry.champion(model),
+            rows=rows,
+            audit=registry.audit(model, version),
+        )
+    )
+
+
+def backtest_document(
+    backtest: Backtest, folder: Path, data: Mapping[str, object]
+) -> dict[str, Any]:
+    """Write a back-test's report for people, and give what ``tenure backtest --json`` prints."""
+    report, *_ = _backtest_report(backtest, folder, data)
+    return {
+        "model": backtest.question.name,
+        "metrics": dict(backtest.metrics),
+        "origins": [dict(run) for run in backtest.by_origin],
+        "notes": list(backtest.notes),
+        "report": str(report),
+    }
+
+
+def _backtest_report(
+    backtest: Backtest, folder: Path, data: Mapping[str, object]
+) -> Sequence[Path]:
+    question = backtest.question
+    rows, days = backtest.test_rows, question.main_horizon_days
+    evidence = Evidence(
+        model=question.name,
+        horizon_days=days,
+        outcomes=rows[f"outcome__{days}d"].to_numpy(dtype=float),
+        probabilities=rows[f"probability__{days}d"].to_numpy(dtype=float),
+        metrics=headline(backtest.metrics),
+        origins=[{"as_of": run["origin"], "auc": run["auc"]} for run in backtest.by_origin],
+        data=data,
+    )
+    return write_report(evidence, folder)
+
+
+def headline(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """Pick the four figures that every report starts with, each {value, low, high}."""
+    return {name: metrics[name] for name in FIGURES}
+
+
+def findings(trained: Trained) -> tuple[dict[str, Any], ...]:
+    """Give the audit's findings as JSON values."""
+    return tuple(asdict(finding) for finding in trained.audit)
+
+
+def _evidence_of(trained: Trained) -> Evidence:
+    question, rows = trained.bundle.question, trained.test_rows
+    days = question.main_horizon_days
+    explained = rows.sample(min(len(rows), EXPLAINED_ROWS), random_state=0)
+    return Evidence(
+        model=question.name,
+        horizon_days=days,
+        outcomes=rows[f"outcome__{days}d"].to_numpy(dtype=float),
+        probabilities=rows[f"probability__{days}d"].to_numpy(dtype=float),
+        metrics=headline(trained.metrics),
+        importance=importance(trained.bundle, explained, days),
+        audit=findings(trained),
+        data=trained.data,
+    )
