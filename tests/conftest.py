@@ -23,7 +23,20 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def company(tmp_path: Path, home: Home) -> Company:
+def source_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A factory: text tables in, as `company` takes them, an unchecked source folder out."""
+    numbers = count()
+
+    def make(tables: Mapping[str, str], /, **toml: object) -> Path:
+        folder = tmp_path / f"company{next(numbers)}"
+        write_source(folder, tables, toml)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def company(source_folder: Callable[..., Path], home: Home) -> Company:
     """A factory: text tables in, a checked source out.
 
     A table is a heading and rows, aligned by white space. `-` is an empty cell, `2024-05-01T10:00`
@@ -47,19 +60,17 @@ def company(tmp_path: Path, home: Home) -> Company:
     A broken row raises SourceError, unless `limit` (a share) allows it; `extracted_at=None` leaves
     the guess to the check.
     """
-    numbers = count()
 
     def make(
         tables: Mapping[str, str],
+        /,
         *,
         extracted_at: str | None = "2026-01-01",
         limit: float = 0.0,
-        **toml: Any,
+        **toml: object,
     ) -> CheckedSource:
-        folder = tmp_path / f"company{next(numbers)}"
         said = {"extracted_at": extracted_at} if extracted_at else {}
-        write_source(folder, tables, {**said, **toml})
-        return check(str(folder), home=home, limit=limit)
+        return check(str(source_folder(tables, **said, **toml)), home=home, limit=limit)
 
     return make
 

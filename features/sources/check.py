@@ -201,13 +201,11 @@ def _keep(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
     folder = home.checked / fingerprint
     kept = replace(checked, folder=folder, fingerprint=fingerprint)
     (out / MANIFEST).write_text(write_manifest(kept), encoding="utf-8")
-    for file in out.iterdir():
-        _sync(file)
-    if folder.is_dir():
-        # the same content was checked before; only what is said about it may differ
-        (out / MANIFEST).replace(folder / MANIFEST)
-    else:
-        out.rename(folder)
+    folder.mkdir(exist_ok=True)
+    # the manifest comes last; another check of the same content moves the same bytes
+    for name in (*(f"{table}.parquet" for table in checked.columns), MANIFEST):
+        _sync(out / name)
+        (out / name).replace(folder / name)
     return kept
 
 

@@ -96,16 +96,16 @@ def _table_notes(name: str, table: Accepted) -> list[Finding]:
     if table.counts.collapsed:
         rows, share = table.counts.collapsed, table.counts.collapsed / table.counts.read
         found.append(Finding("note", name, "", "exact copies were collapsed into one", rows, share))
-    for foreign in table.staged.unknown:
-        message = f"{foreign} is no column of the contract and was left alone"
-        found.append(Finding("note", name, foreign, message))
+    if table.staged.unknown:
+        message = f"no columns of the contract, left alone: {', '.join(table.staged.unknown)}"
+        found.append(Finding("note", name, "", message))
     stable = stable_columns({name: table})
     for column in table.staged.table:
         is_present = column.name in table.staged.columns
         if column.overwritten and is_present and (name, column.name) not in stable:
             message = (
-                f"{column.name} is overwritten at the source and has no versions, so it is no "
-                "feature; `constant = true` says that it never changes"
+                f"{column.name} is overwritten without versions, so it is no feature "
+                "(`constant = true` says that it never changes)"
             )
             found.append(Finding("note", name, column.name, message))
     return found
@@ -126,11 +126,12 @@ def _early_rows(
     other, first = _FIRST_TIMES[usually_after]
     time = table.staged.table.first_time
     earlier = _is_before(f"e.{quoted(time)}", "a.first_time")
+    without = "a.first_time IS NULL OR " if other == "subscriptions" else ""
     rows = number(
         connection,
         f"SELECT count(*) FROM {literal(table.file)} AS e LEFT JOIN (SELECT account_id, {first} AS "
         f"first_time FROM {literal(tables[other].file)} GROUP BY account_id) AS a "
-        f"USING (account_id) WHERE a.first_time IS NULL OR {earlier}",
+        f"USING (account_id) WHERE {without}{earlier}",
     )
     message = f"{time} lies before the account's {usually_after}"
     return [_warning(table, time, message, rows)]

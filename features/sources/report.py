@@ -39,8 +39,8 @@ def report_json(source: CheckedSource) -> str:
 
     Its fields: `fingerprint`, `checked` (the folder with the checked Parquet), `extracted_at`,
     `extracted_at_is_guess`, `currency`, `quarantine` (the file, or null), `tables` (by name:
-    `read`, `accepted`, `quarantined`, `collapsed`, `columns`) and `findings` (`level`, `table`, `column`,
-    `message`, `rows`, `share`).
+    `read`, `accepted`, `quarantined`, `collapsed`, `columns`) and `findings` (`level`, `table`,
+    `column`, `message`, `rows`, `share`).
     """
     tables = {
         name: {**asdict(source.counts[name]), "columns": list(columns)}
@@ -63,13 +63,11 @@ def report_json(source: CheckedSource) -> str:
 
 def _table_lines(source: CheckedSource) -> list[str]:
     heading = f"{'table':<16}{'read':>12}{'accepted':>12}{'set aside':>12}{'copies':>12}"
-    return [
-        heading,
-        *(
-            f"{name:<16}{c.read:>12,}{c.accepted:>12,}{c.quarantined:>12,}{c.collapsed:>12,}"
-            for name, c in source.counts.items()
-        ),
-    ]
+    lines = [heading]
+    for name, counts in source.counts.items():
+        figures = (counts.read, counts.accepted, counts.quarantined, counts.collapsed)
+        lines.append(f"{name:<16}" + "".join(f"{figure:>12,}" for figure in figures))
+    return lines
 
 
 def _finding_line(finding: Finding) -> str:

@@ -81,6 +81,7 @@ def read_rates(reader: FolderReader) -> None:
             f"Expected the columns currency, date and rate in {reader.mapping.rates}, got "
             f"{', '.join(present)}. One unit of `currency` is worth `rate` from `date` on."
         )
+    earlier = _scans(reader.connection)
     run(
         reader.connection,
         f"CREATE TABLE {_RATES} AS SELECT {raw('currency')} AS currency, "
@@ -92,6 +93,7 @@ def read_rates(reader: FolderReader) -> None:
         f'SELECT count(*) FROM {_RATES} WHERE currency IS NULL OR "date" IS NULL OR rate IS NULL '
         "OR rate <= 0",
     )
+    broken += len(_malformed(reader.connection, earlier))
     if broken:
         raise SourceError(
             f"Expected a currency, a date and a positive rate in each row of "
