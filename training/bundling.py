@@ -1,6 +1,7 @@
 """From labelled feature rows to a calibrated bundle, with nothing learned after the border."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -83,44 +84,48 @@ def fit_bundle(
     split
         Its `test_from` is the border.
     """
-    text = fit_hazard(rows, question, features.names, split.test_from, params)
-    bundle = Bundle(
+    borders = (split.test_from, split.calibration_from)[: 1 + split.has_calibration]
+
+    def fit(border: datetime) -> Bundle:
+        return _uncalibrated(rows, question, features, border, params)
+
+    # LightGBM releases the interpreter's lock, so that the two fits share the cores.
+    with ThreadPoolExecutor(max_workers=len(borders)) as pool:
+        final, *early = pool.map(fit, borders)
+    calibration = _calibration(early[0], rows, split) if early else final.calibration
+    found = replace(
+        final,
+        calibration=calibration,
+        base_rates=base_rates(rows, question, split.test_from),
+        added_share=added_share(rows, question, split.test_from),
+    )
+    return found.with_version(found.digest[:12])
+
+
+def _uncalibrated(
+    rows: pd.DataFrame,
+    question: Question,
+    features: FeatureList,
+    border: datetime,
+    params: BoosterParams,
+) -> Bundle:
+    return Bundle(
         question=question,
         features=features.names,
         catalogue=features.catalogue,
         features_fingerprint=features.fingerprint,
-        booster_text=text,
-        calibration=_calibration(rows, question, features, split, params),
-        base_rates=base_rates(rows, question, split.test_from),
-        added_share=added_share(rows, question, split.test_from),
-        version="",
-        trained_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
-        as_of_range=(rows["as_of"].min().date(), split.test_from.date()),
-    )
-    return bundle.with_version(bundle.digest[:12])
-
-
-def _calibration(
-    rows: pd.DataFrame,
-    question: Question,
-    features: FeatureList,
-    split: Split,
-    params: BoosterParams,
-) -> Calibration:
-    if split.calibration_from >= split.test_from:
-        return identity(len(question.horizons_days))
-    early = Bundle(
-        question=question,
-        features=features.names,
-        catalogue=(),
-        features_fingerprint=features.fingerprint,
-        booster_text=fit_hazard(rows, question, features.names, split.calibration_from, params),
+        booster_text=fit_hazard(rows, question, features.names, border, params),
         calibration=identity(len(question.horizons_days)),
         base_rates=MappingProxyType({}),
         version="",
-        trained_at=split.calibration_from,
-        as_of_range=(rows["as_of"].min().date(), split.calibration_from.date()),
+        trained_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        as_of_range=(rows["as_of"].min().date(), border.date()),
     )
+
+
+def _calibration(early: Bundle, rows: pd.DataFrame, split: Split) -> Calibration:
+    """Calibrate on the rows after the early fit's border, as far as the last border knows them."""
+    question = early.question
     later = rows[split.is_calibration(rows["as_of"])]
     event_days = later["event_days"].to_numpy(dtype=float)
     counts = at_risk(question, event_days, known_days(later, split.test_from, question))

@@ -36,6 +36,11 @@ class Split:
     test_from: datetime
     test_until: datetime | None = None
 
+    @property
+    def has_calibration(self) -> bool:
+        """Whether there is a calibration slice."""
+        return self.calibration_from < self.test_from
+
     def is_calibration(self, as_of: pd.Series) -> NDArray[np.bool_]:
         """Mark the dates of the calibration slice."""
         return _between(as_of, self.calibration_from, self.test_from)
