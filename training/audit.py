@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from training.ready import is_date, numbers_in
+
 Kind = Literal["decides the outcome", "filled after the end", "names a row", "constant"]
 
 DECIDING_AUC = 0.95
 """A single column at or above this is no forecast."""
-SUSPICIOUS_AUC = 0.80
+SUSPICIOUS_AUC = 0.90
 """From here on a column is suspicious when it also towers over every other one."""
 TOWERING = 1.6
 """Skill (AUC minus 0.5) of the best column over that of the next that makes it tower."""
@@ -28,6 +30,8 @@ ID_SHARE = 0.90
 _BINS = 20
 _FOLDS = 5
 _NULL = -1
+_HALF = 0.5
+_NAMES_OF_IDS = frozenset({"id", "number", "no", "key"})
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,12 @@ class Finding:
 
 
 def audit(
-    frame: pd.DataFrame, outcome: np.ndarray, features: Sequence[str] | None = None
+    frame: pd.DataFrame,
+    outcome: np.ndarray,
+    features: Sequence[str] | None = None,
+    groups: np.ndarray | None = None,
 ) -> tuple[Finding, ...]:
-    """Findings on the columns of `frame` held against a known outcome.
+    """Hold the columns of a table against a known outcome.
 
     Parameters
     ----------
@@ -65,6 +72,8 @@ def audit(
         0 or 1 per row of `frame`; NaN rows (unknown outcome) are left aside.
     features
         The columns to look at; all of them when not given.
+    groups
+        Whose row each is, where an account has several; by default each row stands alone.
 
     Returns
     -------
@@ -75,64 +84,61 @@ def audit(
     Notes
     -----
     A column is cut into cells (its levels, or 20 quantile bins, and its nulls), and a row is
-    judged by the outcomes of its cell in the other four fifths of the rows: no column gains by
-    having many values.
+    judged by the outcomes of its cell among four fifths of the groups, its own not among them: no
+    column gains by having many values.
     """
     known = np.isfinite(outcome)
     rows = frame.loc[known].reset_index(drop=True)
     hit = outcome[known].astype(bool)
+    group = np.arange(len(rows)) if groups is None else pd.factorize(groups[known])[0]
     names = list(frame.columns if features is None else features)
     found: dict[str, Finding] = {}
     cells: dict[str, np.ndarray] = {}
     for name in names:
-        finding = _finding_by_itself(name, rows[name])
+        finding = _finding_by_itself(name, rows[name], group)
         if finding is not None:
             found[name] = finding
         else:
             cells[name] = _cells(rows[name])
     if 0 < hit.sum() < len(hit):
-        found.update(_findings_against(cells, hit))
+        found.update(_findings_against(cells, hit, group))
     ordered = [found[name] for name in names if name in found]
     return tuple(sorted(ordered, key=lambda finding: not finding.blocking))
 
 
-def _finding_by_itself(name: str, column: pd.Series) -> Finding | None:
+def _finding_by_itself(name: str, column: pd.Series, group: np.ndarray) -> Finding | None:
     distinct = column.nunique(dropna=True)
-    filled = int(column.notna().sum())
-    if distinct == 0 or (distinct == 1 and filled == len(column)):
+    if distinct == 0 or (distinct == 1 and bool(column.notna().all())):
         message = f"{name} has one value in all {len(column)} rows and tells nothing apart."
         return Finding("constant", name, message, blocking=False)
-    if filled >= PURE_ROWS and _names_rows(name, column.dropna(), distinct / filled):
-        message = f"{name} has {distinct} values in {filled} rows: it names a row."
-        return Finding("names a row", name, message, blocking=True)
+    first_of_group = column[~pd.Series(group).duplicated().to_numpy()]
+    for values, what in ((column.dropna(), "rows"), (first_of_group.dropna(), "accounts")):
+        if _names_rows(name, values):
+            message = (
+                f"{name} has {values.nunique()} values in {len(values)} {what}: it names them."
+            )
+            return Finding("names a row", name, message, blocking=True)
     return None
 
 
-def _names_rows(name: str, values: pd.Series, distinct_share: float) -> bool:
-    if distinct_share < ID_SHARE:
+def _names_rows(name: str, values: pd.Series) -> bool:
+    if len(values) < PURE_ROWS or values.nunique() < ID_SHARE * len(values):
         return False
-    if not pd.api.types.is_numeric_dtype(values):
-        return not (pd.api.types.is_datetime64_any_dtype(values) or _are_numbers(values))
-    if not bool((values % 1 == 0).all()):
-        return False
-    is_dense = float(values.max() - values.min()) < 2 * len(values)
-    return distinct_share == 1 and (is_dense or name.lower().split("_")[-1] in {"id", "number"})
-
-
-def _are_numbers(values: pd.Series) -> bool:
-    texts = values.astype(str).str.strip()
-    return bool(pd.to_numeric(texts[texts != ""], errors="coerce").notna().all())
+    numbers = numbers_in(values)
+    if numbers is None:
+        return True
+    is_whole = not is_date(values) and bool((numbers % 1 == 0).all())
+    is_dense = float(numbers.max() - numbers.min()) < 2 * len(numbers)
+    is_called_so = name.lower().replace(" ", "_").split("_")[-1] in _NAMES_OF_IDS
+    return is_whole and bool(numbers.is_unique) and (is_dense or is_called_so)
 
 
 def _cells(column: pd.Series) -> np.ndarray:
     """Cell number per row: levels, or quantile bins of a number with many values; nulls apart."""
-    numbers = column
-    if not pd.api.types.is_numeric_dtype(column):
-        is_text = not pd.api.types.is_datetime64_any_dtype(column)
-        if is_text and (column.nunique() <= _BINS or not _are_numbers(column.dropna())):
-            return pd.factorize(column)[0]
-        numbers = pd.to_numeric(column, errors="coerce")
-    values = numbers.to_numpy(float, na_value=np.nan)
+    numbers = numbers_in(column)
+    if numbers is None:
+        return pd.factorize(column)[0]
+    values = numbers.to_numpy(float)
     filled = np.isfinite(values)
     levels = np.unique(values[filled])
     if len(levels) > _BINS:
@@ -140,11 +146,14 @@ def _cells(column: pd.Series) -> np.ndarray:
     return np.where(filled, np.searchsorted(levels, values, side="right"), _NULL)
 
 
-def _findings_against(cells: dict[str, np.ndarray], hit: np.ndarray) -> dict[str, Finding]:
+def _findings_against(
+    cells: dict[str, np.ndarray], hit: np.ndarray, group: np.ndarray
+) -> dict[str, Finding]:
     found: dict[str, Finding] = {}
     skill: dict[str, float] = {}
+    fold = np.random.default_rng(0).permutation(int(group.max()) + 1)[group] % _FOLDS
     for name, cell in cells.items():
-        judged = _judged_by_other_folds(cell, hit)
+        judged = _judged_by_other_folds(cell, hit, fold)
         skill[name] = max(float(roc_auc_score(hit, judged)) - 0.5, 0.0)
         finding = _emptiness(name, cell, hit) or _purity(name, judged, hit)
         if finding is not None:
@@ -153,9 +162,8 @@ def _findings_against(cells: dict[str, np.ndarray], hit: np.ndarray) -> dict[str
     return found
 
 
-def _judged_by_other_folds(cell: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """Share of hits in the row's cell over the other folds, drawn to the base rate."""
-    fold = np.random.default_rng(0).permutation(len(hit)) % _FOLDS
+def _judged_by_other_folds(cell: np.ndarray, hit: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Share of hits in the row's cell over the other folds, less the share in all their rows."""
     code = cell - cell.min()
     width = int(code.max()) + 1
     judged = np.empty(len(hit))
@@ -172,7 +180,7 @@ def _judged_by_other_folds(cell: np.ndarray, hit: np.ndarray) -> np.ndarray:
 
 def _emptiness(name: str, cell: np.ndarray, hit: np.ndarray) -> Finding | None:
     """Whether being filled, or being empty, is as good as the rarer outcome."""
-    rare = hit if hit.mean() <= 0.5 else ~hit  # noqa: PLR2004 - one half is what rarer means
+    rare = hit if hit.mean() <= _HALF else ~hit
     empty = cell == _NULL
     for word, there in (("filled", ~empty), ("empty", empty)):
         rows, hits = int(there.sum()), int(rare[there].sum())
@@ -188,7 +196,7 @@ def _emptiness(name: str, cell: np.ndarray, hit: np.ndarray) -> Finding | None:
 
 def _purity(name: str, judged: np.ndarray, hit: np.ndarray) -> Finding | None:
     """Whether whole cells hold nothing but the rarer outcome."""
-    is_hit_rare = bool(hit.mean() <= 0.5)  # noqa: PLR2004 - one half is what rarer means
+    is_hit_rare = bool(hit.mean() <= _HALF)
     rare = hit if is_hit_rare else ~hit
     toward = (judged if is_hit_rare else -judged) + rare.mean()
     pure = toward >= PURE_SHARE - 2 / PURE_ROWS

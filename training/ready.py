@@ -19,6 +19,7 @@ FEWEST_ROWS_OF_A_CATEGORY = 5
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y"})
 _NO = frozenset({"0", "0.0", "false", "f", "no", "n"})
+_ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]|$)"
 _LABELS = ("label", "target", "outcome", "event", "y")
 
 
@@ -49,13 +50,12 @@ def read_table(path: Path) -> pd.DataFrame:
     SourceError
         If the file is missing, of another kind, or empty.
     """
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
-    if path.suffix not in readers or not path.is_file():
+    if path.suffix not in {".parquet", ".csv"} or not path.is_file():
         raise SourceError(
             f"Expected a feature table as .parquet or .csv, got {path}. Name such a file."
         )
     try:
-        frame = readers[path.suffix](path)
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise SourceError(f"Expected a readable table in {path}, got: {error}.") from error
     if frame.empty or frame.columns.has_duplicates:
@@ -63,7 +63,7 @@ def read_table(path: Path) -> pd.DataFrame:
             f"Expected rows, and columns of different names, in {path}, got {len(frame)} rows and "
             f"{len(frame.columns)} columns. Write the table again."
         )
-    return pd.DataFrame(frame)
+    return frame
 
 
 def label_column(frame: pd.DataFrame, model: str, label: str | None = None) -> str:
@@ -81,8 +81,8 @@ def label_column(frame: pd.DataFrame, model: str, label: str | None = None) -> s
             f"Expected a label column {label!r} in the table, got the columns "
             f"{', '.join(map(str, frame.columns[:8]))} …. Name one of them with --label."
         )
-    stem = model.removesuffix("ion") if model.endswith("sion") else model
-    known = (*_LABELS, model, f"{model}ed", f"{model}_label", f"is_{model}", f"{stem}ded")
+    past = {"churn": "churned", "expansion": "expanded", "contraction": "contracted"}.get(model)
+    known = (*_LABELS, model, past or model, f"{model}_label", f"is_{model}")
     by_name = {str(name).lower().replace(" ", "_"): str(name) for name in frame.columns}
     for name in known:
         if name in by_name:
@@ -101,13 +101,13 @@ def outcomes(label: pd.Series) -> Floats:
     SourceError
         If it holds anything but 0 and 1, yes and no, or true and false.
     """
-    texts = label.astype("string").str.strip().str.lower()
-    texts = texts.mask(texts == "")
+    texts = _texts(label).str.lower()
     strange = texts[texts.notna() & ~texts.isin(_YES | _NO)]
     if len(strange):
         raise SourceError(
-            f"Expected 0 and 1, or yes and no, in the label {label.name!r}, got {strange.iloc[0]!r} "
-            f"and {len(strange) - 1} more such rows. Name a label that is one or the other."
+            f"Expected 0 and 1, or yes and no, in the label {label.name!r}, got "
+            f"{strange.iloc[0]!r} and {len(strange) - 1} more such rows. "
+            "Name a label that is one or the other."
         )
     is_yes = texts.isin(_YES).to_numpy(float)
     return np.where(texts.notna().to_numpy(bool), is_yes, np.nan)
@@ -132,30 +132,48 @@ def offered(frame: pd.DataFrame, *, apart: Sequence[str], learn: NDArray[np.bool
         if name in apart:
             continue
         column = frame[name]
-        numbers = _numbers(column)
-        if pd.api.types.is_datetime64_any_dtype(column):
+        numbers = numbers_in(column)
+        if is_date(column):
             left_out[name] = "a date, which needs another date to count days from"
         elif numbers is not None:
             ready[name] = numbers
         else:
-            ready[name] = column.astype("string").str.strip().astype(object)
+            ready[name] = _texts(column).astype(object)
             categories[name] = _categories(ready[name][learn])
     return Columns(pd.DataFrame(ready, index=frame.index), categories, left_out)
 
 
-def _numbers(column: pd.Series) -> pd.Series | None:
-    """The column as numbers; None if it holds words, or is a date."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return None
+def numbers_in(column: pd.Series) -> pd.Series | None:
+    """Give a column as numbers, NaN is missing; None if it holds words.
+
+    Numbers may be written as text, with blanks for missing ones; dates become days.
+    """
+    if is_date(column):
+        days = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
+        return days / pd.Timedelta(days=1)
     values = column
     if not pd.api.types.is_numeric_dtype(column):
-        values = column.astype("string").str.strip()
-        values = values.mask(values == "")
+        values = _texts(column)
     numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
     if bool((values.notna() & numbers.isna()).any()):
         return None
     plain = pd.Series(numbers.to_numpy(float, na_value=np.nan), index=column.index)
     return plain.where(np.isfinite(plain))
+
+
+def is_date(column: pd.Series) -> bool:
+    """Tell whether a column holds dates, or text that starts with one as 2024-12-31 does."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    texts = _texts(column).dropna()
+    return bool(len(texts)) and bool(texts.str.match(_ISO_DATE).all())
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    texts = column.astype("string").str.strip()
+    return texts.mask(texts == "")
 
 
 def _categories(values: pd.Series) -> tuple[str, ...]:

@@ -143,11 +143,13 @@ def train_table(
     _enough(hit, "rows with a known label")
     dates = None if time is None else _dates(rows[time])
     learn, test = _slices(dates, question, len(rows))
+    _enough(hit[learn], "rows whose window was over before the test period")
+    _enough(hit[test], "rows of the test period")
     apart = [name for name in (label, time, group, ACCOUNT) if name is not None]
     ready = offered(rows, apart=apart, learn=learn)
-    findings = audit(
-        rows[list(ready.frame.columns)][learn].reset_index(drop=True), hit[learn].astype(float)
-    )
+    groups = np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
+    looked_at = [name for name in frame.columns if name not in apart]
+    findings = audit(rows[learn], hit[learn].astype(float), looked_at, groups[learn])
     left_out = {**ready.left_out, **_left_out(findings, accept)}
     features = tuple(name for name in ready.frame.columns if name not in left_out)
     if not features:
@@ -155,7 +157,6 @@ def train_table(
             "Expected at least one column to learn from, got none that the audit lets through. "
             "Take one on with --accept, or bring others."
         )
-    groups = np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
     table = _Table(question, ready, features, hit, groups)
     measured = _by_folds(table) if dates is None else _by_time(table, learn, test)
     bundle, held_out = measured
@@ -238,8 +239,6 @@ def _by_folds(table: _Table) -> tuple[Bundle, HeldOut]:
 
 
 def _by_time(table: _Table, learn: Booleans, test: Booleans) -> tuple[Bundle, HeldOut]:
-    _enough(table.outcome[learn], "rows whose window was over before the test period")
-    _enough(table.outcome[test], "rows of the test period")
     raw, _ = _out_of_fold(table, learn, seed=0)
     bundle = _fitted(table, learn, _line(raw[learn], table.outcome[learn]))
     probability = bundle.probabilities(table.ready.frame[test])[:, 0]
@@ -250,7 +249,6 @@ def _out_of_fold(table: _Table, learn: Booleans, seed: int) -> tuple[Floats, NDA
     """Raw log odds of the rows to learn from, each by a model that did not see its group."""
     at = np.flatnonzero(learn)
     outcome, groups = table.outcome[at], table.groups[at]
-    alone = len(np.unique(groups.astype(str))) == len(groups)
     is_group_a_row = len(np.unique(groups.astype(str))) == len(groups)
     kind, by = (StratifiedKFold, None) if is_group_a_row else (StratifiedGroupKFold, groups)
     folds = kind(FOLDS, shuffle=True, random_state=seed)
