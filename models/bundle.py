@@ -226,7 +226,7 @@ def feature_matrix(
 
 def _numbers(column: pd.Series, known: Sequence[str] | None, model: str) -> Floats:
     if known is not None:
-        codes = pd.Index(list(known), dtype="str").get_indexer(column.astype("str"))
+        codes = pd.Index(list(known), dtype="str").get_indexer(pd.Index(column.astype("str")))
         return np.where(codes < 0, np.nan, codes)
     try:
         return pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
