@@ -11,6 +11,7 @@ from features.built import Built
 from features.errors import TooLittleDataError
 from models.question import Question
 from training.bundling import answerable, fit_bundle
+from training.evaluate import auc_of, measured
 from training.fit import BoosterParams
 from training.run import (
     Progress,
@@ -47,7 +48,8 @@ class Backtest:
     metrics
         The metrics JSON over all origins, as `training.evaluate.evaluation` gives it.
     by_origin
-        The same for each origin, with its first test date as ``origin``.
+        For each origin its first test date as ``origin``, the main horizon's figures, and the AUC
+        of the baselines as ``baselines``.
     test_rows
         States, labels, probabilities and outcomes, one row per account and date; ``origin`` is the
         first test date of the model that gave the probability.
@@ -123,10 +125,21 @@ def _summary(runs: list[tuple[Question, Tested]], notes: tuple[str, ...]) -> Bac
     return Backtest(
         question=fewest,
         metrics=figures_of(pooled, fewest),
-        by_origin=tuple(
-            {"origin": f"{tested.rows['origin'].iloc[0]:%Y-%m-%d}", **figures_of(tested, asked)}
-            for asked, tested in runs
-        ),
+        by_origin=tuple(_origin(tested, fewest.main_horizon_days) for _, tested in runs),
         test_rows=pooled.rows[kept],
         notes=notes,
     )
+
+
+def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:
+    rows = tested.rows
+    outcomes, model = (
+        rows[f"{kind}__{horizon_days}d"].to_numpy(dtype=float)
+        for kind in ("outcome", "probability")
+    )
+    groups = rows["customer_group"].to_numpy(dtype=object)
+    return {
+        "origin": f"{rows['origin'].iloc[0]:%Y-%m-%d}",
+        **measured(outcomes, model, groups),
+        "baselines": {name: auc_of(outcomes, guess) for name, guess in tested.rivals.items()},
+    }

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.calibrate import logistic_map
-from training.heldout import METRICS, HeldOut, difference, figure, figures
+from training.heldout import METRICS, HeldOut, auc, difference, figure, figures
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -53,6 +53,14 @@ def measured(
         "observed_over_expected": figure(observed_over_expected, held, DRAWS),
         "calibration_slope": calibration_slope(outcome.astype(float), probability),
     }
+
+
+def auc_of(outcomes: Floats, probabilities: Floats) -> float | None:
+    """Give the ROC AUC of the rows with a known outcome; None where they have one outcome only."""
+    known = np.isfinite(outcomes)
+    if len(np.unique(outcomes[known])) < 2:  # noqa: PLR2004 - there are two outcomes
+        return None
+    return float(auc(outcomes[known] > 0, probabilities[known], np.ones((1, known.sum())))[0])
 
 
 def observed_over_expected(outcome: Booleans, probability: Floats, weights: Floats) -> Floats:
