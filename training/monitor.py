@@ -1,7 +1,7 @@
 """Whether a model in service still sees the world it learned: drift, calibration, outcomes."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.checked import CheckedSource
-from models.question import Question
+from models.bundle import Bundle
 from models.record import plain
 from training.evaluate import measured
 from training.realised import realised
@@ -23,7 +23,6 @@ MOVED_FROM = 0.1
 FAR_FROM = 0.25
 FEWEST_ROWS = 50
 _SMALLEST_SHARE = 1e-4
-_KEYS = frozenset({"account_id", "as_of"})
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,9 @@ class MonitorReport:
 def monitor(
     past_scores: pd.DataFrame,
     source: CheckedSource,
-    question: Question,
+    bundle: Bundle,
     training_table: pd.DataFrame,
     current_table: pd.DataFrame,
-    catalogue: Sequence[Mapping[str, Any]] = (),
 ) -> MonitorReport:
     """Compare the rows in service with those of training, and past scores with what came true.
 
@@ -120,23 +118,18 @@ def monitor(
         The scores table (`models.scored`), all dates.
     source:
         The newest extract.
-    question:
-        The model's question.
+    bundle:
+        The model in service: its question, its features and the dates that it learned from.
     training_table, current_table:
-        Feature tables; the features of the catalogue are compared, without one all columns that
-        are in both.
-    catalogue:
-        The bundle's entries, for the features' names in words.
+        Feature tables; of the first only the bundle's training dates count.
     """
-    named = {str(entry["column"]): str(entry.get("subject", "")) for entry in catalogue}
-    in_both = [name for name in training_table.columns if name in current_table.columns]
-    columns = [name for name in in_both if name not in _KEYS and (name in named or not named)]
-    drifts = [_feature_drift(training_table, current_table, name, named) for name in columns]
-    missing = [_gone(name) for name in named if name not in current_table.columns]
-    outcomes = realised(past_scores, source, question)
+    first, border = (pd.Timestamp(day) for day in bundle.as_of_range)
+    learned = training_table["as_of"].between(first, border, inclusive="left")
+    outcomes = realised(past_scores, source, bundle.question)
+    drifts = _feature_drifts(bundle, training_table[learned], current_table)
     return MonitorReport(
-        model=question.name,
-        features=tuple(sorted([*missing, *drifts], key=_worst_first)),
+        model=bundle.question.name,
+        features=tuple(sorted(drifts, key=_worst_first)),
         scores=tuple(_score_drifts(outcomes)),
         calibration=tuple(_calibrations(outcomes)),
     )
@@ -198,19 +191,19 @@ def _told(before: Floats, after: Floats) -> str:
     return f"median {was}, now {now}; {nulls}"
 
 
-def _feature_drift(
-    training: pd.DataFrame, current: pd.DataFrame, column: str, named: Mapping[str, str]
-) -> Drift:
-    words = f"{named[column]} ({column})" if named.get(column) else column
-    if not pd.api.types.is_numeric_dtype(current[column].dtype):
-        return Drift(column, None, "unknown", f"{words}: no numbers, not compared.")
-    return _drift(column, words, training, current)
-
-
-def _gone(column: str) -> Drift:
-    return Drift(
-        column, None, "far", f"{column}: the model needs it, and it is not there any more."
-    )
+def _feature_drifts(
+    bundle: Bundle, training: pd.DataFrame, current: pd.DataFrame
+) -> Iterator[Drift]:
+    subjects = {entry["column"]: entry.get("subject") for entry in bundle.catalogue}
+    for column in bundle.features:
+        words = f"{subjects[column]} ({column})" if subjects.get(column) else column
+        if column not in current.columns:
+            gone = f"{words}: far, the model needs it and it is not there any more."
+            yield Drift(column, None, "far", gone)
+        elif column not in training.columns or column in bundle.categories:
+            yield Drift(column, None, "unknown", f"{words}: no numbers of training to compare.")
+        else:
+            yield _drift(column, words, training, current)
 
 
 def _worst_first(drift: Drift) -> tuple[bool, float, str]:

@@ -76,6 +76,8 @@ class Evidence:
         0 or 1, and what was said of it, one per held-out row.
     metrics:
         auc, average_precision, brier, log_loss and whatever else is {value, low, high}.
+    rivals:
+        The baselines' figures on the same rows, by name; auc as {value, low, high}.
     importance:
         Mean absolute effect in log odds, by subject.
     origins:
@@ -91,6 +93,7 @@ class Evidence:
     outcomes: Floats
     probabilities: Floats
     metrics: Mapping[str, Mapping[str, float]]
+    rivals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     origins: Sequence[Mapping[str, Any]] = ()
     audit: Sequence[Mapping[str, Any]] = ()
@@ -158,10 +161,18 @@ def _page(evidence: Evidence, charts: Mapping[str, tuple[str, bytes]]) -> str:
         title=f"Back-test of {evidence.model} within {evidence.horizon_days} days",
         says=_says(evidence),
         sure=_sure(evidence),
-        figures=[_row(name, value) for name, value in evidence.metrics.items()],
+        figures=list(_figures(evidence)),
         charts=[(words, base64.b64encode(image).decode()) for words, image in charts.values()],
         data=evidence.data,
     )
+
+
+def _figures(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    for name, value in evidence.metrics.items():
+        yield _row(name, value)
+    for rival, figures in evidence.rivals.items():
+        if figures.get("auc"):
+            yield _row(f"auc of {rival}", figures["auc"])
 
 
 def _row(name: str, value: Mapping[str, float]) -> tuple[str, str, str]:
@@ -177,7 +188,7 @@ def _says(evidence: Evidence) -> Iterator[str]:
         "contraction": "the account shrank",
     }.get(evidence.model, f"{evidence.model} came true")
     yield (
-        f"On {rows:,} rows later than the training, each an account at a date, {happened} within "
+        f"On {rows:,} held-out rows, none of which the model learned from, {happened} within "
         f"{evidence.horizon_days} days {events:,.0f} times ({events / rows:.1%})."
     )
     auc = evidence.metrics["auc"]["value"]
@@ -185,6 +196,13 @@ def _says(evidence: Evidence) -> Iterator[str]:
         f"Of two rows, one with and one without it, the model puts the right one first "
         f"{auc:.0%} of the time; a coin does so 50 %."
     )
+    told = [
+        f"{name.replace('_', ' ')} {figures['auc']['value']:.0%}"
+        for name, figures in evidence.rivals.items()
+        if figures.get("auc")
+    ]
+    if told:
+        yield f"Plainer ways on the same rows: {', '.join(told)}."
     caught = _caught(evidence)
     yield (
         f"The first {TOP_SHARE:.0%} of the list hold {caught:.0%} of all events: "

@@ -1,18 +1,19 @@
 import json
 from collections.abc import Callable
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.checked import CheckedSource
-from models.questions import QUESTIONS
+from models.bundle import Bundle
 from training.monitor import MonitorReport, monitor, stability_index
 
-CHURN = QUESTIONS["churn"]
 USERS = "usage__active_users__28d"
 ENTRY = {"column": USERS, "subject": "active users"}
 ACCOUNTS = 400
+Watched = Callable[..., MonitorReport]
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +55,24 @@ def features(middle: float, *, null: float = 0.0, accounts: int = ACCOUNTS) -> p
     return pd.DataFrame({"account_id": names, "as_of": pd.Timestamp("2025-01-01"), USERS: draws})
 
 
-def watched(
-    source: CheckedSource,
-    past: pd.DataFrame,
-    before: pd.DataFrame | None = None,
-    after: pd.DataFrame | None = None,
-) -> MonitorReport:
-    before = features(50) if before is None else before
-    after = features(50.4) if after is None else after
-    return monitor(past, source, CHURN, before, after, (ENTRY,))
+@pytest.fixture
+def watched(stumps: Callable[..., Bundle], source: CheckedSource) -> Watched:
+    bundle = stumps(
+        (USERS, 20.5, 1.0, 0.0),
+        catalogue=(ENTRY,),
+        as_of_range=(date(2024, 12, 1), date(2025, 2, 1)),
+    )
+
+    def watch(
+        past: pd.DataFrame,
+        before: pd.DataFrame | None = None,
+        after: pd.DataFrame | None = None,
+    ) -> MonitorReport:
+        before = features(50) if before is None else before
+        after = features(50.4) if after is None else after
+        return monitor(past, source, bundle, before, after)
+
+    return watch
 
 
 def test_the_index_is_the_one_computed_by_hand() -> None:
@@ -92,58 +102,64 @@ def test_a_column_without_values_on_one_side_has_an_index() -> None:
     assert stability_index(empty, empty) == 0.0
 
 
-def test_a_feature_that_did_not_move_is_steady(source: CheckedSource) -> None:
-    (drift,) = watched(source, scores("2025-03-01", 0.2)).features
+def test_a_feature_that_did_not_move_is_steady(watched: Watched) -> None:
+    (drift,) = watched(scores("2025-03-01", 0.2)).features
     assert drift.level == "steady"
 
 
-def test_a_feature_that_moved_is_named_with_its_middles(source: CheckedSource) -> None:
-    (drift,) = watched(source, scores("2025-03-01", 0.2), after=features(80)).features
+def test_a_feature_that_moved_is_named_with_its_middles(watched: Watched) -> None:
+    (drift,) = watched(scores("2025-03-01", 0.2), after=features(80)).features
     assert drift.level == "far"
     assert drift.sentence.startswith("active users (usage__active_users__28d): far, index ")
     assert "median 5" in drift.sentence
     assert "now 8" in drift.sentence
 
 
-def test_a_feature_that_went_missing_is_far(source: CheckedSource) -> None:
+def test_a_feature_that_went_missing_is_far(watched: Watched) -> None:
     after = features(50).drop(columns=USERS)
-    (drift,) = watched(source, scores("2025-03-01", 0.2), after=after).features
+    (drift,) = watched(scores("2025-03-01", 0.2), after=after).features
     assert drift.level == "far"
     assert "not there any more" in drift.sentence
 
 
-def test_new_nulls_are_drift(source: CheckedSource) -> None:
-    (drift,) = watched(source, scores("2025-03-01", 0.2), after=features(50, null=0.4)).features
+def test_only_the_dates_that_the_model_learned_from_are_the_reference(watched: Watched) -> None:
+    later = features(80).assign(as_of=pd.Timestamp("2025-02-01"))
+    before = pd.concat([features(50), later])
+    (drift,) = watched(scores("2025-03-01", 0.2), before=before).features
+    assert drift.level == "steady"
+
+
+def test_new_nulls_are_drift(watched: Watched) -> None:
+    (drift,) = watched(scores("2025-03-01", 0.2), after=features(50, null=0.4)).features
     assert drift.level == "far"
     assert "null 0%, now 40%" in drift.sentence
 
 
-def test_chance_alone_is_no_drift(source: CheckedSource) -> None:
+def test_chance_alone_is_no_drift(watched: Watched) -> None:
     few = [features(50 + shift / 100, accounts=60) for shift in (0, 60)]
-    (drift,) = watched(source, scores("2025-03-01", 0.2), *few).features
+    (drift,) = watched(scores("2025-03-01", 0.2), *few).features
     assert drift.index is not None
     assert drift.index > 0.1
     assert drift.level == "steady"
 
 
-def test_too_few_accounts_are_no_ground_for_a_verdict(source: CheckedSource) -> None:
+def test_too_few_accounts_are_no_ground_for_a_verdict(watched: Watched) -> None:
     few = features(90, accounts=20)
-    (drift,) = watched(source, scores("2025-03-01", 0.2), after=few).features
+    (drift,) = watched(scores("2025-03-01", 0.2), after=few).features
     assert (drift.index, drift.level) == (None, "unknown")
 
 
-def test_scores_that_jump_within_one_version_are_drift(source: CheckedSource) -> None:
+def test_scores_that_jump_within_one_version_are_drift(watched: Watched) -> None:
     past = pd.concat([scores("2025-03-01", 0.2), scores("2025-08-01", 0.6)])
-    (drift,) = watched(source, past).scores
+    (drift,) = watched(past).scores
     assert (drift.column, drift.level) == ("probability__90d", "far")
-    (other,) = watched(
-        source, pd.concat([past.iloc[:ACCOUNTS].assign(model_version="0"), past.iloc[ACCOUNTS:]])
-    ).scores
+    past["model_version"] = np.where(past["as_of"] < "2025-08-01", "0", "1")
+    (other,) = watched(past).scores
     assert other.level == "unknown"
 
 
-def test_calibration_counts_what_came_true(source: CheckedSource) -> None:
-    (found,) = watched(source, scores("2025-03-01", 0.2)).calibration
+def test_calibration_counts_what_came_true(watched: Watched) -> None:
+    (found,) = watched(scores("2025-03-01", 0.2)).calibration
     assert (found.horizon_days, found.rows, found.events) == (90, 400, 80)
     assert found.expected == pytest.approx(80.08, abs=0.01)
     assert "in line" in found.sentence
@@ -151,31 +167,31 @@ def test_calibration_counts_what_came_true(source: CheckedSource) -> None:
 
 @pytest.mark.parametrize(("said", "verdict"), [(0.05, "too low"), (0.5, "too high")])
 def test_probabilities_that_do_not_come_true_are_said(
-    source: CheckedSource, said: float, verdict: str
+    watched: Watched, said: float, verdict: str
 ) -> None:
-    (found,) = watched(source, scores("2025-03-01", said)).calibration
+    (found,) = watched(scores("2025-03-01", said)).calibration
     assert f"the probabilities are {verdict}" in found.sentence
 
 
-def test_scores_that_rank_the_leavers_first_have_an_auc_of_one(source: CheckedSource) -> None:
-    (found,) = watched(source, scores("2025-03-01", 0.1, spread=0.5)).calibration
+def test_scores_that_rank_the_leavers_first_have_an_auc_of_one(watched: Watched) -> None:
+    (found,) = watched(scores("2025-03-01", 0.1, spread=0.5)).calibration
     assert found.figures["auc"]["value"] == 1.0
 
 
-def test_scores_too_young_to_judge_are_said(source: CheckedSource) -> None:
-    (found,) = watched(source, scores("2025-08-01", 0.2)).calibration
+def test_scores_too_young_to_judge_are_said(watched: Watched) -> None:
+    (found,) = watched(scores("2025-08-01", 0.2)).calibration
     assert (found.rows, found.events) == (0, 0)
     assert found.sentence == "At 90 days no past score is old enough to be judged."
 
 
-def test_without_past_scores_only_features_are_compared(source: CheckedSource) -> None:
-    report = watched(source, scores("2025-03-01", 0.2).iloc[:0])
+def test_without_past_scores_only_features_are_compared(watched: Watched) -> None:
+    report = watched(scores("2025-03-01", 0.2).iloc[:0])
     assert (report.scores, report.calibration) == ((), ())
     assert len(report.features) == 1
 
 
-def test_the_report_reads_as_text_and_as_strict_json(source: CheckedSource) -> None:
-    report = watched(source, scores("2025-08-01", 0.2), after=features(80))
+def test_the_report_reads_as_text_and_as_strict_json(watched: Watched) -> None:
+    report = watched(scores("2025-08-01", 0.2), after=features(80))
     assert report.text().startswith("churn: 1 of 1 features are far from training, 0 have moved.")
     text = json.dumps(report.to_json(), allow_nan=False)
     assert json.loads(text)["features"][0]["level"] == "far"

@@ -66,6 +66,16 @@ def test_it_says_how_often_and_how_much_better_than_chance(evidence: Make) -> No
     assert "said 25.0% on average, and 20.0% happened" in words
 
 
+def test_plainer_ways_stand_beside_the_model(evidence: Make, tmp_path: Path) -> None:
+    rivals = {
+        "logistic_regression": {"auc": {"value": 0.69, "low": 0.6, "high": 0.75}},
+        "rule": {"auc": None},
+    }
+    html = write_report(evidence(rivals=rivals), tmp_path)[0].read_text()
+    assert "Plainer ways on the same rows: logistic regression 69%." in html
+    assert "auc of logistic regression" in html
+
+
 def test_it_says_when_a_model_is_no_better_than_chance(evidence: Make) -> None:
     chance = {"auc": {"value": 0.53, "low": 0.47, "high": 0.6}}
     assert any(
