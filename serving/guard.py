@@ -47,13 +47,13 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, parts: Parts) -> None:
-        self._app = app
+        self.app = app
         self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but HTTP is answered."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
         else:
@@ -65,7 +65,7 @@ class Guard:
         scope["tenure.request_id"] = exchange.request_id
         try:
             if await self._lets_in(scope):
-                await self._app(scope, receive, exchange.send)
+                await self.app(scope, receive, exchange.send)
             else:
                 await _closed(scope, exchange.request_id)(scope, receive, exchange.send)
         except StoreError:

@@ -64,7 +64,7 @@ def score(
     ]
     scores = pd.concat(parts, ignore_index=True)
     scores["scored_at"] = pd.Timestamp(scored_at).as_unit("us")
-    scores["rank"] = scores["rank"].astype("Int64")
+    scores = scores.astype({"rank": "Int64", "band": "str", "status": "str", "account_id": "str"})
     order = ["account_id", "model", "horizon_days"]
     return scores.sort_values(order, ignore_index=True)[list(COLUMNS)]
 

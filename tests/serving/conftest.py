@@ -1,0 +1,259 @@
+"""A small company that is scored and served for real: real models, a real store, a real socket."""
+
+import socket
+import ssl
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.catalog import catalog, catalog_json, features_fingerprint
+from features.home import Home
+from models.bundle import Bundle
+from models.calibration import identity
+from models.intervals import COVARIATES
+from models.question import Question
+from serving.access import add_token
+from serving.parts import Parts, open_parts
+from serving.publication import Publication
+from serving.publish import Scored, publish
+from serving.score import score
+from serving.settings import Settings
+from serving.signals import recent_signals
+from serving.store import Store, open_store
+from serving.worklist import account_facts, rank
+
+AS_OF = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
+NOW = AS_OF + timedelta(hours=36)
+FEATURES = (
+    "usage__active_users__28d",
+    "support__open_tickets",
+    "lifecycle__days_to_term_end",
+    "lifecycle__term_months",
+)
+STATES = """
+    account_id  status    mrr   term_ends_at
+    acme        active    1000  2026-04-01
+    bolt        active    5000  -
+    corn        active    200   2027-01-01
+    dune        active    1000  2026-09-01
+    evil        active    50    -
+    gone        inactive  0     -
+    newt        no_data   0     -
+    quit        leaving   700   -
+"""
+ACCOUNTS = """
+    account_id  name       tier  csm
+    acme        Acme~Ltd   high  Ann
+    bolt        Bolt       mid   Bob
+    corn        Corn       mid   Ann
+    dune        Dune       tech  -
+    evil        <script>alert(1)</script>  tech  "><img
+    gone        Gone       mid   Bob
+    newt        Newt       mid   Bob
+    quit        Quit       mid   Bob
+"""
+TABLE = """
+    account_id  active_users  open_tickets  days_to_term_end  term_months
+    acme        2             4             30                12
+    bolt        40            0             -                 -
+    corn        30            1             305               12
+    dune        2             4             183               12
+    evil        -             0             -                 -
+"""
+
+
+def text_table(text: str) -> pd.DataFrame:
+    """Read rows aligned by white space: `-` is null, `~` a blank."""
+    lines = [line.split() for line in text.strip().splitlines()]
+    cells = [[None if cell == "-" else cell.replace("~", " ") for cell in row] for row in lines[1:]]
+    return pd.DataFrame(cells, columns=lines[0])
+
+
+def states() -> pd.DataFrame:
+    frame = text_table(STATES)
+    frame["as_of"] = pd.Timestamp(AS_OF).as_unit("us")
+    frame["mrr"] = frame["mrr"].astype(float)
+    frame["term_ends_at"] = pd.to_datetime(frame["term_ends_at"]).astype("datetime64[us]")
+    frame["customer_group"] = frame["account_id"]
+    return frame
+
+
+def feature_table() -> pd.DataFrame:
+    frame = text_table(TABLE).set_axis(["account_id", *FEATURES], axis="columns")
+    frame = frame.astype(dict.fromkeys(FEATURES, float))
+    frame.insert(1, "as_of", pd.Timestamp(AS_OF).as_unit("us"))
+    return frame
+
+
+def make_bundle(name: str, version: str = "1", seed: int = 0) -> Bundle:
+    """Train a model on rows where few users and many tickets mean an event."""
+    random = np.random.default_rng(seed)
+    rows = random.integers(0, 50, size=(600, len(FEATURES) + len(COVARIATES))).astype(float)
+    happened = (rows[:, 0] < 10) | (rows[:, 1] > 40)
+    data = lightgbm.Dataset(
+        rows, happened.astype(float), feature_name=[*FEATURES, *COVARIATES], free_raw_data=False
+    )
+    options = {"objective": "binary", "verbose": -1, "num_threads": 1, "num_leaves": 7}
+    booster = lightgbm.train(options, data, num_boost_round=5)
+    declared = {feature.column: feature for feature in catalog()}
+    used = [declared[column] for column in FEATURES]
+    return Bundle(
+        question=Question(name=name, outcome=name, horizons_days=(30, 90)),
+        features=FEATURES,
+        catalogue=tuple(catalog_json(used)),
+        features_fingerprint=features_fingerprint(used),
+        booster_text=booster.model_to_string(),
+        calibration=identity(2),
+        base_rates={30: 0.1, 90: 0.2},
+        version=version,
+        trained_at=datetime(2026, 1, 5),  # noqa: DTZ001 - times are naive UTC everywhere
+        as_of_range=(date(2024, 1, 1), date(2025, 9, 1)),
+        added_share={30: 0.2, 90: 0.25} if name == "expansion" else {},
+    )
+
+
+@pytest.fixture(scope="session")
+def bundles() -> dict[str, Bundle]:
+    return {"churn": make_bundle("churn"), "expansion": make_bundle("expansion", seed=1)}
+
+
+def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Scored:
+    """Give what `tenure score` would publish of the company above."""
+    at = pd.Timestamp(as_of).as_unit("us")
+    of_date = states().assign(as_of=at)
+    table = feature_table().assign(as_of=at)
+    scores = score(bundles, table, of_date, as_of + timedelta(hours=1))
+    facts = account_facts(text_table(ACCOUNTS), of_date)
+    return Scored(
+        scores=scores,
+        listed=rank(scores, facts, 90),
+        signals=recent_signals(table, bundles["churn"].catalogue),
+        bundles=bundles,
+        list_horizon_days=90,
+        currency="EUR",
+        about={"churn": {"metrics": {"auc": 0.71}}},
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service with one publication and a token for each scope."""
+
+    url: str
+    parts: Parts
+    publication: Publication | None
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)  # slow to make: once
+
+    def token(self, *scopes: str, expires_at: datetime | None = None) -> str:
+        name = f"test {time.monotonic_ns()}"
+        return add_token(self.parts.store, name, scopes, NOW, expires_at)
+
+    def client(self, *scopes: str) -> httpx.Client:
+        headers = {"authorization": f"Bearer {self.token(*scopes)}"} if scopes else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=self.tls)
+
+
+def listening_socket() -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
+    return listener
+
+
+@pytest.fixture(name="states")
+def _states() -> pd.DataFrame:
+    return states()
+
+
+@pytest.fixture(name="table")
+def _table() -> pd.DataFrame:
+    return feature_table()
+
+
+@pytest.fixture(name="make_bundle")
+def _make_bundle() -> Callable[..., Bundle]:
+    return make_bundle
+
+
+@pytest.fixture(name="scored_company")
+def _scored_company() -> Callable[..., Scored]:
+    return scored_company
+
+
+@pytest.fixture(name="read_table")
+def _read_table() -> Callable[[str], pd.DataFrame]:
+    return text_table
+
+
+@pytest.fixture(scope="session")
+def service() -> ModuleType:
+    """Give `serving.service`, whose import of BentoML uses names that pathspec has deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module("serving.service")
+
+
+ServeParts = Callable[[Parts], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def serve_parts(service: ModuleType) -> ServeParts:
+    """Give a context manager that serves parts through BentoML's service on a free port."""
+
+    @contextmanager
+    def run(parts: Parts) -> Iterator[str]:
+        listener = listening_socket()
+        uvicorn_server = service.server(parts)
+        thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not uvicorn_server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        uvicorn_server.should_exit = True
+        thread.join(timeout=20)
+        listener.close()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def served(
+    bundles: dict[str, Bundle],
+    serve_parts: ServeParts,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    settings = Settings(home=Home(tmp_path_factory.mktemp("home")))
+    parts = open_parts(settings, now=lambda: NOW)
+    publication = publish(parts.store, settings.home, scored_company(bundles), NOW)
+    with serve_parts(parts) as url:
+        yield Served(url, parts, publication)
+    parts.store.close()
+
+
+@pytest.fixture(scope="module")
+def unscored(serve_parts: ServeParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Give a service on its first day: nothing is published yet."""
+    parts = open_parts(Settings(home=Home(tmp_path_factory.mktemp("home"))), now=lambda: NOW)
+    with serve_parts(parts) as url:
+        yield Served(url, parts, None)
+    parts.store.close()

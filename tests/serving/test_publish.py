@@ -1,0 +1,164 @@
+"""Publications: visible as a whole or not at all, and there again after a restart."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from features.errors import ModelError, StoreError
+from features.home import Home
+from models.bundle import Bundle
+from models.scored import check_scores
+from serving import tables
+from serving.loaded import Watch
+from serving.publication import latest, latest_number, past_scores, publications
+from serving.publish import Scored, bundle_folder, publish
+from serving.store import Store, open_store
+
+PUBLISHED_AT = datetime(2026, 3, 2, 2)  # noqa: DTZ001 - times are naive UTC everywhere
+Company = Callable[..., Scored]
+
+
+@pytest.fixture
+def scored(scored_company: Company, bundles: dict[str, Bundle]) -> Scored:
+    return scored_company(bundles)
+
+
+def _rows(store: Store, table: sa.Table) -> int:
+    with store.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def test_there_is_nothing_before_the_first(store: Store) -> None:
+    assert latest(store) is None
+    assert latest_number(store) is None
+    assert past_scores(store).empty
+
+
+def test_scores_come_back_as_they_were_published(store: Store, home: Home, scored: Scored) -> None:
+    publication = publish(store, home, scored, PUBLISHED_AT)
+    back = past_scores(store)
+    check_scores(back)
+    pd.testing.assert_frame_equal(back, scored.scores)
+    assert latest(store) == publication
+
+
+def test_they_are_there_after_the_store_was_closed(
+    tmp_path: Path, home: Home, scored: Scored
+) -> None:
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    first = open_store(url)
+    publication = publish(first, home, scored, PUBLISHED_AT)
+    first.close()
+    again = open_store(url)
+    assert latest(again) == publication
+    assert len(past_scores(again)) == len(scored.scores)
+    again.close()
+
+
+def test_a_publication_that_fails_half_way_leaves_nothing(
+    store: Store, home: Home, scored: Scored
+) -> None:
+    twice = pd.concat([scored.listed, scored.listed])
+    with pytest.raises(sa.exc.IntegrityError):
+        publish(store, home, dataclasses.replace(scored, listed=twice), PUBLISHED_AT)
+    assert latest(store) is None
+    assert [_rows(store, t) for t in (tables.scores, tables.published_accounts)] == [0, 0]
+
+
+def test_scores_that_break_the_contract_are_not_published(
+    store: Store, home: Home, scored: Scored
+) -> None:
+    wrong = scored.scores.assign(probability=1.5)
+    with pytest.raises(ModelError):
+        publish(store, home, dataclasses.replace(scored, scores=wrong), PUBLISHED_AT)
+    assert latest(store) is None
+
+
+def test_past_scores_hold_what_was_published_last_for_a_date(
+    store: Store, home: Home, scored_company: Company, bundles: dict[str, Bundle], scored: Scored
+) -> None:
+    publish(store, home, scored, PUBLISHED_AT)
+    publish(store, home, scored, PUBLISHED_AT + timedelta(hours=1))
+    later = scored_company(bundles, as_of=datetime(2026, 4, 1))  # noqa: DTZ001 - naive UTC
+    publish(store, home, later, PUBLISHED_AT + timedelta(days=31))
+    assert len(publications(store)) == 3
+    assert len(past_scores(store)) == 2 * len(scored.scores)
+    only_later = past_scores(store, since=datetime(2026, 3, 3))  # noqa: DTZ001 - naive UTC
+    assert set(only_later["as_of"]) == {pd.Timestamp(2026, 4, 1)}
+
+
+def test_another_model_under_a_kept_version_is_refused(
+    store: Store,
+    home: Home,
+    scored_company: Company,
+    bundles: dict[str, Bundle],
+    make_bundle: Callable[..., Bundle],
+    scored: Scored,
+) -> None:
+    publish(store, home, scored, PUBLISHED_AT)
+    swapped = {**bundles, "churn": make_bundle("churn", version="1", seed=9)}
+    with pytest.raises(ModelError, match="another one of that version"):
+        publish(store, home, scored_company(swapped), PUBLISHED_AT)
+
+
+@pytest.mark.parametrize("version", ["../1", "", ".", "a/b"])
+def test_a_version_that_would_leave_the_folder_is_refused(home: Home, version: str) -> None:
+    with pytest.raises(ModelError, match="model name and version"):
+        bundle_folder(home, "churn", version)
+
+
+def test_the_watch_swaps_to_a_new_publication_and_its_models(
+    store: Store,
+    home: Home,
+    scored_company: Company,
+    make_bundle: Callable[..., Bundle],
+    scored: Scored,
+) -> None:
+    watch = Watch(store, home)
+    assert watch.look().in_service is None
+    publish(store, home, scored, PUBLISHED_AT)
+    first = watch.look().in_service
+    publish(store, home, scored_company({"churn": make_bundle("churn", "2")}), PUBLISHED_AT)
+    second = watch.look().in_service
+    assert first is not None
+    assert second is not None
+    assert (first.bundles["churn"].version, second.bundles["churn"].version) == ("1", "2")
+
+
+def test_a_damaged_model_leaves_the_old_set_in_service_and_says_so(
+    store: Store,
+    home: Home,
+    scored_company: Company,
+    make_bundle: Callable[..., Bundle],
+    scored: Scored,
+) -> None:
+    watch = Watch(store, home)
+    publish(store, home, scored, PUBLISHED_AT)
+    watch.look()
+    publish(store, home, scored_company({"churn": make_bundle("churn", "2")}), PUBLISHED_AT)
+    booster = bundle_folder(home, "churn", "2") / "booster.txt"
+    booster.write_text(booster.read_text() + " ")
+    found = watch.look()
+    assert found.in_service is not None
+    assert found.in_service.publication.number == 1
+    assert found.problem == "The models of publication 2 cannot be loaded."
+
+
+def test_the_sqlite_file_is_its_owners_alone_and_durable(store: Store) -> None:
+    assert Path(store.engine.url.database or "").stat().st_mode & 0o777 == 0o600
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["no url", "sqlite:////proc/nowhere/store.db", "unknowndb://x/y", "postgresql://x/y"]
+)
+def test_a_store_that_cannot_be_opened_is_said_in_a_sentence(url: str) -> None:
+    with pytest.raises(StoreError, match="Expected"):
+        open_store(url)

@@ -1,0 +1,60 @@
+"""Settings: file, then environment; what is unknown or wrong is said."""
+
+from pathlib import Path
+
+import pytest
+
+from features.errors import SettingsError
+from serving.settings import read_settings
+
+
+def test_the_defaults_listen_on_this_machine_only(tmp_path: Path) -> None:
+    settings = read_settings({}, tmp_path)
+    assert (settings.host, settings.port) == ("127.0.0.1", 3000)
+    assert settings.home.root == tmp_path / ".tenure"
+    assert settings.store == f"sqlite:///{tmp_path / '.tenure' / 'store.db'}"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "tenure.toml").write_text('port = 4000\ncurrency = "EUR"\nhome = "there"\n')
+    settings = read_settings({"TENURE_PORT": "5000", "OTHER": "x"}, tmp_path)
+    assert (settings.port, settings.currency) == (5000, "EUR")
+    assert settings.home.root == tmp_path / "there"
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("prot = 1", "prot"),
+        ('port = "3000"', "port"),
+        ("port = true", "port"),
+        ("port = 70000", "port"),
+        ("session_hours = 0", "session_hours"),
+        ('host = ""', "host"),
+        ("port = ", "TOML"),
+        ("[port]", "port"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, line: str, named: str) -> None:
+    (tmp_path / "tenure.toml").write_text(line)
+    with pytest.raises(SettingsError, match=named):
+        read_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "variable", ["TENURE_PROT=1", "TENURE_PORT=x", "TENURE_PORT=-1", "TENURE_BEHIND_TLS=maybe"]
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, variable: str) -> None:
+    name, _, value = variable.partition("=")
+    with pytest.raises(SettingsError, match=name):
+        read_settings({name: value}, tmp_path)
+
+
+def test_yes_and_no_are_read(tmp_path: Path) -> None:
+    assert read_settings({"TENURE_BEHIND_TLS": "true"}, tmp_path).behind_tls is True
+    assert read_settings({"TENURE_BEHIND_TLS": "0"}, tmp_path).behind_tls is False
+
+
+def test_nothing_is_made_by_reading(tmp_path: Path) -> None:
+    read_settings({}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
