@@ -159,7 +159,8 @@ def _broken_keys(
     different = frame(
         connection, f"SELECT {columns} FROM (SELECT DISTINCT {_identity(staged)} FROM ({good}))"
     )
-    index = failing_rows(different, key_rule(key))["index"].cast(pl.UInt32)
+    rule = key_rule(key)
+    index = failing_rows(different, [rule])["index"]
     if index.is_empty():
         return FAILURES.to_frame()
     rows = frame(connection, f"SELECT {ROW}, {columns} FROM ({good})")
@@ -168,7 +169,7 @@ def _broken_keys(
         .select(
             pl.col(ROW).cast(pl.Int64),
             pl.lit(", ".join(key)).alias("column"),
-            pl.lit("is shared with a different row").alias("reason"),
+            pl.lit(rule.reason).alias("reason"),
             pl.concat_str(*key, separator=", ", ignore_nulls=True).alias("value"),
         )
         .sort(ROW)

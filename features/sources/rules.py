@@ -1,6 +1,6 @@
 """The contract's rules for one row, as Pandera checks, and the rows that break them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -85,12 +85,12 @@ def money_rules(table: Table) -> tuple[Rule, ...]:
     )
 
 
-def key_rule(key: tuple[str, ...]) -> pa.DataFrameSchema:
-    """Give the Pandera schema that no two rows share a key; the frame holds different rows only."""
-    return pa.DataFrameSchema(unique=list(key), report_duplicates="all")
+def key_rule(key: tuple[str, ...]) -> Rule:
+    """Give the rule that no two rows share a key, for a frame without copies of rows."""
+    return Rule(key[0], "is shared with a different row", ~pl.struct(*key).is_duplicated())
 
 
-def broken(staged: Staged, checks: Iterable[Rule]) -> pl.DataFrame:
+def broken(staged: Staged, checks: Sequence[Rule]) -> pl.DataFrame:
     """Hold every row of a staged table against the rules.
 
     Returns
@@ -98,20 +98,25 @@ def broken(staged: Staged, checks: Iterable[Rule]) -> pl.DataFrame:
     Frame
         One row per row and broken rule: row, column, reason, value (the cell's text).
     """
-    schema = _schema(checks)
-    failures = [_failures(batch, schema) for batch in _batches(staged)]
+    failures = [_failures(batch, checks) for batch in _batches(staged)]
     return pl.concat([FAILURES.to_frame(), *failures])
 
 
-def failing_rows(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
-    """Give Pandera's failure cases, empty when the frame passes: column, check, index."""
+def failing_rows(frame: pl.DataFrame, checks: Iterable[Rule]) -> pl.DataFrame:
+    """Give column, reason and index (from 0) of each row of a frame and rule that it breaks."""
     # a switched-off Pandera would pass everything, so its own settings do not count here
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
         try:
-            schema.validate(frame, lazy=True)
+            _schema(checks).validate(frame, lazy=True)
         except pa.errors.SchemaErrors as errors:
-            return pl.DataFrame(errors.failure_cases)
-    return pl.DataFrame(schema={"column": pl.String, "check": pl.String, "index": pl.Int32})
+            cases = pl.DataFrame(errors.failure_cases)
+            if cases["index"].null_count():
+                # a check that could not be computed names no row: nothing may pass on it
+                raise
+            return cases.select(
+                "column", pl.col("check").alias("reason"), pl.col("index").cast(pl.UInt32)
+            )
+    return pl.DataFrame(schema={"column": pl.String, "reason": pl.String, "index": pl.UInt32})
 
 
 def _schema(checks: Iterable[Rule]) -> pa.DataFrameSchema:
@@ -140,10 +145,8 @@ def _batches(staged: Staged) -> Iterator[pl.DataFrame]:
             yield pl.DataFrame(pl.from_arrow(batch))
 
 
-def _failures(batch: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
-    cases = failing_rows(batch, schema).select(
-        pl.col("index").cast(pl.UInt32), "column", pl.col("check").alias("reason")
-    )
+def _failures(batch: pl.DataFrame, checks: Sequence[Rule]) -> pl.DataFrame:
+    cases = failing_rows(batch, checks)
     frames = [FAILURES.to_frame()]
     for (name,), of_column in cases.group_by("column", maintain_order=True):
         column = str(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 import pytest
+from pandera.config import config_context
 
 from features.checked import Finding, open_checked
 from features.errors import SourceError
@@ -84,7 +85,9 @@ BROKEN = {
     ),
     "a fraction where a whole number belongs": (
         "subscriptions",
-        SUBSCRIPTIONS.replace("ended_at", "seats", 1).replace("-\n", "2.5\n").replace("2024-12-31", "3"),
+        SUBSCRIPTIONS.replace("ended_at", "seats", 1)
+        .replace("-\n", "2.5\n")
+        .replace("2024-12-31", "3"),
         ("seats", "is not a whole number", "2.5"),
     ),
     "a text where an amount belongs": (
@@ -171,9 +174,9 @@ def test_it_sets_a_broken_row_aside_with_its_reason(company, kind):
     source = company(BASE | {table: rows}, limit=1.0)
     assert quarantine(source) == [(table, 1, column, reason, value)]
     assert source.quarantined[table] == 1
-    assert Finding("error", table, column, f"{column} {reason}", 1, 1 / source.counts[table].read) in (
-        source.findings
-    )
+    assert Finding(
+        "error", table, column, f"{column} {reason}", 1, 1 / source.counts[table].read
+    ) in (source.findings)
 
 
 def test_every_row_under_one_key_is_set_aside_when_they_differ(company):
@@ -259,7 +262,9 @@ def test_an_overwritten_column_without_versions_is_no_feature_and_that_is_said(c
 
 
 def test_a_version_column_with_gaps_makes_nothing_stable(company):
-    accounts = "account_id tier created_at recorded_at\na tech 2024-01-01 -\nb mid 2024-01-01 2024-01-01"
+    accounts = (
+        "account_id tier created_at recorded_at\na tech 2024-01-01 -\nb mid 2024-01-01 2024-01-01"
+    )
     assert company(BASE | {"accounts": accounts}).stable_columns == frozenset()
 
 
@@ -431,7 +436,8 @@ def test_an_absent_table_is_no_file(company):
         company(BASE).path("surveys")
 
 
-def test_it_checks_even_where_pandera_is_switched_off(company, monkeypatch):
-    monkeypatch.setattr("pandera.config.CONFIG.validation_enabled", False)
+def test_it_checks_even_where_pandera_is_switched_off(company):
     courses = "account_id completed_at\na 2024-02-01\nz 2024-02-01"
-    assert company(BASE | {"trainings": courses}, limit=1.0).quarantined["trainings"] == 1
+    with config_context(validation_enabled=False):
+        source = company(BASE | {"trainings": courses}, limit=1.0)
+    assert source.quarantined["trainings"] == 1
