@@ -1,5 +1,6 @@
 """The command line: the one place where all parts meet; each verb is a short list of calls."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -125,7 +126,7 @@ def validate(session: Session, source: str, limit: float) -> None:
     from features.sources.report import report_json, report_text
 
     checked = _checked(session, source, limit)
-    session.answer(report_text(checked), report_json(checked))
+    session.answer(report_text(checked), json.loads(report_json(checked)))
 
 
 @cli.command()
@@ -313,7 +314,7 @@ def monitor(session: Session, source: str | None) -> None:
     past = past_scores(session.store)
     champions = {name: session.registry.champion(name) for name in QUESTIONS}
     reports = [
-        watch(past, checked, bundle.question, history.table, today.table)
+        watch(past, checked, bundle.question, history.table, today.table, bundle.catalogue)
         for bundle in champions.values()
         if bundle is not None
     ]
