@@ -14,10 +14,9 @@ from features.catalog import available, with_inputs
 from features.checked import CheckedSource
 from features.declare import Extreme, Feature, Formula, Missing, Total
 from features.engine import Engine, session
-from features.errors import TenureError
 from features.measure import COUNT, counts_values, grid, measure
 from features.rows import Reader, identities
-from features.windows import day_number
+from features.spine import snapshot_days
 
 _SPINE = pa.schema([("account_id", pa.string()), ("as_of_day", pa.int64())])
 
@@ -105,23 +104,6 @@ def _number(feature: Feature) -> nw.Expr:
 
 def _per(recipe: Total | Extreme) -> int:
     return 1 if isinstance(recipe, Total) and recipe.value is None else recipe.per
-
-
-def snapshot_days(dates: Iterable[Any]) -> list[int]:
-    """Give the day numbers of snapshots, which stand at midnight.
-
-    Raises
-    ------
-    TenureError
-        When one of them has a time of day.
-    """
-    moments = [pd.Timestamp(moment) for moment in dates]
-    for moment in moments:
-        if moment != moment.normalize():
-            raise TenureError(
-                f"Expected snapshots at 00:00 UTC, got {moment}. Give dates without a time of day."
-            )
-    return [day_number(moment.to_pydatetime()) for moment in moments]
 
 
 def write_feature_table(

@@ -14,7 +14,7 @@ import narwhals as nw
 from features import families
 from features.checked import CheckedSource
 from features.contracts import TABLES
-from features.declare import Distinct, Feature, Formula, Missing, View
+from features.declare import Distinct, Extreme, Feature, Formula, Missing, View
 from features.sentences import fields as named_in
 from features.sentences import sentence
 
@@ -155,12 +155,15 @@ def _recipe(feature: Feature) -> dict[str, Any]:
         return {"kind": "Formula", "value": repr(recipe.value(*map(nw.col, recipe.of)))}
     facts = recipe.facts
     view = facts.table if isinstance(facts.table, View) else None
+    at_snapshot = recipe.at_snapshot if isinstance(recipe, Extreme) else None
+    shown = [f.name for f in fields(recipe) if f.name not in {"facts", "at_snapshot"}]
     return {
         "kind": type(recipe).__name__,
         "table": facts.source_table,
         "view": inspect.getsource(view.make) if view else None,
         "facts": [repr(getattr(facts, f.name)) for f in fields(facts) if f.name != "table"],
-        "recipe": [repr(getattr(recipe, f.name)) for f in fields(recipe) if f.name != "facts"],
+        "recipe": [repr(getattr(recipe, name)) for name in shown],
+        "at_snapshot": inspect.getsource(at_snapshot) if at_snapshot else None,
     }
 
 

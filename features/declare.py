@@ -157,8 +157,8 @@ class Extreme:
         Which one.
     since, ahead
         The value is a day, and the feature is how many days it lies before the snapshot, or after.
-    moves
-        The expression reads `windows.AS_OF_DAY` or AS_OF_MONTH itself.
+    at_snapshot
+        Adds columns that hang on the snapshot to the rows that stand at one.
     """
 
     facts: Facts
@@ -166,7 +166,7 @@ class Extreme:
     pick: Literal["min", "max"]
     since: bool = False
     ahead: bool = False
-    moves: bool = False
+    at_snapshot: Callable[[nw.LazyFrame], nw.LazyFrame] | None = None
     per: int = 1
 
 

@@ -16,9 +16,10 @@ import pyarrow as pa
 from features.declare import Distinct, Extreme, Facts, Feature, Total, View
 from features.engine import Session
 from features.rows import Reader
-from features.terms import month_number
+from features.terms import snapshot_month
 from features.windows import AS_OF_DAY, NEVER, Window, is_seen
 
+AT_SNAPSHOT = ("as_of_day", "as_of_month", "as_of_dom", "as_of_month_last_dom")
 COUNT = "__n"
 """Suffix of the column that counts the values below a mean, or below a sum that may be unknown."""
 
@@ -35,7 +36,8 @@ class Grid:
         For each day up to the last snapshot: `day`, and `bucket`, the first snapshot's day that is
         not before it.
     points
-        Every account at every snapshot: account_id, as_of_day, as_of_month.
+        Every account at every snapshot: account_id, and of the snapshot as_of_day, as_of_month
+        (`terms`), as_of_dom, as_of_month_last_dom (days of the month, from 0).
     """
 
     days: tuple[int, ...]
@@ -56,9 +58,15 @@ def grid(accounts: Sequence[str], days: Iterable[int], session: Session) -> Grid
         {"day": [day for day, _ in buckets], "bucket": [bucket for _, bucket in buckets]},
         pa.schema([("day", whole), ("bucket", whole)]),
     )
+    months = [snapshot_month(day) for day in rising]
     snapshots = session.frame(
-        {"as_of_day": rising, "as_of_month": [month_number(day) for day in rising]},
-        pa.schema([("as_of_day", whole), ("as_of_month", whole)]),
+        {
+            "as_of_day": rising,
+            "as_of_month": [month.month for month in months],
+            "as_of_dom": [month.dom for month in months],
+            "as_of_month_last_dom": [month.last_dom for month in months],
+        },
+        pa.schema([(name, whole) for name in AT_SNAPSHOT]),
     )
     ids = session.frame({"account_id": accounts}, pa.schema([("account_id", pa.string())]))
     return Grid(rising, calendar, session.settle(ids.join(snapshots, how="cross")))
@@ -66,11 +74,11 @@ def grid(accounts: Sequence[str], days: Iterable[int], session: Session) -> Grid
 
 def measure(features: Iterable[Feature], reader: Reader, on: Grid) -> nw.LazyFrame:
     """Give the grid's points with one column for each feature, before units and missing values."""
-    measured = on.points
+    measured = on.points.select("account_id", "as_of_day")
     for kind, run in ((Total, totals), (Distinct, distinct), (Extreme, extremes)):
         chosen = [feature for feature in features if isinstance(feature.recipe, kind)]
         for together in _grouped(chosen):
-            columns = run(together, reader, on)
+            columns = reader.session.settle(run(together, reader, on))
             measured = measured.join(columns, on=["account_id", "as_of_day"], how="left")
     return reader.session.settle(measured)
 
@@ -86,7 +94,8 @@ def _grouped(features: Sequence[Feature]) -> list[list[Feature]]:
         if isinstance(recipe, Distinct):
             return (*key, recipe.key, repr(recipe.facts.where))
         if isinstance(recipe, Extreme):
-            return (*key, str(recipe.moves), str(feature.window_days))
+            moves = recipe.at_snapshot.__name__ if recipe.at_snapshot else ""
+            return (*key, moves, str(feature.window_days))
         return key
 
     return [list(together) for _, together in groupby(sorted(features, key=one_pass), one_pass)]
@@ -165,7 +174,9 @@ def _running(
         shown = {column: value for column, (of, value) in columns.items() if of == window}
         seen = spans(amounts, window, on, is_state=is_state)
         for edge, sign in (("start", 1), ("end", -1)):
-            at_edge = seen.filter(nw.col(edge) < NEVER).group_by("account_id", bucket=nw.col(edge))
+            at_edge = seen.filter(nw.col(edge) < NEVER).group_by(
+                "account_id", nw.col(edge).alias("bucket")
+            )
             summed = at_edge.agg(**{c: nw.col(v).sum() * sign for c, v in shown.items()})
             pieces.append(_filled(summed, zeros, shown))
     return _accumulated(pieces, tuple(columns))
@@ -230,7 +241,9 @@ def distinct(features: Sequence[Feature], reader: Reader, on: Grid) -> nw.LazyFr
     for feature in features:
         union = reader.session.settle(_union(spans(facts, feature.window, on, is_state=is_state)))
         for edge, sign in (("start", 1), ("end", -1)):
-            at_edge = union.filter(nw.col(edge) < NEVER).group_by("account_id", bucket=nw.col(edge))
+            at_edge = union.filter(nw.col(edge) < NEVER).group_by(
+                "account_id", nw.col(edge).alias("bucket")
+            )
             counted = at_edge.agg((nw.len().cast(nw.Int64) * sign).alias(feature.column))
             pieces.append(_filled(counted, zeros, (feature.column,)))
     return _accumulated(pieces, tuple(zeros))
@@ -259,13 +272,14 @@ def extremes(features: Sequence[Feature], reader: Reader, on: Grid) -> nw.LazyFr
         for column, recipe in recipes.items()
     }
     picks = {column: getattr(nw.col(column), recipe.pick)() for column, recipe in recipes.items()}
-    if not next(iter(recipes.values())).moves:
+    at_snapshot = next(iter(recipes.values())).at_snapshot
+    if at_snapshot is None:
         seen = seen.with_columns(**values).group_by("account_id", "start", "end").agg(**picks)
         seen = reader.session.settle(seen)
         values = {column: nw.col(column) for column in values}
-    at_snapshot = seen.join(on.points, on="account_id").filter(is_seen("start", "end"))
-    at_snapshot = at_snapshot.with_columns(**values)
-    picked = at_snapshot.group_by("account_id", "as_of_day").agg(**picks)
+    standing = seen.join(on.points, on="account_id").filter(is_seen("start", "end"))
+    standing = (at_snapshot(standing) if at_snapshot else standing).with_columns(**values)
+    picked = standing.group_by("account_id", "as_of_day").agg(**picks)
     return picked.with_columns(**{c: _placed(recipe, c) for c, recipe in recipes.items()})
 
 

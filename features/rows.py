@@ -98,7 +98,7 @@ class Reader:
             "leaves",
             at_day=day_of(facts.at),
             **until,
-            **{name: self._as_known(facts, name) for name in wanted if name != "at_day"},
+            **{name: self._as_known(facts, name) for name in wanted},
         )
 
     def rows(
@@ -106,7 +106,7 @@ class Reader:
     ) -> nw.LazyFrame:
         """Give account_id, enters, leaves and the columns, in whole numbers and texts."""
         present = self.source.columns[table]
-        names = [name for name in dict.fromkeys((*columns, *optional)) if name != "at_day"]
+        names = list(dict.fromkeys((*columns, *optional)))
         read = {name: _whole(TABLES[table][name], is_there=name in present) for name in names}
         key = TABLES[table].key if "recorded_at" in present else ()
         known = nw.col("known_at")

@@ -1,12 +1,21 @@
 """Which accounts there are at a snapshot, and in what state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
+import numpy as np
 import pandas as pd
 
 from features.checked import CheckedSource
-from features.engine import Engine
+from features.declare import FIXED, Feature, Recipe, Text, Total, Unit
+from features.engine import Engine, session
+from features.errors import TenureError
+from features.families import lifecycle
+from features.measure import grid, measure
+from features.rows import Identity, Reader, identities
+from features.windows import day_number
+
+_TERM_END = "term_end_day"
 
 
 def account_states(
@@ -25,5 +34,120 @@ def account_states(
         customer_group (the topmost parent known at as_of), term_ends_at (the earliest end of a
         running signed term, NaT if none), term_months (the shortest running one, NaN if none).
         From the merge on, the vanished account has no row.
+
+    Raises
+    ------
+    TenureError
+        When a date has a time of day, or the engine is not installed.
     """
-    raise NotImplementedError
+    days = snapshot_days(dates)
+    merged = identities(source)
+    known = _known_accounts(source, sorted(set(days)), merged)
+    if known.empty:
+        return _states(known.assign(**dict.fromkeys(_MEASURED, 0.0)))
+    with session(engine) as running:
+        reader = Reader(source, running, merged)
+        on = grid(sorted(set(known["account_id"])), days, running)
+        measured = running.collect(measure(_contract(), reader, on))
+    measured = measured.rename(columns={feature.column: feature.name for feature in _contract()})
+    return _states(known.merge(measured, on=["account_id", "as_of_day"], how="left"))
+
+
+def snapshot_days(dates: Iterable[date | datetime]) -> list[int]:
+    """Give the day numbers of snapshots, which stand at midnight.
+
+    Raises
+    ------
+    TenureError
+        When one of them has a time of day.
+    """
+    moments = [pd.Timestamp(moment) for moment in dates]
+    for moment in moments:
+        if moment != moment.normalize():
+            raise TenureError(
+                f"Expected snapshots at 00:00 UTC, got {moment}. Give dates without a time of day."
+            )
+    return [day_number(moment.to_pydatetime()) for moment in moments]
+
+
+_MEASURED = ("mrr", "running", "asked_to_cancel", "started", _TERM_END, "term_months")
+
+
+def _contract() -> tuple[Feature, ...]:
+    of = {feature.name: feature.recipe for feature in lifecycle.FEATURES}
+    recipes: dict[str, Recipe] = {
+        "mrr": of["mrr"],
+        "running": Total(lifecycle.RUNNING),
+        "asked_to_cancel": Total(lifecycle.CANCELLING),
+        "started": Total(lifecycle.STARTED),
+        _TERM_END: lifecycle.TERM_END,
+        "term_months": of["term_months"],
+    }
+    return tuple(
+        Feature("state", name, recipe, Unit.ITEMS, name, name, Text(name))
+        for name, recipe in recipes.items()
+    )
+
+
+def _states(measured: pd.DataFrame) -> pd.DataFrame:
+    term_end = pd.to_datetime(measured[_TERM_END], unit="D").astype("datetime64[us]")
+    is_paying = measured["mrr"].gt(0)
+    all_asked = measured["asked_to_cancel"].ge(measured["running"])
+    status = np.select(
+        [is_paying & all_asked, is_paying, measured["started"].gt(0)],
+        ["leaving", "active", "inactive"],
+        default="no_data",
+    )
+    states = pd.DataFrame(
+        {
+            "account_id": measured["account_id"],
+            "as_of": pd.to_datetime(measured["as_of_day"], unit="D").astype("datetime64[us]"),
+            "status": status,
+            "mrr": measured["mrr"].astype("float64") / FIXED,
+            "customer_group": measured["customer_group"],
+            "term_ends_at": term_end,
+            "term_months": measured["term_months"].astype("float64"),
+        }
+    )
+    return states.sort_values(["as_of", "account_id"], ignore_index=True)
+
+
+def _known_accounts(
+    source: CheckedSource, days: list[int], merged: tuple[Identity, ...]
+) -> pd.DataFrame:
+    """Give account_id, as_of_day and customer_group of the accounts there are on each day."""
+    accounts = source.read("accounts")
+    accounts["enters"] = [day_number(known) + 1 for known in accounts["known_at"]]
+    if "recorded_at" in accounts:
+        accounts = accounts.sort_values(["account_id", "recorded_at"], kind="stable")
+    rows: list[tuple[str, int, str]] = []
+    for day in days:
+        seen = accounts[accounts["enters"] <= day].drop_duplicates("account_id", keep="last")
+        now = {i.account_id: i.becomes for i in merged if i.becomes_on <= day < i.becomes_until}
+        parents = _parents(seen, now)
+        present = [
+            account for account in seen["account_id"] if now.get(account, account) == account
+        ]
+        rows += [(account, day, _topmost(account, parents)) for account in present]
+    return pd.DataFrame(rows, columns=["account_id", "as_of_day", "customer_group"])
+
+
+def _parents(accounts: pd.DataFrame, now: Mapping[str, str]) -> dict[str, str]:
+    """Give each account's parent, as both are called now, where both are known."""
+    if "parent_account_id" not in accounts:
+        return {}
+    stated = accounts.dropna(subset="parent_account_id")
+    known = set(accounts["account_id"])
+    pairs = zip(stated["account_id"], stated["parent_account_id"], strict=True)
+    return {now.get(a, a): now.get(p, p) for a, p in pairs if p in known and now.get(a, a) == a}
+
+
+def _topmost(account: str, parents: Mapping[str, str]) -> str:
+    """Climb to the account without a parent; of a ring of parents, the first by name."""
+    path = [account]
+    while path[-1] in parents:
+        above = parents[path[-1]]
+        if above in path:
+            return min(path[path.index(above) :])
+        path.append(above)
+    return path[-1]

@@ -5,27 +5,41 @@ lacks is its last one. The calendar is the one of H. Hinnant, "chrono-Compatible
 Algorithms" (2013), in whole numbers only, which every engine computes alike.
 """
 
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import timedelta
+
 import narwhals as nw
 
-from features.windows import AS_OF_DAY, day_of, first_on_or_after_snapshot
+from features.windows import EPOCH, day_of, is_before_snapshot_in_month, is_inside
 
-AS_OF_MONTH = nw.col("as_of_month")
 SHORTEST_TERM_MONTHS = 1
-_EPOCH = 719_468  # days from 1 March of the year 0 to 1970
+_FEBRUARY = 2
+_MARCH_0 = 719_468  # days from 1 March of the year 0 to 1970
 _ERA = 146_097  # days in 400 years
 
 
-def month_number(day: int) -> int:
-    """Give the months from March of the year 0 to the month of a day."""
-    day_of_era = (day + _EPOCH) % _ERA
-    year = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
-    return (year + (day + _EPOCH) // _ERA * 400) * 12 + (5 * day_of_year + 2) // 153
+@dataclass(frozen=True)
+class SnapshotMonth:
+    """Where a snapshot's day lies in its month, from 0, and the month's last day likewise."""
+
+    month: int
+    dom: int
+    last_dom: int
+
+
+def snapshot_month(day: int) -> SnapshotMonth:
+    """Give the month of a day, counted as everywhere here."""
+    date = EPOCH + timedelta(days=day)
+    year, month = (
+        (date.year, date.month - 3) if date.month > _FEBRUARY else (date.year - 1, date.month + 9)
+    )
+    return SnapshotMonth(year * 12 + month, date.day - 1, monthrange(date.year, date.month)[1] - 1)
 
 
 def with_months(rows: nw.LazyFrame, time: str, prefix: str) -> nw.LazyFrame:
     """Add <prefix>_month and <prefix>_dom, the month's number and the day in it (from 0)."""
-    rows = rows.with_columns(_day=day_of(time) + _EPOCH)
+    rows = rows.with_columns(_day=day_of(time) + _MARCH_0)
     rows = rows.with_columns(_era=nw.col("_day") // _ERA, _doe=nw.col("_day") % _ERA)
     doe = nw.col("_doe")
     rows = rows.with_columns(_yoe=(doe - doe // 1460 + doe // 36_524 - doe // 146_096) // 365)
@@ -63,22 +77,25 @@ def day_in_month(month: nw.Expr, day_of_month: nw.Expr) -> nw.Expr:
 def _first_day(month: nw.Expr) -> nw.Expr:
     year = month // 12
     days = 365 * year + year // 4 - year // 100 + year // 400
-    return days + (153 * (month % 12) + 2) // 5 - _EPOCH
+    return days + (153 * (month % 12) + 2) // 5 - _MARCH_0
 
 
-def term_end() -> nw.Expr:
-    """Give the day on which a running row's signed term ends next, at the snapshot.
+def with_term_end(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Add term_end_day to running rows that stand at a snapshot: when the signed term ends next.
 
     The first started_at + k x term_months that has not passed; the stored end inside its own term;
     null where neither is known. A term that ends on the snapshot's day has not passed: a snapshot
     sees the state just before it.
     """
     months = nw.col("term_months")
-    whole_terms = (AS_OF_MONTH - nw.col("start_month")) // months
-    before = nw.max_horizontal(whole_terms, nw.lit(1, nw.Int64)) * months + nw.col("start_month")
-    rolled = first_on_or_after_snapshot(
-        day_in_month(before, nw.col("start_dom")),
-        day_in_month(before + months, nw.col("start_dom")),
-    )
-    stored = (nw.col("stored_from_day") < AS_OF_DAY) & (AS_OF_DAY <= nw.col("stored_day"))
-    return nw.when(stored).then(nw.col("stored_day")).otherwise(rolled)
+    rows = rows.with_columns(_elapsed=nw.col("as_of_month") - nw.col("start_month"))
+    end_dom = nw.min_horizontal("start_dom", "as_of_month_last_dom")
+    ends_later = (nw.col("_elapsed") % months > 0) | is_before_snapshot_in_month(end_dom)
+    terms = nw.col("_elapsed") // months + nw.when(ends_later).then(1).otherwise(0)
+    rows = rows.with_columns(_terms=nw.max_horizontal(terms, nw.lit(1, nw.Int64)))
+    rows = rows.with_columns(_end_month=nw.col("start_month") + nw.col("_terms") * months)
+    rolled = day_in_month(nw.col("_end_month"), nw.col("start_dom"))
+    rows = rows.with_columns(_rolled=rolled)
+    day = nw.when(is_inside("stored_from_day", "stored_day")).then(nw.col("stored_day"))
+    rows = rows.with_columns(term_end_day=day.otherwise(nw.col("_rolled")))
+    return rows.drop("_elapsed", "_terms", "_end_month", "_rolled")

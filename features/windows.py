@@ -89,9 +89,11 @@ def is_seen(enters: str, leaves: str) -> nw.Expr:
     return (nw.col(enters) <= AS_OF_DAY) & (AS_OF_DAY < nw.col(leaves))
 
 
-def first_on_or_after_snapshot(*days: nw.Expr) -> nw.Expr:
-    """Give the first of these days, in rising order, that has not passed at the snapshot."""
-    chosen: nw.Expr = nw.lit(None, nw.Int64)
-    for day in reversed(days):
-        chosen = nw.when(day >= AS_OF_DAY).then(day).otherwise(chosen)
-    return chosen
+def is_inside(after_day: str, last_day: str) -> nw.Expr:
+    """Tell whether the snapshot lies after the one day, and not after the other."""
+    return (nw.col(after_day) < AS_OF_DAY) & (AS_OF_DAY <= nw.col(last_day))
+
+
+def is_before_snapshot_in_month(day_of_month: nw.Expr) -> nw.Expr:
+    """Tell whether this day of the snapshot's month has passed at the snapshot."""
+    return day_of_month < nw.col("as_of_dom")

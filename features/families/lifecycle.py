@@ -1,5 +1,7 @@
 """The contract: how old, how large, how it changed, and when it can be left."""
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from features.declare import (
@@ -18,7 +20,7 @@ from features.declare import (
     ratio,
     relative_change,
 )
-from features.terms import signed_terms, term_end
+from features.terms import signed_terms, with_term_end
 
 TERMS = View(
     "terms",
@@ -50,6 +52,7 @@ NOT_RENEWING = Facts(
     uses=("mrr", "auto_renew"),
     where=nw.col("auto_renew") == 0,
 )
+TERM_END = Extreme(SIGNED, nw.col("term_end_day"), "min", at_snapshot=with_term_end)
 NO_MRR = "There is no MRR to compare with"
 
 FEATURES = (
@@ -66,7 +69,7 @@ FEATURES = (
     Feature(
         "lifecycle",
         "days_to_term_end",
-        Extreme(SIGNED, term_end(), "min", ahead=True, moves=True),
+        replace(TERM_END, ahead=True),
         Unit.DAYS,
         subject="time to renewal",
         description="Days to the next end of a signed term.",
@@ -88,7 +91,13 @@ FEATURES = (
     Feature(
         "lifecycle",
         "days_to_notice_deadline",
-        Extreme(NOTICE, term_end() - nw.col("notice_days"), "min", ahead=True, moves=True),
+        Extreme(
+            NOTICE,
+            nw.col("term_end_day") - nw.col("notice_days"),
+            "min",
+            ahead=True,
+            at_snapshot=with_term_end,
+        ),
         Unit.DAYS,
         subject="notice deadline",
         description="Days to the last day on which notice can be given for this term; negative once"

@@ -12,19 +12,29 @@ from features.declare import (
     Text,
     Total,
     Unit,
+    View,
     over,
     ratio,
     relative_change,
 )
+from features.windows import DAY, day_of
 
 WINDOWS = (7, 28, 90, 365)
 MONTH = 28
 YEAR = 365
 
+
+def days_of_use(events: nw.LazyFrame) -> nw.LazyFrame:
+    """Give one row for each account and day with any use, known with the day's first event."""
+    days = events.with_columns(occurred_at=day_of("occurred_at") * DAY)
+    return days.group_by("account_id", "occurred_at", "leaves").agg(nw.col("enters").min())
+
+
 USE = Facts("usage_events", at="occurred_at")
 EVENTS = Facts("usage_events", at="occurred_at", uses=("quantity",))
 USERS = Facts("usage_events", at="occurred_at", uses=("user_id",))
 KINDS = Facts("usage_events", at="occurred_at", uses=("event",))
+DAYS = Facts(View("days_of_use", "usage_events", ("occurred_at",), days_of_use), at="occurred_at")
 PRODUCTS = Facts("usage_events", at="occurred_at", uses=("product",))
 NO_PAST = "There was no use in the period before to compare with"
 
@@ -145,7 +155,7 @@ FEATURES = (
         Feature(
             "usage",
             "active_days",
-            Distinct(USE, "at_day"),
+            Total(DAYS),
             Unit.DAYS,
             subject="days of use",
             description="Days with any use in the last <days> days.",
@@ -157,7 +167,7 @@ FEATURES = (
         Feature(
             "usage",
             "active_days_before",
-            Distinct(USE, "at_day", back=1),
+            Total(DAYS, back=1),
             Unit.DAYS,
             subject="days of use",
             description="Days with any use in the <days> days before the last <days>.",
