@@ -1,10 +1,11 @@
-"""What is kept of one training: plain values in, files and flat figures out. No MLflow here."""
+"""What is kept of a training, and what comes back of it: values and files, no MLflow here."""
 
 import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,52 @@ class Training:
     data: Mapping[str, object]
     audit: tuple[Mapping[str, Any], ...] = ()
     reports: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version in the registry.
+
+    Attributes
+    ----------
+    model, version:
+        ``churn`` or ``expansion``, and the registry's number.
+    aliases:
+        ``challenger``, ``champion``, both or neither.
+    created_at:
+        Naive UTC.
+    metrics:
+        By name, as `flat_metrics` lays them out.
+    parameters:
+        Settings, question, data, code and lock, as `parameters_of` names them.
+    """
+
+    model: str
+    version: str
+    aliases: tuple[str, ...]
+    created_at: datetime
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """What it was trained on: the source's fingerprint, extract, rows and dates."""
+        return {
+            name.removeprefix("data."): value
+            for name, value in self.parameters.items()
+            if name.startswith("data.")
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the version as JSON values."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "aliases": list(self.aliases),
+            "created_at": self.created_at.isoformat(),
+            "metrics": dict(self.metrics),
+            "parameters": dict(self.parameters),
+        }
 
 
 def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from models.provenance import provenance
 from models.record import (
     AUDIT_FILE,
     BUNDLE_FOLDER,
+    RegisteredModel,
     Training,
     flat_metrics,
     parameters_of,
@@ -40,52 +41,6 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 ROOT = "model"
 _PREVIOUS = "previous_champions"
 _METRICS_A_BATCH, _PARAMETERS_A_BATCH = 1000, 100
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """One version in the registry.
-
-    Attributes
-    ----------
-    model, version:
-        ``churn`` or ``expansion``, and the registry's number.
-    aliases:
-        ``challenger``, ``champion``, both or neither.
-    created_at:
-        Naive UTC.
-    metrics:
-        By name, as `models.record.flat_metrics` lays them out.
-    parameters:
-        Settings, question, data, code and lock, as `models.record.parameters_of` names them.
-    """
-
-    model: str
-    version: str
-    aliases: tuple[str, ...]
-    created_at: datetime
-    metrics: Mapping[str, float]
-    parameters: Mapping[str, str]
-
-    @property
-    def data(self) -> Mapping[str, str]:
-        """What it was trained on: the source's fingerprint, extract, rows and dates."""
-        return {
-            name.removeprefix("data."): value
-            for name, value in self.parameters.items()
-            if name.startswith("data.")
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the version as JSON values."""
-        return {
-            "model": self.model,
-            "version": self.version,
-            "aliases": list(self.aliases),
-            "created_at": self.created_at.isoformat(),
-            "metrics": dict(self.metrics),
-            "parameters": dict(self.parameters),
-        }
 
 
 @dataclass(frozen=True)
@@ -254,8 +209,14 @@ class Registry:
         """Name the default database, or leave the choice to MLFLOW_TRACKING_URI."""
         if self.tracking_uri is not None or os.environ.get("MLFLOW_TRACKING_URI"):
             return self.tracking_uri
+        database = str(self.home.mlflow_database.resolve())
+        if "?" in database or "%" in database:
+            raise ModelError(
+                f"Expected a home without ? and % in its path, got {self.home.root}: MLflow would "
+                "read them as part of an address. Set TENURE_HOME to another folder."
+            )
         self.home.root.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{self.home.mlflow_database.resolve()}"
+        return f"sqlite:///{database}"
 
     def _experiment(self, client: "MlflowClient") -> str:
         """Find the experiment, or make it; beside the default database lie its artifacts."""

@@ -5,117 +5,21 @@ gate that cannot be computed has not passed, and says why.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from features.errors import GateError
-from models.bundle import Bundle, load
 from models.gate import Gate, GateReport
 from training.evaluate import calibration_slope
 from training.heldout import SMALLEST
-from training.labels import outcome_within
+from training.trial import Limits, Trial, at_horizon
+
+__all__ = ["Limits", "Trial", "decide"]
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the gates ask for.
-
-    Attributes
-    ----------
-    events:
-        Fewest events, and fewest rows without one, on the period.
-    groups:
-        Fewest customer groups on the period.
-    worse_by:
-        Share of the champion's log loss that the challenger may lose, at the upper end of the
-        95 % interval.
-    observed_to_expected:
-        Lowest and highest ratio of observed events to the sum of the probabilities.
-    slope:
-        Lowest and highest calibration slope: the logistic regression of the outcome on the log
-        odds (1: as spread out as the outcomes; below: too bold).
-    resamples, seed:
-        Draws of the bootstrap over customer groups.
-    """
-
-    events: int = 20
-    groups: int = 20
-    worse_by: float = 0.05
-    observed_to_expected: tuple[float, float] = (0.5, 2.0)
-    slope: tuple[float, float] = (0.4, 2.5)
-    resamples: int = 1000
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What the gates look at: both models, and the same labelled rows for both.
-
-    Attributes
-    ----------
-    model, version:
-        The challenger's name and its number in the registry.
-    challenger:
-        The folder of its bundle; the gates load it as the service will.
-    champion:
-        The champion, or None: then the rival is the base rate.
-    rows:
-        A feature table with customer_group and the labels of `training.labels.label`; grain:
-        account and date. Rows that either model may have learned from are left aside.
-    audit:
-        The findings of the leakage audit on the challenger's features, as JSON values.
-    """
-
-    model: str
-    version: str
-    challenger: Path
-    champion: Bundle | None
-    rows: pd.DataFrame
-    audit: Sequence[Mapping[str, Any]]
-    limits: Limits = field(default_factory=Limits)
-
-    @cached_property
-    def bundle(self) -> Bundle:
-        """The challenger, loaded and checked."""
-        bundle = load(self.challenger)
-        if bundle.question.name != self.model:
-            raise GateError(f"Expected a model of {self.model}, got one of {bundle.question.name}.")
-        return bundle
-
-    @property
-    def horizon_days(self) -> int:
-        """The question's main horizon."""
-        return self.bundle.question.main_horizon_days
-
-    @cached_property
-    def later(self) -> pd.DataFrame:
-        """The rows that neither model learned from and whose outcome is known."""
-        rivals = [self.bundle, self.champion] if self.champion else [self.bundle]
-        if len({_asks(rival) for rival in rivals}) > 1:
-            raise GateError("Expected both models to answer one question, got two.")
-        border = max(_start(rival.as_of_range[1]) for rival in rivals)
-        known = np.isfinite(outcome_within(self.rows, self.horizon_days))
-        return self.rows[known & (self.rows["as_of"] >= border).to_numpy()]
-
-    @cached_property
-    def outcomes(self) -> Floats:
-        """0 or 1 of the later rows."""
-        return outcome_within(self.later, self.horizon_days)
-
-    @cached_property
-    def probabilities(self) -> Floats:
-        """The challenger's, for the later rows, at the main horizon."""
-        return _probabilities(self.bundle, self.later, self.horizon_days)
 
 
 def decide(trial: Trial) -> GateReport:
@@ -198,7 +102,7 @@ def _later_period(trial: Trial) -> _Answer:
 def _keeps_up_with_champion(trial: Trial) -> _Answer:
     if trial.champion is None:
         raise GateError("Expected a champion to compare with, got none.")
-    rival = _probabilities(trial.champion, trial.later, trial.horizon_days)
+    rival = at_horizon(trial.champion, trial.later, trial.horizon_days)
     figures = _paired(trial, rival)
     allowed = trial.limits.worse_by * figures["rival"]
     return _Answer(
@@ -243,14 +147,6 @@ def _audited(trial: Trial) -> _Answer:
     )
 
 
-def _probabilities(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> Floats:
-    at = bundle.question.horizons_days.index(horizon_days)
-    probabilities = bundle.probabilities(rows)[:, at]
-    if not np.isfinite(probabilities).all():
-        raise GateError(f"Expected a probability for each row from {bundle.version}, got none.")
-    return probabilities
-
-
 def _paired(trial: Trial, rival: Floats) -> dict[str, float]:
     """Mean log losses in nats, and the 95 % interval of their difference over customer groups."""
     own = _losses(trial.outcomes, trial.probabilities)
@@ -289,18 +185,3 @@ def _difference(figures: Mapping[str, float]) -> str:
 
 def _range(limits: tuple[float, float]) -> str:
     return f"{limits[0]:g} to {limits[1]:g} is asked for"
-
-
-def _asks(bundle: Bundle) -> tuple[object, ...]:
-    """Name what makes outcomes comparable; far horizons may differ with the length of history."""
-    question = bundle.question
-    return (
-        question.outcome,
-        question.grace_days,
-        question.change_threshold,
-        question.main_horizon_days,
-    )
-
-
-def _start(day: date) -> datetime:
-    return datetime.combine(day, time())

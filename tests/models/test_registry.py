@@ -249,6 +249,24 @@ def test_the_environment_names_the_tracking_server(
     assert registry.models() == ()
 
 
+def test_a_home_with_a_space_and_a_hash_keeps_everything_in_it(
+    template: Path, train: Train, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "a b ü#1")
+    home.root.mkdir()
+    home.mlflow_database.write_bytes(template.read_bytes())
+    registry = Registry(home)
+    registry.log(train())
+    assert registry.fetch("churn", "1").version == "1"
+    assert {path.name for path in tmp_path.iterdir()} == {"a b ü#1", "report.html"}
+
+
+def test_a_home_that_reads_as_an_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="TENURE_HOME"):
+        Registry(Home(tmp_path / "what?")).models()
+    assert not list(tmp_path.iterdir())
+
+
 def test_importing_the_registry_imports_no_mlflow() -> None:
     code = "import sys, models.registry; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,134 @@
+"""One comparison of a challenger with its rival: the models, the rows, and what is asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.errors import GateError
+from models.bundle import Bundle, load
+from training.labels import outcome_within
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the gates ask for.
+
+    Attributes
+    ----------
+    events:
+        Fewest events, and fewest rows without one, on the period.
+    groups:
+        Fewest customer groups on the period.
+    worse_by:
+        Share of the champion's log loss that the challenger may lose, at the upper end of the
+        95 % interval.
+    observed_to_expected:
+        Lowest and highest ratio of observed events to the sum of the probabilities.
+    slope:
+        Lowest and highest calibration slope: the logistic regression of the outcome on the log
+        odds (1: as spread out as the outcomes; below: too bold).
+    resamples, seed:
+        Draws of the bootstrap over customer groups.
+    """
+
+    events: int = 20
+    groups: int = 20
+    worse_by: float = 0.05
+    observed_to_expected: tuple[float, float] = (0.5, 2.0)
+    slope: tuple[float, float] = (0.4, 2.5)
+    resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the gates look at: both models, and the same labelled rows for both.
+
+    Attributes
+    ----------
+    model, version:
+        The challenger's name and its number in the registry.
+    challenger:
+        The folder of its bundle; the gates load it as the service will.
+    champion:
+        The champion, or None: then the rival is the base rate.
+    rows:
+        A feature table with customer_group and the labels of `training.labels.label`; grain:
+        account and date. Rows that either model may have learned from are left aside.
+    audit:
+        The findings of the leakage audit on the challenger's features, as JSON values.
+    """
+
+    model: str
+    version: str
+    challenger: Path
+    champion: Bundle | None
+    rows: pd.DataFrame
+    audit: Sequence[Mapping[str, Any]]
+    limits: Limits = field(default_factory=Limits)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The challenger, loaded and checked."""
+        bundle = load(self.challenger)
+        if bundle.question.name != self.model:
+            raise GateError(f"Expected a model of {self.model}, got one of {bundle.question.name}.")
+        return bundle
+
+    @property
+    def horizon_days(self) -> int:
+        """The question's main horizon."""
+        return self.bundle.question.main_horizon_days
+
+    @cached_property
+    def later(self) -> pd.DataFrame:
+        """The rows that neither model learned from and whose outcome is known."""
+        rivals = [self.bundle, self.champion] if self.champion else [self.bundle]
+        if len({_asks(rival) for rival in rivals}) > 1:
+            raise GateError("Expected both models to answer one question, got two.")
+        border = max(_start(rival.as_of_range[1]) for rival in rivals)
+        known = np.isfinite(outcome_within(self.rows, self.horizon_days))
+        return self.rows[known & (self.rows["as_of"] >= border).to_numpy()]
+
+    @cached_property
+    def outcomes(self) -> Floats:
+        """0 or 1 of the later rows."""
+        return outcome_within(self.later, self.horizon_days)
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """The challenger's, for the later rows, at the main horizon."""
+        return at_horizon(self.bundle, self.later, self.horizon_days)
+
+
+def at_horizon(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> Floats:
+    """Give a bundle's probabilities at one horizon; raises GateError where one is missing."""
+    at = bundle.question.horizons_days.index(horizon_days)
+    probabilities = bundle.probabilities(rows)[:, at]
+    if not np.isfinite(probabilities).all():
+        raise GateError(f"Expected a probability for each row from {bundle.version}, got none.")
+    return probabilities
+
+
+def _asks(bundle: Bundle) -> tuple[object, ...]:
+    """Name what makes outcomes comparable; far horizons may differ with the length of history."""
+    question = bundle.question
+    return (
+        question.outcome,
+        question.grace_days,
+        question.change_threshold,
+        question.main_horizon_days,
+    )
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time())
