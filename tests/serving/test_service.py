@@ -1,0 +1,158 @@
+"""The service as it is run and shipped: `serve` in a process of its own, and the Bento."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+
+from features.errors import StoreError
+from features.home import Home
+from models.bundle import Bundle
+from serving.access import add_token
+from serving.parts import utc_now
+from serving.publish import Scored, publish
+from serving.settings import Settings
+from serving.store import open_store
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def settings(
+    tmp_path: Path, bundles: dict[str, Bundle], scored_company: Callable[..., Scored]
+) -> Settings:
+    made = Settings(home=Home(tmp_path / "home"))
+    store = open_store(made.store)
+    publish(store, made.home, scored_company(bundles), utc_now())
+    store.close()
+    return made
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture
+def process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    port = _free_port()
+    environ = {**os.environ, "TENURE_HOME": str(settings.home.root), "TENURE_PORT": str(port)}
+    started = subprocess.Popen(
+        [sys.executable, "-m", "serving"],
+        cwd=PROJECT,
+        env=environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    _wait_until_alive(started, url)
+    yield started, url
+    started.kill()
+    started.communicate()
+
+
+def _wait_until_alive(process: subprocess.Popen[str], url: str) -> None:
+    while process.poll() is None:
+        try:
+            httpx.get(f"{url}/livez")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"the service ended with {process.returncode}: {process.communicate()[1]}")
+
+
+def _listening_of(process_id: int) -> list[str]:
+    """Read the addresses that a process listens on from /proc, as hexadecimal address:port."""
+    opened = [entry.readlink() for entry in Path(f"/proc/{process_id}/fd").iterdir()]
+    sockets = {str(link)[8:-1] for link in opened if str(link).startswith("socket:[")}
+    lines = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/{process_id}/net/{table}").read_text().splitlines()[1:]
+    ]
+    return [line[1] for line in lines if line[3] == "0A" and line[9] in sockets]
+
+
+def test_it_runs_as_one_process_with_one_socket_on_loopback(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    started, url = process
+    port = int(url.rsplit(":", 1)[1])
+    assert _listening_of(started.pid) == [f"0100007F:{port:04X}"]
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text()
+    assert children.strip() == ""
+
+
+def test_a_token_made_while_it_runs_opens_it(
+    process: tuple[subprocess.Popen[str], str], settings: Settings
+) -> None:
+    _, url = process
+    store = open_store(settings.store)
+    headers = {"authorization": f"Bearer {add_token(store, 'me', ['read'], utc_now())}"}
+    store.close()
+    assert httpx.get(f"{url}/v1/worklist", headers=headers).status_code == 200
+
+
+def test_it_ends_in_order_when_it_is_told_to(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    started, url = process
+    httpx.get(f"{url}/readyz")
+    started.send_signal(signal.SIGTERM)
+    _, said = started.communicate(timeout=30)
+    assert "Traceback" not in said
+
+
+def test_the_service_does_not_import_mlflow() -> None:
+    code = "import sys, serving.service; sys.exit('mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
+
+
+def test_importing_the_service_opens_nothing(tmp_path: Path) -> None:
+    environ = {**os.environ, "TENURE_HOME": str(tmp_path / "home"), "BENTOML_HOME": str(tmp_path)}
+    code = "import serving.service, serving.__main__"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environ, check=True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_taken_port_is_said_in_a_sentence(service: ModuleType, settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(StoreError, match="to be free"):
+            service.serve(settings, port=taken.getsockname()[1])
+
+
+def test_a_bento_is_built_without_a_network_and_holds_what_it_needs(tmp_path: Path) -> None:
+    environ = {
+        **os.environ,
+        "BENTOML_HOME": str(tmp_path),
+        "BENTOML_DO_NOT_TRACK": "True",
+        # Nothing that is asked for through a proxy on a closed port is answered.
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+    command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(PROJECT)]
+    built = subprocess.run(
+        command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    (bento,) = [folder.parent for folder in tmp_path.glob("bentos/tenure/*/bento.yaml")]
+    inside = {str(path.relative_to(bento / "src")) for path in bento.glob("src/**/*")}
+    assert {"serving/app.py", "serving/pages/worklist.html", "serving/pages/tenure.css"} <= inside
+    assert {"models/bundle.py", "features/build.py", "requirements.lock"} <= inside
+    assert not [path for path in inside if path.startswith(("tests", "training", ".venv", ".git"))]
+    required = (bento / "env/python/requirements.txt").read_text().splitlines()
+    assert {"bentoml==1.4.39", "lightgbm>=4.7,<5", "sqlalchemy>=2.1,<3"} <= set(required)
+    start = (bento / "env/docker/Dockerfile").read_text().splitlines()[-1]
+    assert start == 'ENTRYPOINT [ "python", "-m", "serving" ]'
