@@ -108,8 +108,7 @@ def split_at(
     first = min(dates)
     needed = timedelta(days=question.main_horizon_days + question.grace_days)
     length = max((test_from - first) * CALIBRATION_SHARE, needed)
-    starts = [date for date in sorted(dates) if date >= test_from - length]
-    calibration_from = starts[0] if starts else test_from
+    calibration_from = max((date for date in dates if date <= test_from - length), default=first)
     if calibration_from - first < needed:
         calibration_from = test_from
     return Split(calibration_from, test_from, test_until)
