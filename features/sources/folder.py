@@ -160,7 +160,7 @@ def _locked_connection(folder: Path, work: Path, links: list[str]) -> duckdb.Duc
         "TimeZone = 'UTC'",
         f"memory_limit = '{_MEMORY_LIMIT}'",
         f"temp_directory = {literal(work / 'spill')}",
-        f"file_search_path = {literal(folder)}",
+        f"VARIABLE folder = {literal(folder)}",
         f"allowed_directories = [{directories}]",
         f"allowed_paths = [{', '.join(literal(link) for link in links)}]",
         "enable_external_access = false",
@@ -188,16 +188,14 @@ def _scan(paths: tuple[Path, ...]) -> str:
 
 def _header(file: Path) -> tuple[str, list[str]]:
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            first = lines.readline()
-            delimiter = max(_DELIMITERS, key=first.count)
-            lines.seek(0)
-            names = next(csv.reader(lines, delimiter=delimiter), [])
+        with file.open("rb") as lines:
+            first = lines.readline().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(
             f"Expected UTF-8 in {file}, got bytes that are not ({error.reason}). Save it as UTF-8."
         ) from error
-    names = [name.strip() for name in names]
+    delimiter = max(_DELIMITERS, key=first.count)
+    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
     if not names or "" in names or len({name.lower() for name in names}) < len(names):
         raise SourceError(
             f"Expected a first line of different column names in {file}, got {names}. "

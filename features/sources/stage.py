@@ -270,7 +270,7 @@ def _converted(reader: FolderReader, table: Table) -> str:
     home = literal(reader.mapping.currency)
     amounts = [quoted(column.name) for column in table if column.dtype is Type.MONEY]
     converted = ", ".join(
-        f"CASE WHEN __currency = {home} THEN {amount} "
+        f"CASE WHEN __currency = {home} OR __rate.rate IS NULL THEN {amount} "
         f"ELSE try_cast({amount} * __rate.rate AS DECIMAL(18, 4)) END AS {amount}"
         for amount in amounts
     )

@@ -1,0 +1,82 @@
+"""A database with tables of the contract's names is a source like a folder."""
+
+import sqlite3
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from features.errors import SourceError
+from features.sources.check import check
+from features.sources.database import _text
+
+BASE = {
+    "accounts": "account_id created_at\na 2024-01-01\nb 2024-02-01T10:00:00+02:00",
+    "subscriptions": "subscription_id account_id product mrr started_at\ns a base 1.5 2024-01-01",
+    "trainings": "account_id completed_at\na 2024-02-01\na 2024-02-01\nz 2024-02-01",
+}
+
+
+@pytest.fixture
+def database(tmp_path):
+    file = tmp_path / "company.db"
+    connection = sqlite3.connect(file)
+    for name, text in BASE.items():
+        heading, *rows = (line.split() for line in text.splitlines())
+        connection.execute(f"CREATE TABLE {name} ({', '.join(heading)})")
+        marks = ", ".join("?" * len(heading))
+        connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+    connection.execute("CREATE TABLE cats (name)")
+    connection.commit()
+    connection.close()
+    return file
+
+
+def test_it_gives_what_the_same_tables_give_as_files(database, home, company):
+    source = check(f"sqlite:///{database}", home=home, limit=0.5)
+    files = company(BASE, extracted_at=None, limit=0.5)
+    assert source.fingerprint == files.fingerprint
+    assert source.counts == files.counts
+
+
+def test_a_view_counts_as_a_table(database, home):
+    with sqlite3.connect(database) as connection:
+        connection.execute("ALTER TABLE accounts RENAME TO customers")
+        connection.execute("CREATE VIEW accounts AS SELECT * FROM customers WHERE account_id = 'a'")
+    connection.close()
+    assert check(f"sqlite:///{database}", home=home, limit=0.5).counts["accounts"].accepted == 1
+
+
+def test_values_of_any_driver_become_text():
+    cells = [None, 7, 1.5, Decimal("1.50"), True, b"x", date(2024, 1, 2), datetime(2024, 1, 2, tzinfo=UTC)]
+    assert [_text(cell) for cell in cells] == [
+        None, "7", "1.5", "1.50", "True", "x", "2024-01-02", "2024-01-02T00:00:00+00:00",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sqlite:///nowhere.db", "Expected an SQLite file at nowhere.db"),
+        ("nosuch://host/name", "Expected a database URL that can be opened"),
+        ("postgresql://nobody@127.0.0.1:1/x", "Expected a (readable database|database URL)"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_refused(home, url, message):
+    with pytest.raises(SourceError, match=message):
+        check(url, home=home)
+
+
+def test_a_database_without_the_tables_is_refused(home, tmp_path):
+    file = tmp_path / "cats.db"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE cats (name)")
+    connection.close()
+    with pytest.raises(SourceError, match="Expected tables of the contract's names in .*, got cats"):
+        check(f"sqlite:///{file}", home=home)
+
+
+def test_a_password_is_in_no_message(home):
+    with pytest.raises(SourceError) as caught:
+        check("postgresql://nobody:hunter2@127.0.0.1:1/x", home=home)
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,123 @@
+"""Files that are odd, and a DuckDB that may look at nothing but the source."""
+
+import os
+
+import polars as pl
+import pytest
+
+from features.errors import SourceError
+from features.sources.check import check
+
+BASE = {
+    "accounts": "account_id created_at\na 2024-01-01",
+    "subscriptions": "subscription_id account_id product mrr started_at\ns a base 1 2024-01-01",
+}
+
+
+@pytest.fixture
+def folder(source_folder):
+    return source_folder(BASE, extracted_at="2025-01-01")
+
+
+OUTSIDE = (
+    "select * from read_csv('{secret}')",
+    "select * from '{secret}'",
+    "select 'a' as account_id, '2024-01-01' as completed_at from read_text('{secret}')",
+    "select * from read_csv('{folder}/../elsewhere/secret.csv')",
+    "select 'a' as account_id, '2024-01-01' as completed_at from glob('{secret.parent}/*')",
+)
+
+
+@pytest.mark.parametrize("query", OUTSIDE)
+def test_a_query_cannot_read_a_file_outside_of_the_source(folder, home, tmp_path, query):
+    secret = tmp_path / "elsewhere" / "secret.csv"
+    secret.parent.mkdir()
+    secret.write_text("account_id,completed_at,content\na,2024-01-01,x\n")
+    sql = query.format(secret=secret, folder=folder)
+    (folder / "source.toml").write_text(f'[tables.trainings]\nsql = "{sql}"')
+    with pytest.raises(SourceError, match="Expected a readable table trainings"):
+        check(str(folder), home=home)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["copy accounts to 'out.csv'", "set threads = 1", "attach 'x.db'", "install httpfs", "select 1; select 2"],
+)
+def test_a_query_can_do_nothing_but_select(folder, home, query):
+    (folder / "source.toml").write_text(f'[tables.trainings]\nsql = "{query}"')
+    with pytest.raises(SourceError, match=r"Expected one (SELECT|SQL query) at `tables.trainings.sql`"):
+        check(str(folder), home=home)
+    assert not (folder / "out.csv").exists()
+
+
+def test_a_linked_file_is_read(folder, home, tmp_path):
+    real = tmp_path / "real.csv"
+    os.replace(folder / "accounts.csv", real)
+    (folder / "accounts.csv").symlink_to(real)
+    assert check(str(folder), home=home).counts["accounts"].accepted == 1
+
+
+def test_a_folder_beside_the_tables_is_not_opened(folder, home):
+    (folder / "truth").mkdir()
+    (folder / "truth" / "hazards.parquet").write_text("no Parquet at all")
+    assert check(str(folder), home=home).findings == ()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_it_reads_csv_as_programs_write_it(folder, home, delimiter, newline):
+    lines = ["\ufeffaccount_id,created_at,name", 'a,2024-01-01,"Acme, Inc."', "b,2024-01-01,"]
+    text = newline.join(lines).replace(",", delimiter).replace(f"e{delimiter} I", "e, I") + newline
+    (folder / "accounts.csv").write_bytes(text.encode())
+    accounts = check(str(folder), home=home).read("accounts")
+    assert accounts["name"].fillna("none").tolist() == ["Acme, Inc.", "none"]
+
+
+def test_a_line_that_is_no_row_is_set_aside_with_its_text(folder, home):
+    (folder / "accounts.csv").write_text(
+        "account_id,created_at\na,2024-01-01\nb\nc,2024-01-01,x,y\nd,2024-01-01\n"
+    )
+    source = check(str(folder), home=home, limit=1.0)
+    counts = source.counts["accounts"]
+    assert (counts.read, counts.accepted, counts.quarantined) == (4, 2, 2)
+    aside = pl.read_csv(source.quarantine)
+    assert aside["row"].to_list() == [2, 3]
+    assert aside["value"].to_list() == ["b", "c,2024-01-01,x,y"]
+
+
+def test_bytes_that_are_no_text_set_their_line_aside(folder, home):
+    (folder / "accounts.csv").write_bytes(b"account_id,created_at\na,2024-01-01\n\xff,2024-01-01\n")
+    assert check(str(folder), home=home, limit=1.0).quarantined["accounts"] == 1
+
+
+UNREADABLE = {
+    "accounts.csv": [b"", b"a,a\n1,2\n", b"a,\n1,2\n", b"\xff\xfe,b\n1,2\n"],
+    "accounts.parquet": [b"", b"PAR1 but no more"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, c) for name, contents in UNREADABLE.items() for c in contents]
+)
+def test_a_file_that_cannot_be_read_is_named(folder, home, name, content):
+    (folder / "accounts.csv").unlink()
+    (folder / name).write_bytes(content)
+    with pytest.raises(SourceError, match=name):
+        check(str(folder), home=home)
+
+
+def test_two_files_for_one_table_are_refused(folder, home):
+    pl.read_csv(folder / "accounts.csv").write_parquet(folder / "accounts.parquet")
+    with pytest.raises(SourceError, match="Expected one file for the table accounts"):
+        check(str(folder), home=home)
+
+
+def test_ids_that_became_floats_are_the_ids_they_were(folder, home):
+    (folder / "accounts.csv").unlink()
+    frame = pl.DataFrame({"account_id": [7.0, 8.0], "created_at": ["2024-01-01"] * 2})
+    frame.write_parquet(folder / "accounts.parquet")
+    (folder / "subscriptions.csv").write_text(
+        "subscription_id,account_id,product,mrr,started_at\ns,7,base,1,2024-01-01\n"
+    )
+    source = check(str(folder), home=home)
+    assert source.read("accounts")["account_id"].tolist() == ["7", "8"]
