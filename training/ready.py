@@ -1,5 +1,6 @@
 """A ready feature table made usable: its label as 0 and 1, its columns as numbers or categories."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ Floats = NDArray[np.float64]
 ACCOUNT = "account_id"
 AS_OF = "as_of"
 MOST_CATEGORIES = 100
+FEW_CATEGORIES = 20
 FEWEST_ROWS_OF_A_CATEGORY = 5
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y"})
@@ -32,7 +34,7 @@ class Columns:
     frame
         Numbers (float64, NaN is missing) and categories (text), one row per row of the table.
     categories
-        The values of each category worth telling apart, most frequent first.
+        The values of each category worth telling apart; their order is that of their codes.
     left_out
         Columns that are no features, and why.
     """
@@ -178,6 +180,16 @@ def _texts(column: pd.Series) -> pd.Series:
 
 def _categories(values: pd.Series) -> tuple[str, ...]:
     counts = values.value_counts()
-    frequent = counts[counts >= FEWEST_ROWS_OF_A_CATEGORY].head(MOST_CATEGORIES)
-    # Ties in the count are broken by name, so that equal tables give equal models.
-    return tuple(sorted(frequent.index, key=lambda value: (-int(frequent[value]), str(value))))
+    frequent = counts[counts >= FEWEST_ROWS_OF_A_CATEGORY]
+    # Ties are broken by name, so that equal tables give equal models.
+    kept = sorted(frequent.index, key=lambda value: (-int(frequent[value]), str(value)))
+    # A tree cuts between neighbours: in a reader's order a few are grades, "10-50" before
+    # "100-250"; many are best told apart as frequent and rare.
+    return tuple(
+        sorted(kept, key=_natural) if len(kept) <= FEW_CATEGORIES else kept[:MOST_CATEGORIES]
+    )
+
+
+def _natural(value: str) -> list[tuple[bool, float, str]]:
+    parts = re.split(r"(\d+)", value.lower())
+    return [(not part.isdigit(), float(part) if part.isdigit() else 0.0, part) for part in parts]
