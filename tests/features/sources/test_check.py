@@ -327,7 +327,12 @@ def test_a_slip_in_a_year_does_not_move_the_guess(company):
 
 def test_implausible_rows_are_kept_and_counted(company):
     tables = BASE | {
-        "usage_events": "account_id occurred_at event\na 2023-12-01 x\na 2024-01-01 x\na 2024-02-01 x",
+        "usage_events": """
+            account_id  occurred_at  event
+            a           2023-12-01   x
+            a           2024-01-01   x
+            a           2024-02-01   x
+        """,
         "support_tickets": "ticket_id account_id opened_at\nt1 b 2024-01-31\nt2 b 2024-02-01",
     }
     source = company(tables)

@@ -48,7 +48,16 @@ def test_a_view_counts_as_a_table(database, home):
 
 
 def test_values_of_any_driver_become_text():
-    cells = [None, 7, 1.5, Decimal("1.50"), True, b"x", date(2024, 1, 2), datetime(2024, 1, 2, tzinfo=UTC)]
+    cells = [
+        None,
+        7,
+        1.5,
+        Decimal("1.50"),
+        True,
+        b"x",
+        date(2024, 1, 2),
+        datetime(2024, 1, 2, tzinfo=UTC),
+    ]
     assert [_text(cell) for cell in cells] == [
         None, "7", "1.5", "1.50", "True", "x", "2024-01-02", "2024-01-02T00:00:00+00:00",
     ]  # fmt: skip
@@ -72,7 +81,9 @@ def test_a_database_without_the_tables_is_refused(home, tmp_path):
     connection = sqlite3.connect(file)
     connection.execute("CREATE TABLE cats (name)")
     connection.close()
-    with pytest.raises(SourceError, match="Expected tables of the contract's names in .*, got cats"):
+    with pytest.raises(
+        SourceError, match=r"Expected tables of the contract's names in .*, got cats"
+    ):
         check(f"sqlite:///{file}", home=home)
 
 

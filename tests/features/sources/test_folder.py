@@ -1,7 +1,5 @@
 """Files that are odd, and a DuckDB that may look at nothing but the source."""
 
-import os
-
 import polars as pl
 import pytest
 
@@ -41,18 +39,26 @@ def test_a_query_cannot_read_a_file_outside_of_the_source(folder, home, tmp_path
 
 @pytest.mark.parametrize(
     "query",
-    ["copy accounts to 'out.csv'", "set threads = 1", "attach 'x.db'", "install httpfs", "select 1; select 2"],
+    [
+        "copy accounts to 'out.csv'",
+        "set threads = 1",
+        "attach 'x.db'",
+        "install httpfs",
+        "select 1; select 2",
+    ],
 )
 def test_a_query_can_do_nothing_but_select(folder, home, query):
     (folder / "source.toml").write_text(f'[tables.trainings]\nsql = "{query}"')
-    with pytest.raises(SourceError, match=r"Expected one (SELECT|SQL query) at `tables.trainings.sql`"):
+    with pytest.raises(
+        SourceError, match=r"Expected one (SELECT|SQL query) at `tables.trainings.sql`"
+    ):
         check(str(folder), home=home)
     assert not (folder / "out.csv").exists()
 
 
 def test_a_linked_file_is_read(folder, home, tmp_path):
     real = tmp_path / "real.csv"
-    os.replace(folder / "accounts.csv", real)
+    (folder / "accounts.csv").replace(real)
     (folder / "accounts.csv").symlink_to(real)
     assert check(str(folder), home=home).counts["accounts"].accepted == 1
 

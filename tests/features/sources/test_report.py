@@ -8,7 +8,8 @@ TABLES = {
     "accounts": "account_id created_at tier\na 2024-01-01 mid",
     "subscriptions": "subscription_id account_id product mrr started_at\ns a base 1 2024-01-01",
     "usage_events": (
-        "account_id occurred_at event\na 2023-06-01 x\na 2024-06-01 x\na 2024-06-01 x\nz 2024-06-01 x"
+        "account_id occurred_at event\na 2023-06-01 x\na 2024-06-01 x\n"
+        "a 2024-06-01 x\nz 2024-06-01 x"
     ),
 }
 
