@@ -170,7 +170,9 @@ def write_manifest(source: CheckedSource) -> str:
 
 
 def _from_manifest(folder: Path, manifest: Mapping[str, Any]) -> CheckedSource:
-    columns = {name: tuple(manifest["columns"][name]) for name in TABLES if name in manifest["columns"]}
+    columns = {
+        name: tuple(manifest["columns"][name]) for name in TABLES if name in manifest["columns"]
+    }
     return CheckedSource(
         folder=folder,
         columns=MappingProxyType(columns),
