@@ -22,7 +22,9 @@ def incident_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
         rows = np.flatnonzero(happened.outage > 0)
         depth, shared = happened.outage[rows], happened.outage_is_shared[rows]
         start = incident_days(history, month, rows)
-        hours = np.where(depth > 1.2, 9, np.where(depth > 0.95, 4, 2)) * rng.lognormal(0, 0.4, len(rows))
+        hours = np.where(depth > 1.2, 9, np.where(depth > 0.95, 4, 2)) * rng.lognormal(
+            0, 0.4, len(rows)
+        )
         region = history.accounts.region[rows]
         names = [
             f"inc-{month:03d}-r{r}" if s else f"inc-{month:03d}-{ids[i]}"
@@ -73,7 +75,7 @@ def _tickets(history: History, month: int, rng: np.random.Generator) -> pd.DataF
         [
             0.12 + 0.012 * state.seats * np.exp(0.2 * state.adoption),
             0.06 + 1.5 * outage + 0.5 * np.minimum(state.outage, 2),
-            0.04 + 0.55 * np.minimum(state.price, 1.2) + 0.25 * state.in_stress,
+            0.04 + 0.9 * np.minimum(state.price, 1.2) + 0.4 * state.in_stress,
             0.05 + 0.12 * np.maximum(-state.value, 0),
         ]
     )
@@ -83,11 +85,19 @@ def _tickets(history: History, month: int, rng: np.random.Generator) -> pd.DataF
     category, place = np.repeat(category, times), np.repeat(place, times)
     opened = _opening_days(history, month, rows, category, place, rng)
     account = rows[place]
-    first = np.where(history.accounts.joins[account] == month, history.months[month].billing.day[account], 0)
+    first = np.where(
+        history.accounts.joins[account] == month, history.months[month].billing.day[account], 0
+    )
     left = history.months[month].leaving.left_on[account]
     keep = (opened < left) & (opened >= first)
     return _handled(
-        history, account[keep], category[keep], opened[keep], state.take(place[keep]), outage[place[keep]], rng
+        history,
+        account[keep],
+        category[keep],
+        opened[keep],
+        state.take(place[keep]),
+        outage[place[keep]],
+        rng,
     )
 
 
@@ -164,7 +174,10 @@ def _answers(history: History, month: int, rows: Ints, rng: np.random.Generator)
     noise = rng.normal(0, 1, n)
     score = np.select(
         [kind == "nps", kind == "csat"],
-        [np.clip(7.6 + 1.4 * content + 1.2 * noise, 0, 10), np.clip(4 + 0.6 * content + 0.6 * noise, 1, 5)],
+        [
+            np.clip(7.6 + 1.4 * content + 1.2 * noise, 0, 10),
+            np.clip(4 + 0.6 * content + 0.6 * noise, 1, 5),
+        ],
         np.clip(5.2 + 0.8 * content + noise, 1, 7),
     )
     day = history.calendar.starts[month] + rng.uniform(0, history.calendar.days(month) - 1, n)

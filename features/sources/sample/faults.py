@@ -22,7 +22,11 @@ HAPPENED = {
     "reviews": "held_at",
     "payments": "attempted_at",
 }
-KEYS = {"subscriptions": "subscription_id", "support_tickets": "ticket_id", "contacts": "contact_id"}
+KEYS = {
+    "subscriptions": "subscription_id",
+    "support_tickets": "ticket_id",
+    "contacts": "contact_id",
+}
 KEYS |= {"incidents": "incident_id", "reviews": "review_id", "payments": "payment_id"}
 
 

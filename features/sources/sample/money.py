@@ -11,8 +11,8 @@ from features.sources.sample.truth import account_ids
 from features.sources.sample.world import NEVER, Floats, Ints
 
 TERMS_OF_PAYMENT_DAYS = 30
-LATE_BY_CHANCE = 0.07
-LATE_IN_STRESS = 0.8
+LATE_BY_CHANCE = 0.05
+LATE_IN_STRESS = 0.85
 CREDIT_AFTER_OUTAGE = 0.25
 
 
@@ -58,7 +58,9 @@ def _bills(history: History, month: int, every: Ints, rng: np.random.Generator) 
     due = issued + np.where(by_card, 3, TERMS_OF_PAYMENT_DAYS)
     chance_late = np.where(state.in_stress, LATE_IN_STRESS, LATE_BY_CHANCE)
     is_late = ~by_card & (rng.random(len(rows)) < chance_late)
-    delay = np.where(state.in_stress, 8 + rng.exponential(18, len(rows)), rng.exponential(9, len(rows)))
+    delay = np.where(
+        state.in_stress, 8 + rng.exponential(18, len(rows)), rng.exponential(9, len(rows))
+    )
     on_time = due - rng.uniform(0, 15, len(rows)) * ~by_card - 3 * by_card
     fails = happened.billing.fails[rows]
     retried = issued + rng.integers(5, 26, len(rows))
@@ -102,9 +104,13 @@ def _invoices(bills: _Bills, end: float, history: History) -> pd.DataFrame:
 def _payments(invoices: pd.DataFrame, end: float, rng: np.random.Generator) -> pd.DataFrame:
     """One attempt when paid; for cards that fail, one on the day of the bill and two more."""
     billed = invoices[invoices["amount"] > 0]
-    paid = billed[billed["paid_at"].notna()].assign(attempted_at=lambda b: b["paid_at"], succeeded=True)
+    paid = billed[billed["paid_at"].notna()].assign(
+        attempted_at=lambda b: b["paid_at"], succeeded=True
+    )
     failed = billed[billed["fails"]]
-    tries = [failed.assign(attempted_at=failed["issued"] + wait, succeeded=False) for wait in (0, 2, 4)]
+    tries = [
+        failed.assign(attempted_at=failed["issued"] + wait, succeeded=False) for wait in (0, 2, 4)
+    ]
     slips = billed[(rng.random(len(billed)) < 0.01) & ~billed["fails"]]
     slips = slips.assign(attempted_at=slips["paid_later"] - 0.05, succeeded=False)
     slips = slips[slips["attempted_at"] > slips["issued"]]

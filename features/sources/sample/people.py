@@ -14,8 +14,8 @@ from features.sources.sample.subscriptions import day_of
 from features.sources.sample.truth import account_ids
 
 
-USER_LEAVES, USER_LEAVES_IN_STRESS = 0.015, 0.09
-USER_JOINS, USER_JOINS_IN_GROWTH = 0.02, 0.30
+USER_LEAVES, USER_LEAVES_IN_STRESS = 0.012, 0.16
+USER_JOINS, USER_JOINS_IN_GROWTH = 0.03, 0.45
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ CHANNELS = (
     ("community", "posted"),
     ("email", "price_notice_opened"),
     ("web", "plans_viewed"),
+    ("web", "downgrade_viewed"),
 )
 COURSES = ("basics", "reports", "automation", "administration")
 ARM = {TREATED: "treatment", HELD_BACK: "control"}
@@ -38,7 +39,8 @@ def engagement_table(history: History, rng: np.random.Generator) -> pd.DataFrame
                 1.6 * champion * np.exp(0.15 * state.adoption),
                 0.25 * champion * np.exp(0.3 * state.value),
                 1.5 * (rise > 0) * np.where(rise > 0.1, 1.5, 0.6),
-                0.05 + 0.9 * state.is_growing + 0.25 * np.minimum(state.price, 1.2),
+                0.05 + 1.5 * state.is_growing,
+                0.03 + 0.9 * state.in_stress + 0.4 * np.minimum(state.price, 1.2),
             ]
         )
         kind, place = _draw(expected, rng)
@@ -89,7 +91,9 @@ def training_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
         rows = history.present(month)
         state = history.states[month].take(rows)
         is_new = month - history.accounts.joins[rows] < 3
-        expected = 0.03 + 0.35 * is_new + 0.25 * state.is_growing + 0.03 * np.exp(0.6 * state.adoption)
+        expected = (
+            0.03 + 0.35 * is_new + 0.25 * state.is_growing + 0.03 * np.exp(0.6 * state.adoption)
+        )
         _, place = _draw(expected[None, :], rng)
         day = _days(history, month, len(place), rng)
         keep = _pays(history, month, rows[place], day)
@@ -140,9 +144,7 @@ def _last_day(history: History, i: int) -> float:
     return float(min(min(lost), history.calendar.starts[history.calendar.months]))
 
 
-def outcome_tables(
-    history: History, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def outcome_tables(history: History, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build agreed outcomes, every half-year, and quarterly reviews, for the upper two tiers."""
     ids, outcomes, reviews = account_ids(len(history.accounts)), [], []
     for month in range(history.calendar.months):
@@ -202,7 +204,9 @@ def touch_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
         day = _days(history, month, len(rows), rng)
         by_coin = touch[rows] != BY_CHOICE
         arm = np.array(["", *ARM.values(), ""])[touch[rows]]
-        kind = np.where(touch[rows] == HELD_BACK, "none", rng.choice(["call", "email", "visit"], len(rows)))
+        kind = np.where(
+            touch[rows] == HELD_BACK, "none", rng.choice(["call", "email", "visit"], len(rows))
+        )
         table = pd.DataFrame(
             {
                 "account_id": ids[rows],

@@ -154,6 +154,6 @@ def _source_toml(extracted_at: datetime) -> str:
     ]
     for table, columns in CONSTANT:
         lines += [f"[tables.{table}.columns]"]
-        lines += [f"{name} = {{ column = \"{name}\", constant = true }}" for name in columns]
+        lines += [f'{name} = {{ column = "{name}", constant = true }}' for name in columns]
         lines += [""]
     return "\n".join(lines)

@@ -56,18 +56,17 @@ def usage_batches(history: History, rng: np.random.Generator) -> Iterator[pa.Rec
 class _Users:
     """Traits of each account's users that never change; shape (accounts, MOST_USERS)."""
 
-    rank: Floats
+    rounding: Floats
     zeal: Floats
     tastes: Floats
 
     @classmethod
     def draw(cls, accounts: int, rng: np.random.Generator) -> "_Users":
         shape = (accounts, MOST_USERS)
-        zeal = rng.lognormal(-0.08, 0.4, shape)
+        zeal = rng.lognormal(0, 0.25, shape)
         zeal[:, 0] = 2.0
-        rank = rng.random(shape)
-        rank[:, 0] = 0
-        return cls(rank, zeal, rng.normal(0, 0.3, (accounts, len(ADVANCED))))
+        tastes = rng.normal(0, 0.15, (accounts, len(ADVANCED)))
+        return cls(rng.random(accounts), zeal, tastes)
 
 
 def _month(
@@ -87,7 +86,7 @@ def _month(
         user[who],
         days.start + day,
         np.zeros(len(who), dtype=np.int64),
-        1 + rng.poisson(2 + np.exp(0.3 * state.adoption[account[who]])),
+        1 + rng.poisson(1 + 2 * np.exp(0.5 * state.adoption[account[who]])),
     )
     advanced = _advanced(sessions, state, rows, account[who], users, rng)
     return _joined(sessions, advanced, _machines(history, month, rows, days, rng))
@@ -102,9 +101,8 @@ def _enabled(
         0.35 + 0.8 * state.adoption + 1.3 * state.is_growing - 0.5 * state.in_stress
     ) * np.sqrt(season)
     fill = np.where(history.accounts.is_quiet[rows], 0.12, fill)
-    slot = np.arange(MOST_USERS)
-    seated = slot < np.minimum(state.seats, MOST_USERS)[:, None]
-    place, user = np.nonzero(seated & (users.rank[rows] < fill[:, None]))
+    count = np.floor(fill * np.minimum(state.seats, MOST_USERS) + users.rounding[rows])
+    place, user = np.nonzero(np.arange(MOST_USERS) < np.maximum(count, 1)[:, None])
     return place, user
 
 
@@ -128,10 +126,10 @@ def _mood(
     history: History, month: int, rows: Ints, state: State, rng: np.random.Generator
 ) -> Floats:
     """What moves a whole account's use in a month: season, outages, cuts, chance."""
-    stress = np.where(state.in_stress, 0.85, 1.0)
+    stress = np.where(state.in_stress, 0.8, 1.0)
     outage = 1 - 0.12 * np.minimum(state.outage, 2)
     quiet = np.where(history.accounts.is_quiet[rows], 0.25, 1.0)
-    chance = rng.lognormal(0, 0.10, len(rows))
+    chance = rng.lognormal(0, 0.07, len(rows))
     return stress * outage * quiet * season_factor(history, month, rows) * chance
 
 
@@ -141,7 +139,7 @@ def _daily_rate(state: State, later: State, days: Days) -> Floats:
     still = later.active[:, None]
     drift = np.where(still, later.adoption[:, None] - state.adoption[:, None], 0)
     adoption = state.adoption[:, None] + share * drift
-    return 0.24 * np.exp(0.35 * adoption) * days.rhythm
+    return 0.26 * np.exp(0.45 * adoption) * days.rhythm
 
 
 def _advanced(
@@ -153,8 +151,8 @@ def _advanced(
     rng: np.random.Generator,
 ) -> _Log:
     """Draw uses of advanced functions: an account that gets value uses more kinds of them."""
-    need = np.linspace(-1.7, 1.7, len(ADVANCED))
-    noise = rng.normal(0, 0.15, (len(rows), len(ADVANCED)))
+    need = np.linspace(-2.4, 1.2, len(ADVANCED))
+    noise = rng.normal(0, 0.10, (len(rows), len(ADVANCED)))
     used = state.value[:, None] + users.tastes[rows] + noise > need
     chosen = rng.integers(0, len(ADVANCED), len(place))
     kept = used[place, chosen] & (rng.random(len(place)) < 0.7)

@@ -23,16 +23,16 @@ GROWTH_CAUSES = ("other", "growth", "value", "adoption", "price")
 class Risk:
     """Log odds that a customer decides to leave, by what has gone wrong."""
 
-    monthly_base: tuple[float, float, float] = (-5.6, -5.4, -5.2)
-    renewal_base: tuple[float, float, float] = (-4.3, -4.0, -3.8)
-    low_adoption: float = 1.35
-    low_value: float = 1.35
+    monthly_base: tuple[float, float, float] = (-5.2, -5.0, -4.8)
+    renewal_base: tuple[float, float, float] = (-4.1, -3.8, -3.6)
+    low_adoption: float = 1.2
+    low_value: float = 1.2
     healthy_from: float = -0.35
-    champion_gone: float = 2.3
-    outage: float = 1.5
-    price: float = 2.5
-    budget: float = 2.1
-    care: float = 0.8
+    champion_gone: float = 2.0
+    outage: float = 1.2
+    price: float = 1.9
+    budget: float = 1.8
+    care: float = 0.7
     growth: float = 0.5
 
 
@@ -41,15 +41,15 @@ class Money:
     """Payment, price and seats: monthly chances and sizes."""
 
     payment_fails: float = 0.012
-    payment_fails_in_stress: float = 0.10
+    payment_fails_in_stress: float = 0.30
     lost_when_unpaid: float = 0.20
-    lost_when_unpaid_in_stress: float = 0.40
+    lost_when_unpaid_in_stress: float = 0.12
     shock_chance: float = 0.22
     usual_rise: tuple[float, float] = (0.02, 0.05)
     shock_rise: tuple[float, float] = (0.11, 0.22)
     quote_months_ahead: int = 4
     low_use: float = -1.0
-    cut_in_stress: tuple[float, float] = (0.07, 0.55)
+    cut_in_stress: tuple[float, float] = (0.10, 0.55)
     cut_in_low_use: tuple[float, float] = (0.02, 0.25)
     cut_else: tuple[float, float] = (0.001, 0.02)
     cut_size: tuple[float, float] = (0.10, 0.35)
@@ -89,7 +89,7 @@ class Drift:
     growth_starts: float = 0.018
     growth_starts_in_bad_year: float = 0.008
     growth_ends: float = 0.11
-    outage_month: float = 0.16
+    outage_month: float = 0.075
     outage_reach: float = 0.44
     defect: float = 0.012
     defect_pain: float = 0.9
@@ -119,7 +119,7 @@ class World:
     growth: Growth = field(default_factory=Growth)
     drift: Drift = field(default_factory=Drift)
     touching: Touching = field(default_factory=Touching)
-    share_at_start: float = 0.65
+    share_at_start: float = 0.62
 
 
 @dataclass(frozen=True)
