@@ -11,7 +11,7 @@ def between(figure: Mapping[str, float]) -> str:
 
 
 def difference_cells(held: HeldOut, floor: HeldOut) -> list[str]:
-    """Give the floor's AUC and AP, how far `held` lies above its AUC, and whether that is reached."""
+    """Give the floor's AUC and AP, how far `held` lies above the AUC, and if that is reached."""
     own = figures(floor)
     above = difference(held, floor.probabilities)
     reached = "yes" if above["high"] >= 0 else "**no**"

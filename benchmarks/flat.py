@@ -15,6 +15,18 @@ from training.table import TableTrained, train_table
 Say = Callable[[str], None]
 
 
+HEAD = (
+    "set",
+    "rows (events)",
+    "README's floor",
+    "model",
+    "AUC",
+    "AP",
+    "Tenure above it (AUC)",
+    "reached",
+)
+
+
 @dataclass(frozen=True)
 class Flat:
     """One flat set, the columns kept from both, and what the README's floor reached."""
@@ -75,28 +87,13 @@ def section(data: Path, say: Say) -> str:
             for finding in trained.audit
             if flat in FLAT[:1] or finding.blocking
         ]
-    head = [
-        "set",
-        "rows (events)",
-        "README's floor",
-        "model",
-        "AUC",
-        "AP",
-        "Tenure above it (AUC)",
-        "reached",
-    ]
-    return "\n".join(
-        [
-            "## Flat tables\n",
-            "`tenure train churn --table`, five folds by five seeds, a figure being the mean over the "
-            "seeds; the floor takes the same folds. Columns that the leak audit blocks are left out of "
-            "both, unless somebody takes one on.\n",
-            table(head, rows),
-            "\nWhat the audit says by itself:\n",
-            *audits,
-            "",
-        ]
+    about = (
+        "`tenure train churn --table`, five folds by five seeds, a figure being the mean over the "
+        "seeds; the floor takes the same folds. Columns that the leak audit blocks are left out of "
+        "both, unless somebody takes one on.\n"
     )
+    said = "\nWhat the audit says by itself:\n"
+    return "\n".join(["## Flat tables\n", about, table(HEAD, rows), said, *audits, ""])
 
 
 def _measure(data: Path, flat: Flat) -> tuple[TableTrained, HeldOut]:

@@ -18,11 +18,21 @@ from features.sources.check import check
 from models.churn import CHURN
 from models.expansion import EXPANSION
 from models.question import Question
-from training.heldout import HeldOut, difference
+from training.heldout import HeldOut
 from training.run import Trained, labelled_rows, train
 from training.splits import outcome_known_by
 from training.table import train_table
 
+HEAD = (
+    "set and question",
+    "test rows (events)",
+    "README's floor",
+    "model",
+    "AUC",
+    "AP",
+    "Tenure above it (AUC)",
+    "reached",
+)
 JOURNEYS = Path(__file__).resolve().parent.parent / "tests" / "journeys"
 Say = Callable[[str], None]
 
@@ -72,29 +82,14 @@ def section(data: Path, aside: Path, say: Say) -> str:
         trained = train(histories[asked.data], asked.question)
         rows += _rows(asked, trained, histories[asked.data])
         notes += _notes(asked, trained)
-    head = [
-        "set and question",
-        "test rows (events)",
-        "README's floor",
-        "model",
-        "AUC",
-        "AP",
-        "Tenure above it (AUC)",
-        "reached",
-    ]
-    return "\n".join(
-        [
-            "## Source tables with a history\n",
-            "From source tables through `tests/journeys/<set>/source.toml`, the check, the features, the "
-            "labels and the training that `tenure train` runs. Tested on the last quarter of the months; a "
-            "row is learned from only if its window and the grace were over before. The floors learn from "
-            "the same rows, with a handful of features and no tuning.\n",
-            table(head, rows),
-            *notes,
-            "",
-            _ravenstack(data, aside, say),
-        ]
+    about = (
+        "From source tables through `tests/journeys/<set>/source.toml`, the check, the features, the "
+        "labels and the training that `tenure train` runs. Tested on the last quarter of the months; "
+        "a row is learned from only if its window and the grace were over before. The floors learn "
+        "from the same rows, with a handful of features and no tuning.\n"
     )
+    parts = ["## Source tables with a history\n", about, table(HEAD, rows), *notes, ""]
+    return "\n".join([*parts, _ravenstack(data, aside, say)])
 
 
 def read(data: Path, name: str, aside: Path, say: Say) -> Built:

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Results
 
 Written by `make results`, never by hand. Each figure stands beside the floor that the public data's
-README gives, and beside that floor computed again on the very rows that Tenure is tested on. A floor
-is *reached* when the paired difference (bootstrap over customers, the same draws for both) is not
-below 0: the upper end of its 95 % interval is at least 0. Intervals are 95 %; AUC is of ROC.
+README gives, and beside that floor computed again on the very rows that Tenure is tested on. A
+floor is *reached* when the paired difference (bootstrap over customers, the same draws for both) is
+not below 0: the upper end of its 95 % interval is at least 0. Intervals are 95 %; AUC is of ROC.
 """
 
 

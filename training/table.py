@@ -36,7 +36,13 @@ SEEDS = 5
 TEST_SHARE = 0.25
 USABLE_AUC = 0.55
 PARAMS = BoosterParams(
-    learning_rate=0.05, leaves=8, rows_in_leaf=20, feature_share=0.8, row_share=1.0, threads=1
+    learning_rate=0.05,
+    leaves=8,
+    rows_in_leaf=20,
+    feature_share=0.8,
+    row_share=1.0,
+    bins=255,
+    threads=1,
 )
 
 
