@@ -10,6 +10,7 @@ import polars as pl
 
 from features.checked import Counts
 from features.contracts import Type
+from features.sources.currency import UNRATED
 from features.sources.rules import (
     FAILURES,
     Rule,
@@ -20,8 +21,8 @@ from features.sources.rules import (
     money_rules,
     rules,
 )
-from features.sources.sql import frame, literal, number, quoted, run
-from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, ROW, UNRATED, Staged
+from features.sources.sql import frame, literal, quoted, run
+from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, ROW, Staged
 
 _RECORDED_AT = "recorded_at"
 
@@ -69,20 +70,19 @@ def accept(
     of_rows = broken(staged, checks)
     of_keys = _broken_keys(connection, staged, of_rows)
     failures = pl.concat([of_rows, of_keys])
-    set_aside = failures[ROW].n_unique() + len(staged.malformed)
+    broken_rows = failures[ROW].n_unique()
     good = _good(connection, staged, failures)
     file = out / f"{staged.table.name}.parquet"
     run(connection, f"COPY ({_final(staged, good)}) TO {literal(file)} (FORMAT parquet)")
     accepted, unversioned = _count(connection, staged, file)
-    remaining = number(connection, f"SELECT count(*) FROM ({good})")
     return Accepted(
         staged=staged,
         file=file,
         counts=Counts(
             read=staged.read + len(staged.malformed),
             accepted=accepted,
-            quarantined=set_aside,
-            collapsed=remaining - accepted,
+            quarantined=broken_rows + len(staged.malformed),
+            collapsed=staged.read - broken_rows - accepted,
         ),
         failures=_named(failures, staged),
         has_versions=_RECORDED_AT in staged.columns and unversioned == 0,

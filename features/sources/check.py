@@ -18,13 +18,14 @@ from features.contracts import TABLES
 from features.errors import SourceError
 from features.home import Home
 from features.sources.accept import Accepted, accept, guess_extracted_at, known_accounts
+from features.sources.currency import read_rates
 from features.sources.database import is_database, unload
 from features.sources.folder import FolderReader, open_folder
 from features.sources.mapping import SourceMap, read_mapping
 from features.sources.notes import errors_of, notes, stable_columns, warnings
 from features.sources.quarantine import write_quarantine
 from features.sources.rules import World
-from features.sources.stage import Staged, read_rates, stage
+from features.sources.stage import Staged, stage
 
 DEFAULT_LIMIT = 0.05
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from pandera.config import ValidationDepth, config_context
 
 from features.contracts import Column, Table, Type
-from features.sources.stage import ROW, UNRATED, Staged, unreadable
+from features.sources.currency import UNRATED
+from features.sources.stage import ROW, Staged, unreadable
 
 FAILURES = pl.Schema({ROW: pl.Int64, "column": pl.String, "reason": pl.String, "value": pl.String})
 _BATCH_ROWS = 500_000
@@ -163,7 +164,7 @@ def _type_rules(column: Column) -> list[Rule]:
     cell = pl.col(column.name)
     if column.dtype is Type.TEXT:
         return [Rule(column.name, "is missing", cell.is_not_null())] if column.required else []
-    text = pl.col(unreadable(column))
+    text = pl.col(unreadable(column.name))
     found = []
     if column.required:
         found.append(Rule(column.name, "is missing", cell.is_not_null() | text.is_not_null()))
