@@ -22,6 +22,7 @@ BINS = 10
 MOVED_FROM = 0.1
 FAR_FROM = 0.25
 FEWEST_ROWS = 50
+SHOWN = 10
 _SMALLEST_SHARE = 1e-4
 
 
@@ -87,7 +88,7 @@ class MonitorReport:
         return {name: plain(value) for name, value in values.items()}
 
     def text(self) -> str:
-        """Give the report as lines for a terminal."""
+        """Give the report as lines for a terminal; of the features the ten furthest ones."""
         far = [drift for drift in self.features if drift.level == "far"]
         moved = [drift for drift in self.features if drift.level == "moved"]
         compared = [drift for drift in self.features if drift.level != "unknown"]
@@ -96,7 +97,7 @@ class MonitorReport:
                 f"{self.model}: {len(far)} of {len(compared)} features are far from training, "
                 f"{len(moved)} have moved."
             ),
-            *(drift.sentence for drift in [*far, *moved]),
+            *(drift.sentence for drift in [*far, *moved][:SHOWN]),
             *(drift.sentence for drift in self.scores),
             *(calibration.sentence for calibration in self.calibration),
         ]

@@ -136,6 +136,7 @@ def _backtest_report(
         outcomes=rows[f"outcome__{days}d"].to_numpy(dtype=float),
         probabilities=rows[f"probability__{days}d"].to_numpy(dtype=float),
         metrics=headline(backtest.metrics),
+        rivals=backtest.metrics["baselines"],
         origins=[{"as_of": run["origin"], "auc": run["auc"]} for run in backtest.by_origin],
         data=data,
     )
@@ -162,6 +163,7 @@ def _evidence_of(trained: Trained) -> Evidence:
         outcomes=rows[f"outcome__{days}d"].to_numpy(dtype=float),
         probabilities=rows[f"probability__{days}d"].to_numpy(dtype=float),
         metrics=headline(trained.metrics),
+        rivals=trained.metrics["baselines"],
         importance=importance(trained.bundle, explained, days),
         audit=findings(trained),
         data=trained.data,

@@ -53,7 +53,7 @@ def model(stumps: Callable[..., Bundle]) -> Callable[..., Bundle]:
 
 @pytest.fixture
 def trial(model: Callable[..., Bundle], tmp_path: Path) -> Make:
-    def make(challenger: Bundle | None = None, **fields: Any) -> Trial:  # noqa: ANN401 - any field of Trial
+    def make(challenger: Bundle | None = None, **fields: Any) -> Trial:
         save(challenger or model(), tmp_path / "challenger")
         values = {
             "model": "churn",

@@ -16,7 +16,7 @@ Make = Callable[..., Evidence]
 
 @pytest.fixture
 def evidence() -> Make:
-    def make(**fields: Any) -> Evidence:  # noqa: ANN401 - any field of Evidence
+    def make(**fields: Any) -> Evidence:
         # 100 rows; 20 events, of which 6 stand among the first 10.
         outcomes = np.zeros(100)
         outcomes[[0, 1, 2, 3, 4, 5, *range(40, 54)]] = 1
