@@ -138,15 +138,37 @@ class Bundle:
             When a feature column is absent, or the horizon is not one of the question's.
         """
         count = self._intervals_within(horizon_days)
+        return self._explained(rows, (count,))[0]
+
+    def explained_by_horizon(self, rows: pd.DataFrame) -> dict[int, Explained]:
+        """Explain rows at each horizon, for the price of the longest one.
+
+        Raises
+        ------
+        ModelError
+            When a feature column is absent.
+        """
+        horizons = self.question.horizons_days
+        counts = tuple(range(1, len(horizons) + 1))
+        return dict(zip(horizons, self._explained(rows, counts), strict=True))
+
+    def _explained(self, rows: pd.DataFrame, counts: Sequence[int]) -> list[Explained]:
+        """Explain rows over the first so many intervals, for each of the counts."""
         if rows.empty:
-            return Explained(np.empty((0, len(self.features))), np.empty(0), np.empty(0))
-        cells = self._matrix(rows).reshape(len(rows), -1, len(self.columns))[:, :count]
+            nothing = Explained(np.empty((0, len(self.features))), np.empty(0), np.empty(0))
+            return [nothing] * len(counts)
+        most = max(counts)
+        cells = self._matrix(rows).reshape(len(rows), -1, len(self.columns))[:, :most]
         flat = cells.reshape(-1, len(self.columns))
         parts = np.asarray(self.booster.predict(flat, pred_contrib=True), dtype=float)
+        parts = parts.reshape(len(rows), most, -1)
         log_odds = self.calibration.log_odds(self._raw(flat, len(rows)))
+        return [self._averaged(parts[:, :count], log_odds[:, :count]) for count in counts]
+
+    def _averaged(self, parts: Floats, log_odds: Floats) -> Explained:
         hazards = _logistic(log_odds)
         share = hazards / hazards.sum(axis=1, keepdims=True)
-        effects = np.einsum("nk,nkp->np", share, parts.reshape(len(rows), count, -1))
+        effects = np.einsum("nk,nkp->np", share, parts)
         return self._folded(effects * self.calibration.slope, (share * log_odds).sum(axis=1))
 
     @property

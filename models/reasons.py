@@ -85,7 +85,30 @@ def explain(
     """
     if limit < 1 or rows.empty:
         return [() for _ in range(len(rows))]
-    effects = bundle.contributions(rows, horizon_days)
+    return _worded(bundle, rows, bundle.contributions(rows, horizon_days), limit)
+
+
+def explain_by_horizon(
+    bundle: Bundle, rows: pd.DataFrame, limit: int
+) -> dict[int, list[tuple[Reason, ...]]]:
+    """Give what `explain` gives at each of the model's horizons, for the price of the longest.
+
+    Raises
+    ------
+    ModelError
+        When a feature column is absent.
+    """
+    if limit < 1:
+        return {days: [()] * len(rows) for days in bundle.question.horizons_days}
+    return {
+        days: _worded(bundle, rows, explained.effects, limit)
+        for days, explained in bundle.explained_by_horizon(rows).items()
+    }
+
+
+def _worded(
+    bundle: Bundle, rows: pd.DataFrame, effects: Floats, limit: int
+) -> list[tuple[Reason, ...]]:
     subjects = _subjects(bundle)
     told = {*bundle.features, *(name for entry in subjects.entries for name in _named(entry))}
     records = rows.loc[:, [name for name in rows.columns if name in told]].to_dict("records")

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from models.bundle import Bundle
-from models.reasons import explain
+from models.reasons import Reason, explain_by_horizon
 from serving import schema
 from serving.parts import Caller, Parts
 from serving.refusal import Detail, RefusedError, invalid
@@ -31,7 +32,13 @@ def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> sche
     table = pd.DataFrame(asked.rows, columns=list(bundle.features))
     for name in set(bundle.features) - set(bundle.categories):
         table[name] = table[name].astype("float64")
-    by_horizon = [_at_horizon(bundle, table, days, asked.reasons) for days in horizons]
+    why = explain_by_horizon(bundle, table, asked.reasons)
+    probabilities = bundle.probabilities(table)
+    known = bundle.question.horizons_days
+    by_horizon = [
+        _at_horizon(bundle, days, probabilities[:, known.index(days)], why[days])
+        for days in horizons
+    ]
     return schema.PredictAnswer(
         model=asked.model,
         model_version=bundle.version,
@@ -41,12 +48,12 @@ def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> sche
 
 
 def _at_horizon(
-    bundle: Bundle, table: pd.DataFrame, horizon_days: int, reasons: int
+    bundle: Bundle,
+    horizon_days: int,
+    probability: npt.NDArray[np.float64],
+    why: Sequence[tuple[Reason, ...]],
 ) -> list[schema.PredictedHorizon]:
-    at = bundle.question.horizons_days.index(horizon_days)
-    probability = bundle.probabilities(table)[:, at]
     bands = bundle.bands(probability, horizon_days)
-    why = explain(bundle, table, horizon_days, reasons) if reasons else [()] * len(table)
     return [
         schema.PredictedHorizon(
             horizon_days=horizon_days,

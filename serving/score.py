@@ -1,15 +1,14 @@
 """Feature rows and models in, the contract's scores out. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from models.bundle import Bundle
-from models.reasons import explain
+from models.reasons import Reason, explain_by_horizon
 from models.scored import COLUMNS
 
 REASONS = 5
@@ -56,11 +55,7 @@ def score(
     parts = [
         part
         for name, bundle in bundles.items()
-        for horizon_days in bundle.question.horizons_days
-        for part in (
-            _scored(name, bundle, rows, horizon_days, reasons),
-            _unscored(name, bundle, others, horizon_days),
-        )
+        for part in (*_scored(name, bundle, rows, reasons), *_unscored(name, bundle, others))
     ]
     scores = pd.concat(parts, ignore_index=True)
     scores["scored_at"] = pd.Timestamp(scored_at).as_unit("us")
@@ -79,38 +74,43 @@ def _named(name: str, bundle: Bundle, accounts: pd.DataFrame, horizon_days: int)
     )
 
 
-def _scored(
-    name: str, bundle: Bundle, rows: pd.DataFrame, horizon_days: int, reasons: int
-) -> pd.DataFrame:
-    frame = _named(name, bundle, rows, horizon_days)
-    at = bundle.question.horizons_days.index(horizon_days)
-    probability = bundle.probabilities(rows)[:, at]
-    frame["status"] = "scored"
-    frame["probability"] = probability
-    frame["band"] = bundle.bands(probability, horizon_days)
-    frame["rank"] = _ranks(probability, rows["account_id"].to_numpy(dtype=str))
-    explained = explain(bundle, rows, horizon_days, reasons)
-    frame["reasons"] = _objects([[reason.to_json() for reason in row] for row in explained])
-    share = bundle.added_share.get(horizon_days, np.nan)
-    frame["expected_added_mrr"] = (
-        probability * share * rows["mrr"].to_numpy(dtype=float)
-        if bundle.question.outcome == "expansion"
-        else np.nan
-    )
-    return frame
+def _scored(name: str, bundle: Bundle, rows: pd.DataFrame, reasons: int) -> Iterator[pd.DataFrame]:
+    probabilities = bundle.probabilities(rows)
+    why = explain_by_horizon(bundle, rows, reasons)
+    for at, horizon_days in enumerate(bundle.question.horizons_days):
+        frame = _named(name, bundle, rows, horizon_days)
+        probability = probabilities[:, at]
+        frame["status"] = "scored"
+        frame["probability"] = probability
+        frame["band"] = bundle.bands(probability, horizon_days)
+        frame["rank"] = _ranks(probability, rows["account_id"].to_numpy(dtype=str))
+        frame["reasons"] = _reasons(why[horizon_days])
+        frame["expected_added_mrr"] = probability * _added_mrr(bundle, rows, horizon_days)
+        yield frame
 
 
-def _unscored(name: str, bundle: Bundle, states: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
-    frame = _named(name, bundle, states, horizon_days)
+def _unscored(name: str, bundle: Bundle, states: pd.DataFrame) -> Iterator[pd.DataFrame]:
     status = states["status"].replace({"active": "no_data"}).to_numpy()
-    return frame.assign(
-        status=status,
-        probability=np.nan,
-        band=None,
-        rank=None,
-        reasons=_objects([[] for _ in range(len(frame))]),
-        expected_added_mrr=np.nan,
-    )
+    for horizon_days in bundle.question.horizons_days:
+        yield _named(name, bundle, states, horizon_days).assign(
+            status=status,
+            probability=np.nan,
+            band=None,
+            rank=None,
+            reasons=_reasons([()] * len(states)),
+            expected_added_mrr=np.nan,
+        )
+
+
+def _added_mrr(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> npt.NDArray[np.float64]:
+    """Give the MRR that an expansion adds, by what past ones added; NaN where none was seen."""
+    is_expansion = bundle.question.outcome == "expansion"
+    share = bundle.added_share.get(horizon_days, np.nan) if is_expansion else np.nan
+    return share * rows["mrr"].to_numpy(dtype=np.float64)
+
+
+def _reasons(of_rows: Sequence[tuple[Reason, ...]]) -> pd.Series:
+    return pd.Series([[reason.to_json() for reason in row] for row in of_rows], dtype=object)
 
 
 def _ranks(
@@ -121,7 +121,3 @@ def _ranks(
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[order] = np.arange(1, len(order) + 1)
     return ranks
-
-
-def _objects(values: list[list[dict[str, Any]]]) -> pd.Series:
-    return pd.Series(values, dtype=object)

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from features.errors import ModelError
+
 MONTHS_A_YEAR = 12
 KNOWN_BY = ("name", "tier", "csm")
 FACTS = (
@@ -48,8 +50,18 @@ def rank(scores: pd.DataFrame, facts: pd.DataFrame, horizon_days: int) -> pd.Dat
     pandas.DataFrame
         `facts` with probability, band, expected_loss (money a year) and position (1 = first;
         null for accounts that the churn model did not score), in order of account_id.
+
+    Raises
+    ------
+    ModelError
+        If churn was not scored at that horizon.
     """
     at_horizon = scores[(scores["model"] == "churn") & (scores["horizon_days"] == horizon_days)]
+    if at_horizon.empty:
+        raise ModelError(
+            f"Expected churn scores at {horizon_days} days for the work list, got none. "
+            "Set worklist_horizon_days to a horizon of the model, or promote a churn model."
+        )
     listed = facts.merge(
         at_horizon[["account_id", "probability", "band"]], on="account_id", how="left"
     )

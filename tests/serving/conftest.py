@@ -195,7 +195,7 @@ def _make_bundle() -> Callable[..., Bundle]:
     return make_bundle
 
 
-@pytest.fixture(name="scored_company")
+@pytest.fixture(scope="session", name="scored_company")
 def _scored_company() -> Callable[..., Scored]:
     return scored_company
 

@@ -10,6 +10,7 @@ import pytest
 
 from features.errors import ModelError
 from models.bundle import Bundle
+from models.reasons import explain
 from models.scored import check_scores
 from serving.score import score
 
@@ -149,3 +150,16 @@ def test_bands_are_from_three_and_one_and_a_half_times_the_base_rate(
     ]
     assert churn["band"].tolist() == by_hand
     assert len(set(by_hand)) > 1
+
+
+@pytest.mark.parametrize("horizon_days", [30, 90])
+def test_reasons_are_those_that_the_model_gives_at_that_horizon(
+    scores: pd.DataFrame, bundles: Bundles, table: pd.DataFrame, horizon_days: int
+) -> None:
+    found = _of(scores, "churn", horizon_days)["reasons"]
+    for at, account_id in enumerate(table["account_id"]):
+        (alone,) = explain(bundles["churn"], table.iloc[[at]], horizon_days, 5)
+        assert [reason["feature"] for reason in found[account_id]] == [r.feature for r in alone]
+        assert [reason["effect"] for reason in found[account_id]] == pytest.approx(
+            [r.effect for r in alone]
+        )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -22,14 +23,17 @@ from serving.publish import Scored, publish
 from serving.settings import Settings
 from serving.store import open_store
 
+Running = tuple[subprocess.Popen[str], str]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(
-    tmp_path: Path, bundles: dict[str, Bundle], scored_company: Callable[..., Scored]
+    tmp_path_factory: pytest.TempPathFactory,
+    bundles: dict[str, Bundle],
+    scored_company: Callable[..., Scored],
 ) -> Settings:
-    made = Settings(home=Home(tmp_path / "home"))
+    made = Settings(home=Home(tmp_path_factory.mktemp("served") / "home"))
     store = open_store(made.store)
     publish(store, made.home, scored_company(bundles), utc_now())
     store.close()
@@ -42,8 +46,14 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@pytest.fixture
-def process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str]]:
+@pytest.fixture(scope="module")
+def process(settings: Settings) -> Iterator[Running]:
+    with _running(settings) as started:
+        yield started
+
+
+@contextmanager
+def _running(settings: Settings) -> Iterator[Running]:
     port = _free_port()
     environ = {**os.environ, "TENURE_HOME": str(settings.home.root), "TENURE_PORT": str(port)}
     started = subprocess.Popen(
@@ -84,7 +94,7 @@ def _listening_of(process_id: int) -> list[str]:
 
 
 def test_it_runs_as_one_process_with_one_socket_on_loopback(
-    process: tuple[subprocess.Popen[str], str],
+    process: Running,
 ) -> None:
     started, url = process
     port = int(url.rsplit(":", 1)[1])
@@ -93,9 +103,7 @@ def test_it_runs_as_one_process_with_one_socket_on_loopback(
     assert children.strip() == ""
 
 
-def test_a_token_made_while_it_runs_opens_it(
-    process: tuple[subprocess.Popen[str], str], settings: Settings
-) -> None:
+def test_a_token_made_while_it_runs_opens_it(process: Running, settings: Settings) -> None:
     _, url = process
     store = open_store(settings.store)
     headers = {"authorization": f"Bearer {add_token(store, 'me', ['read'], utc_now())}"}
@@ -103,24 +111,17 @@ def test_a_token_made_while_it_runs_opens_it(
     assert httpx.get(f"{url}/v1/worklist", headers=headers).status_code == 200
 
 
-def test_it_ends_in_order_when_it_is_told_to(
-    process: tuple[subprocess.Popen[str], str],
-) -> None:
-    started, url = process
-    httpx.get(f"{url}/readyz")
-    started.send_signal(signal.SIGTERM)
-    _, said = started.communicate(timeout=30)
+def test_it_ends_in_order_when_it_is_told_to(settings: Settings) -> None:
+    with _running(settings) as (started, url):
+        httpx.get(f"{url}/readyz")
+        started.send_signal(signal.SIGTERM)
+        _, said = started.communicate(timeout=30)
     assert "Traceback" not in said
 
 
-def test_the_service_does_not_import_mlflow() -> None:
-    code = "import sys, serving.service; sys.exit('mlflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
-
-
-def test_importing_the_service_opens_nothing(tmp_path: Path) -> None:
+def test_importing_the_service_opens_nothing_and_leaves_mlflow_out(tmp_path: Path) -> None:
     environ = {**os.environ, "TENURE_HOME": str(tmp_path / "home"), "BENTOML_HOME": str(tmp_path)}
-    code = "import serving.service, serving.__main__"
+    code = "import sys, serving.service, serving.__main__; sys.exit('mlflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environ, check=True)
     assert not (tmp_path / "home").exists()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from features.errors import ModelError
 from serving.plays import PLAYS, WITHOUT_REASON, suggested_play
 from serving.worklist import account_facts, rank
 
@@ -75,6 +76,14 @@ def test_positions_count_from_the_largest_expected_loss_then_by_id(listed: pd.Da
 
 def test_an_account_without_a_score_has_no_position(listed: pd.DataFrame) -> None:
     assert pd.isna(listed.loc["old", "position"])
+
+
+def test_a_horizon_that_was_not_scored_is_an_error(
+    facts: pd.DataFrame, read_table: ReadTable
+) -> None:
+    scores = read_table(SCORES).astype({"horizon_days": int, "probability": float})
+    with pytest.raises(ModelError, match="at 60 days"):
+        rank(scores, facts, 60)
 
 
 @pytest.mark.parametrize(
