@@ -12,11 +12,14 @@ import pyarrow as pa
 
 from features.catalog import available, with_inputs
 from features.checked import CheckedSource
-from features.declare import Extreme, Feature, Formula, Missing, Total
+from features.declare import Extreme, Feature, Formula, Missing, Recipe, Total
 from features.engine import Engine, session
-from features.measure import COUNT, counts_values, grid, measure
+from features.grid import Grid, grid
+from features.measure import measure
 from features.rows import Reader, identities
 from features.spine import snapshot_days
+from features.totals import COUNT, counts_values
+from features.windows import Rows
 
 _SPINE = pa.schema([("account_id", pa.string()), ("as_of_day", pa.int64())])
 
@@ -60,7 +63,7 @@ def feature_table(
         return spine.assign(**{feature.column: pd.Series(dtype="float64") for feature in chosen})
     days = snapshot_days(spine["as_of"])
     with session(engine) as running:
-        rows = running.frame({"account_id": spine["account_id"], "as_of_day": days}, _SPINE)
+        rows = running.frame({"account_id": list(spine["account_id"]), "as_of_day": days}, _SPINE)
         on = grid(sorted(set(spine["account_id"])), days, running)
         reader = Reader(source, running, identities(source))
         table = running.collect(build(rows, reader, on, with_inputs(chosen)))
@@ -71,9 +74,7 @@ def feature_table(
     return table.sort_values(["as_of", "account_id"], ignore_index=True)[names]
 
 
-def build(
-    spine: nw.LazyFrame, reader: Reader, on: Any, features: Sequence[Feature]
-) -> nw.LazyFrame:
+def build(spine: Rows, reader: Reader, on: Grid, features: Sequence[Feature]) -> Rows:
     """Give the spine's rows (account_id, as_of_day) with one column for each feature.
 
     Formulas may read features that are not asked for; those must be in the catalogue.
@@ -82,28 +83,49 @@ def build(
     formulas = [feature for feature in features if isinstance(feature.recipe, Formula)]
     numbers = spine.join(measure(measured, reader, on), on=["account_id", "as_of_day"], how="left")
     table = numbers.with_columns(**{feature.column: _number(feature) for feature in measured})
-    for feature in formulas:
-        if isinstance(feature.recipe, Formula):
-            value = feature.recipe.value(*map(nw.col, feature.recipe.of))
-            table = table.with_columns(value.cast(nw.Float64).alias(feature.column))
+    for together in _in_steps(formulas):
+        table = table.with_columns(**{f.column: _formula(f) for f in together})
     return table.select("account_id", "as_of_day", *(feature.column for feature in features))
 
 
-def _number(feature: Feature) -> nw.Expr:
-    """Put a measured whole number into its unit, and a missing one into its meaning."""
-    number = nw.col(feature.column).cast(nw.Float64)
+def _formula(feature: Feature) -> nw.Expr:
     recipe = feature.recipe
-    if counts_values(feature) and isinstance(recipe, Total):
-        counted = nw.col(feature.column + COUNT)
-        total = number / counted.cast(nw.Float64) if recipe.mean else number
-        number = nw.when(counted > 0).then(total)
-    if isinstance(recipe, Total | Extreme) and _per(recipe) != 1:
-        number = number / float(_per(recipe))
+    if not isinstance(recipe, Formula):
+        raise TypeError(f"Expected a formula, got the measured feature {feature.column}.")
+    return recipe.value(*map(nw.col, recipe.of)).cast(nw.Float64)
+
+
+def _in_steps(formulas: Sequence[Feature]) -> list[list[Feature]]:
+    """Part formulas so that each one comes in a later step than the formulas that it reads."""
+    step: dict[str, int] = {}
+    for feature in formulas:
+        below = feature.recipe.of if isinstance(feature.recipe, Formula) else ()
+        step[feature.column] = 1 + max((step.get(column, 0) for column in below), default=0)
+    depth = max(step.values(), default=0)
+    return [[f for f in formulas if step[f.column] == number] for number in range(1, depth + 1)]
+
+
+def _number(feature: Feature) -> nw.Expr:
+    """Put a measured whole number into its unit, and a missing one into its meaning.
+
+    Polars divides by a constant through its reciprocal, which rounds unlike the other engines: so
+    the divisor is a column.
+    """
+    recipe = feature.recipe
+    whole = nw.col(feature.column)
+    divisor = nw.col("as_of_day") * 0 + _per(recipe)
+    if isinstance(recipe, Total) and recipe.mean:
+        divisor = nw.col(feature.column + COUNT) * _per(recipe)
+    number = whole.cast(nw.Float64) / divisor.cast(nw.Float64)
+    if counts_values(feature):
+        number = nw.when(nw.col(feature.column + COUNT) > 0).then(number)
     return number.fill_null(0.0) if feature.missing is Missing.ZERO else number
 
 
-def _per(recipe: Total | Extreme) -> int:
-    return 1 if isinstance(recipe, Total) and recipe.value is None else recipe.per
+def _per(recipe: Recipe) -> int:
+    if isinstance(recipe, Total) and recipe.value is None:
+        return 1
+    return recipe.per if isinstance(recipe, Total | Extreme) else 1
 
 
 def write_feature_table(

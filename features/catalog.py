@@ -31,11 +31,11 @@ __all__ = [
 
 _MARKDOWN_HEAD = """# The features
 
-Generated from the declarations in `features/families/` by `features.catalog.catalogue_markdown`:
-{count} features. Every one is known strictly before 00:00 UTC of its date (`as_of`), over windows
-`[as_of - days, as_of)`. A group whose table a source lacks is absent; *missing* says what an account
-without any such row gets. A column that the source overwrites without versions (a ticket's priority
-or category, a subscription's automatic renewal) leaves its features out."""
+Generated from the declarations in `features/families/`, {count} features. Each is known before
+00:00 UTC of its date (`as_of`), over windows `[as_of - days, as_of)`. A group whose table a source
+lacks is absent; *missing* says what an account without any such row gets. A column that the source
+overwrites without versions (a ticket's priority or category, a subscription's automatic renewal)
+leaves its features out."""
 
 
 def catalog() -> tuple[Feature, ...]:

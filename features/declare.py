@@ -1,13 +1,13 @@
 """How one feature is declared: one value that says what it is, and how it is computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
 import narwhals as nw
 
-from features.windows import Window
+from features.windows import Rows, Window
 
 FIXED = 10_000
 """Money and numbers are summed as whole ten-thousandths, so that every engine's sum is exact."""
@@ -80,7 +80,7 @@ class View:
     name: str
     table: str
     uses: tuple[str, ...]
-    make: Callable[[nw.LazyFrame], nw.LazyFrame] = field(compare=False)
+    make: Callable[[Rows], Rows] = field(compare=False)
     optional: tuple[str, ...] = ()
 
 
@@ -166,7 +166,7 @@ class Extreme:
     pick: Literal["min", "max"]
     since: bool = False
     ahead: bool = False
-    at_snapshot: Callable[[nw.LazyFrame], nw.LazyFrame] | None = None
+    at_snapshot: Callable[[Rows], Rows] | None = None
     per: int = 1
 
 
@@ -233,6 +233,20 @@ class Feature:
         lag_days = back * (self.window_days or 0)
         is_state = not isinstance(self.recipe, Formula) and self.recipe.facts.until is not None
         return Window(None if is_state else self.window_days, lag_days)
+
+
+def facts_of(feature: Feature) -> Facts:
+    """Give a measured feature's facts."""
+    if isinstance(feature.recipe, Formula):
+        raise TypeError(f"Expected a measured feature, got the formula {feature.column}.")
+    return feature.recipe.facts
+
+
+def merged_facts(features: Sequence[Feature]) -> Facts:
+    """Give facts whose columns serve all these features over one table; none has its condition."""
+    first = facts_of(features[0])
+    uses = dict.fromkeys(name for feature in features for name in facts_of(feature).uses)
+    return Facts(first.table, first.at, first.until, tuple(uses))
 
 
 def over(windows: tuple[int, ...], feature: Feature) -> tuple[Feature, ...]:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import TenureError
+from features.windows import Rows
 
 MEMORY_LIMIT = "1500MB"
 THREADS = 2
@@ -30,19 +31,19 @@ class Engine(StrEnum):
 class Session(Protocol):
     """One engine at work."""
 
-    def scan(self, path: Path) -> nw.LazyFrame:
+    def scan(self, path: Path) -> Rows:
         """Read a Parquet file lazily."""
         ...
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> nw.LazyFrame:
+    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         """Hand a small table to the engine."""
         ...
 
-    def settle(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+    def settle(self, frame: Rows) -> Rows:
         """Compute a frame once, so that several readers share it."""
         ...
 
-    def collect(self, frame: nw.LazyFrame) -> pd.DataFrame:
+    def collect(self, frame: Rows) -> pd.DataFrame:
         """Compute a frame and give it to pandas."""
         ...
 
@@ -77,10 +78,10 @@ class _DuckDB:
     connection: Any
     numbers: Iterator[int]
 
-    def scan(self, path: Path) -> nw.LazyFrame:
+    def scan(self, path: Path) -> Rows:
         return _lazy(self.connection.read_parquet(str(path)))
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> nw.LazyFrame:
+    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         table = pa.table(dict(columns), schema=schema)
         name = f"given_{next(self.numbers)}"
         self.connection.register("given", table)
@@ -88,38 +89,39 @@ class _DuckDB:
         self.connection.unregister("given")
         return _lazy(self.connection.table(name))
 
-    def settle(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+    def settle(self, frame: Rows) -> Rows:
         name = f"settled_{next(self.numbers)}"
         query = nw.to_native(frame).sql_query()
         self.connection.execute(f"CREATE TEMP TABLE {name} AS {query}")
         return _lazy(self.connection.table(name))
 
-    def collect(self, frame: nw.LazyFrame) -> pd.DataFrame:
+    def collect(self, frame: Rows) -> pd.DataFrame:
         table: pa.Table = nw.to_native(frame).to_arrow_table()
         return _pandas(table)
 
 
 @dataclass(frozen=True)
 class _Polars:
-    def scan(self, path: Path) -> nw.LazyFrame:
+    def scan(self, path: Path) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
 
         return _lazy(pl.scan_parquet(path))
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> nw.LazyFrame:
+    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
 
-        return _lazy(pl.from_arrow(pa.table(dict(columns), schema=schema)).lazy())
+        return _lazy(pl.DataFrame(pl.from_arrow(pa.table(dict(columns), schema=schema))))
 
-    def settle(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+    def settle(self, frame: Rows) -> Rows:
         return _lazy(nw.to_native(frame).collect(engine="streaming").lazy())
 
-    def collect(self, frame: nw.LazyFrame) -> pd.DataFrame:
+    def collect(self, frame: Rows) -> pd.DataFrame:
         return _pandas(nw.to_native(frame).collect(engine="streaming").to_arrow())
 
 
-def _lazy(native: Any) -> nw.LazyFrame:  # noqa: ANN401 - each engine has a frame type of its own
-    return nw.from_native(native).lazy()
+def _lazy(native: Any) -> Rows:  # noqa: ANN401 - each engine has a frame type of its own
+    rows: Rows = nw.from_native(native).lazy()
+    return rows
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:

@@ -10,7 +10,15 @@ from features.checked import CheckedSource
 from features.contracts import TABLES, Column, Type
 from features.declare import FIXED, Facts, View
 from features.engine import Session
-from features.windows import NEVER, day_number, day_of, first_day_after, known_by, microseconds
+from features.windows import (
+    NEVER,
+    Rows,
+    day_number,
+    day_of,
+    first_day_after,
+    known_by,
+    microseconds,
+)
 
 PLANNED = frozenset({"due_at", "renews_at"})
 """Times that a row says ahead, known with the row itself."""
@@ -41,10 +49,9 @@ def identities(source: CheckedSource) -> tuple[Identity, ...]:
         return ()
     merges = source.read("account_merges").sort_values("known_at", kind="stable")
     into: dict[str, tuple[str, int]] = {}
-    for merge in merges.itertuples():
-        into.setdefault(
-            merge.from_account_id, (merge.into_account_id, day_number(merge.known_at) + 1)
-        )
+    names = ("from_account_id", "into_account_id", "known_at")
+    for vanished, account_id, known_at in zip(*(merges[name] for name in names), strict=True):
+        into.setdefault(vanished, (account_id, day_number(known_at) + 1))
     return tuple(identity for account_id in into for identity in _play(account_id, into))
 
 
@@ -77,7 +84,7 @@ class Reader:
     session: Session
     merged: tuple[Identity, ...]
 
-    def facts(self, facts: Facts, extra: Iterable[str] = ()) -> nw.LazyFrame:
+    def facts(self, facts: Facts, extra: Iterable[str] = ()) -> Rows:
         """Give account_id, enters, leaves, at_day, until_day (of a state) and the used columns.
 
         One row is one fact; rows without the fact's time are left out. `enters` and `leaves` are
@@ -101,9 +108,7 @@ class Reader:
             **{name: self._as_known(facts, name) for name in wanted},
         )
 
-    def rows(
-        self, table: str, columns: Iterable[str], optional: Iterable[str] = ()
-    ) -> nw.LazyFrame:
+    def rows(self, table: str, columns: Iterable[str], optional: Iterable[str] = ()) -> Rows:
         """Give account_id, enters, leaves and the columns, in whole numbers and texts."""
         present = self.source.columns[table]
         names = list(dict.fromkeys((*columns, *optional)))
@@ -125,7 +130,7 @@ class Reader:
         frame = self._merge(frame.select("account_id", "enters", "leaves", *names))
         return frame.filter(nw.col("enters") < nw.col("leaves")) if key or self.merged else frame
 
-    def _merge(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+    def _merge(self, frame: Rows) -> Rows:
         if not self.merged:
             return frame
         columns = {

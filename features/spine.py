@@ -11,7 +11,8 @@ from features.declare import FIXED, Feature, Recipe, Text, Total, Unit
 from features.engine import Engine, session
 from features.errors import TenureError
 from features.families import lifecycle
-from features.measure import grid, measure
+from features.grid import grid
+from features.measure import measure
 from features.rows import Identity, Reader, identities
 from features.windows import day_number
 

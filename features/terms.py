@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import narwhals as nw
 
-from features.windows import EPOCH, day_of, is_before_snapshot_in_month, is_inside
+from features.windows import EPOCH, Rows, day_of, is_before_snapshot_in_month, is_inside
 
 SHORTEST_TERM_MONTHS = 1
 _FEBRUARY = 2
@@ -37,7 +37,7 @@ def snapshot_month(day: int) -> SnapshotMonth:
     return SnapshotMonth(year * 12 + month, date.day - 1, monthrange(date.year, date.month)[1] - 1)
 
 
-def with_months(rows: nw.LazyFrame, time: str, prefix: str) -> nw.LazyFrame:
+def with_months(rows: Rows, time: str, prefix: str) -> Rows:
     """Add <prefix>_month and <prefix>_dom, the month's number and the day in it (from 0)."""
     rows = rows.with_columns(_day=day_of(time) + _MARCH_0)
     rows = rows.with_columns(_era=nw.col("_day") // _ERA, _doe=nw.col("_day") % _ERA)
@@ -52,7 +52,7 @@ def with_months(rows: nw.LazyFrame, time: str, prefix: str) -> nw.LazyFrame:
     ).drop("_day", "_era", "_doe", "_yoe", "_doy", "_month")
 
 
-def signed_terms(rows: nw.LazyFrame) -> nw.LazyFrame:
+def signed_terms(rows: Rows) -> Rows:
     """Prepare subscriptions for `term_end`: the months of the start, and the stored end's term.
 
     A stored `renews_at` counts from `stored_from_day` on: a term's length before it; without
@@ -80,7 +80,7 @@ def _first_day(month: nw.Expr) -> nw.Expr:
     return days + (153 * (month % 12) + 2) // 5 - _MARCH_0
 
 
-def with_term_end(rows: nw.LazyFrame) -> nw.LazyFrame:
+def with_term_end(rows: Rows) -> Rows:
     """Add term_end_day to running rows that stand at a snapshot: when the signed term ends next.
 
     The first started_at + k x term_months that has not passed; the stored end inside its own term;

@@ -7,8 +7,12 @@ features, a time is an integer of microseconds since 1970, a day an integer of d
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
 
 import narwhals as nw
+
+Rows: TypeAlias = nw.LazyFrame[Any]
+"""Lazy rows on whatever engine runs."""
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -86,12 +90,12 @@ class Window:
 
 def is_seen(enters: str, leaves: str) -> nw.Expr:
     """Tell whether the snapshot `as_of_day` lies in the span [enters, leaves)."""
-    return (nw.col(enters) <= AS_OF_DAY) & (AS_OF_DAY < nw.col(leaves))
+    return (nw.col(enters) <= AS_OF_DAY) & (nw.col(leaves) > AS_OF_DAY)
 
 
 def is_inside(after_day: str, last_day: str) -> nw.Expr:
     """Tell whether the snapshot lies after the one day, and not after the other."""
-    return (nw.col(after_day) < AS_OF_DAY) & (AS_OF_DAY <= nw.col(last_day))
+    return (nw.col(after_day) < AS_OF_DAY) & (nw.col(last_day) >= AS_OF_DAY)
 
 
 def is_before_snapshot_in_month(day_of_month: nw.Expr) -> nw.Expr:

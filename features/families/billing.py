@@ -165,8 +165,8 @@ FEATURES = (
             " negative when paid early.",
             text=Text(
                 "Invoices were paid on their due date on average in the last <days> days",
-                "Invoices were paid {value} [day|days] after they were due on average in the last <days>"
-                " days",
+                "Invoices were paid {value} [day|days] after they were due on average in the last"
+                " <days> days",
                 "Invoices were paid {value} [day|days] before they were due on average in the last"
                 " <days> days",
                 missing="No invoice was paid in the last <days> days",

@@ -17,14 +17,14 @@ from features.declare import (
     over,
     ratio,
 )
-from features.windows import HOUR
+from features.windows import HOUR, Rows
 
 WINDOWS = (7, 28, 90, 365)
 LOW_CSAT = 2 * 10_000  # in ten-thousandths
 UNANSWERED = "No ticket was answered in the last <days> days"
 
 
-def spells(tickets: nw.LazyFrame) -> nw.LazyFrame:
+def spells(tickets: Rows) -> Rows:
     """Give one row for each time a ticket was open: since it was opened, and since it was reopened.
 
     A ticket that was resolved again after it was reopened shows its last resolution only, so it
@@ -242,7 +242,7 @@ FEATURES = (
             Total(RESOLVED, nw.col("resolved_at") - nw.col("opened_at"), per=HOUR, mean=True),
             Unit.HOURS,
             subject="time to resolution",
-            description="Mean hours from opening to resolution of the last <days> days' resolutions.",
+            description="Mean hours from opening to the resolutions of the last <days> days.",
             text=Text(
                 "A resolution took {value} [hour|hours] on average in the last <days> days",
                 missing="No ticket was resolved in the last <days> days",

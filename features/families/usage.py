@@ -17,14 +17,14 @@ from features.declare import (
     ratio,
     relative_change,
 )
-from features.windows import DAY, day_of
+from features.windows import DAY, Rows, day_of
 
 WINDOWS = (7, 28, 90, 365)
 MONTH = 28
 YEAR = 365
 
 
-def days_of_use(events: nw.LazyFrame) -> nw.LazyFrame:
+def days_of_use(events: Rows) -> Rows:
     """Give one row for each account and day with any use, known with the day's first event."""
     days = events.with_columns(occurred_at=day_of("occurred_at") * DAY)
     return days.group_by("account_id", "occurred_at", "leaves").agg(nw.col("enters").min())
@@ -41,7 +41,7 @@ NO_PAST = "There was no use in the period before to compare with"
 
 def pace_of_week(week: nw.Expr, month: nw.Expr) -> nw.Expr:
     """Compare the last week with the mean of the three before it."""
-    return relative_change(week, (month - week) / 3.0)
+    return relative_change(week * 3.0, month - week)
 
 
 def own_past(month: nw.Expr, year: nw.Expr, first_day: nw.Expr) -> nw.Expr:
@@ -89,9 +89,9 @@ FEATURES = (
             Formula(("usage__events__<days>d", "usage__events_before__<days>d"), relative_change),
             Unit.SHARE,
             subject="usage volume",
-            description="Relative change of events, the last <days> days against those before.",
+            description="Relative change of events, the last <days> days against the ones before.",
             text=Text(
-                "Usage is as it was <days> days ago: {usage__events__<days>d} events in <days> days",
+                "Usage is as it was: {usage__events__<days>d} events in <days> days",
                 "Usage rose from {usage__events_before__<days>d} to {usage__events__<days>d} events"
                 " in <days> days",
                 "Usage fell from {usage__events_before__<days>d} to {usage__events__<days>d} events"
@@ -137,7 +137,7 @@ FEATURES = (
             ),
             Unit.SHARE,
             subject="active users",
-            description="Relative change of active users, the last <days> days against those before.",
+            description="Relative change of active users against the <days> days before the last.",
             text=Text(
                 "As many active users as <days> days ago: {usage__active_users__<days>d}",
                 "Active users rose from {usage__active_users_before__<days>d} to"
@@ -185,7 +185,7 @@ FEATURES = (
             ),
             Unit.SHARE,
             subject="days of use",
-            description="Relative change of days with use, the last <days> days against those before.",
+            description="Relative change of days with use against the <days> days before the last.",
             text=Text(
                 "Used on as many days as before: {usage__active_days__<days>d} of <days>",
                 "Days of use rose from {usage__active_days_before__<days>d} to"
@@ -262,7 +262,7 @@ FEATURES = (
         Formula(("usage__events__7d", "usage__events__28d"), pace_of_week),
         Unit.SHARE,
         subject="sudden change of use",
-        description="Relative change of the last week's events against the mean of the three before.",
+        description="Relative change of the last week's events against the mean of three before.",
         text=Text(
             "{usage__events__7d} events last week, as in the three weeks before",
             "Usage jumped last week, to {usage__events__7d} of the four weeks'"

@@ -1,0 +1,106 @@
+"""The accounts and snapshots at which features are measured, and sums that run over them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+import pyarrow as pa
+
+from features.engine import Session
+from features.terms import snapshot_month
+from features.windows import NEVER, Rows, Window
+
+AT_SNAPSHOT = ("as_of_day", "as_of_month", "as_of_dom", "as_of_month_last_dom")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Accounts times days, on one engine.
+
+    Parameters
+    ----------
+    days
+        The snapshots' days, rising.
+    calendar
+        For each day from the first snapshot to the last: `day`, and `bucket`, the day of the first
+        snapshot that is not before it.
+    points
+        Every account at every snapshot: account_id, and of the snapshot as_of_day, as_of_month
+        (`terms`), as_of_dom, as_of_month_last_dom (days of the month, from 0).
+    """
+
+    days: tuple[int, ...]
+    calendar: Rows
+    points: Rows
+
+    def from_first(self, day: nw.Expr) -> nw.Expr:
+        """Move days before the first snapshot to it."""
+        return nw.max_horizontal(day, nw.lit(self.days[0], nw.Int64))
+
+    def starting(self, rows: Rows, day: str, name: str = "bucket") -> Rows:
+        """Add the first snapshot not before a day, and drop rows after the last one."""
+        return rows.join(self.calendar.select(nw.col("day").alias(day), **{name: "bucket"}), on=day)
+
+    def ending(self, rows: Rows, day: str, name: str) -> Rows:
+        """Add the first snapshot not before a day, NEVER after the last one."""
+        buckets = self.calendar.select(nw.col("day").alias(day), **{name: "bucket"})
+        ended = rows.join(buckets, on=day, how="left")
+        return ended.with_columns(nw.col(name).fill_null(NEVER))
+
+
+def grid(accounts: Sequence[str], days: Iterable[int], session: Session) -> Grid:
+    """Lay the grid of these accounts and days."""
+    rising = tuple(sorted(set(days)))
+    buckets = [
+        (day, bucket)
+        for before, bucket in zip((rising[0] - 1, *rising), rising, strict=False)
+        for day in range(before + 1, bucket + 1)
+    ]
+    whole = pa.int64()
+    calendar = session.frame(
+        {"day": [day for day, _ in buckets], "bucket": [bucket for _, bucket in buckets]},
+        pa.schema([("day", whole), ("bucket", whole)]),
+    )
+    months = [snapshot_month(day) for day in rising]
+    snapshots = session.frame(
+        {
+            "as_of_day": rising,
+            "as_of_month": [month.month for month in months],
+            "as_of_dom": [month.dom for month in months],
+            "as_of_month_last_dom": [month.last_dom for month in months],
+        },
+        pa.schema([(name, whole) for name in AT_SNAPSHOT]),
+    )
+    ids = session.frame({"account_id": accounts}, pa.schema([("account_id", pa.string())]))
+    return Grid(rising, calendar, session.settle(ids.join(snapshots, how="cross")))
+
+
+def with_days(facts: Rows, window: Window, on: Grid, *, is_state: bool) -> Rows:
+    """Add start_day and end_day, between which a window sees each fact; drop what it never sees."""
+    until = "until_day" if is_state else None
+    facts = facts.with_columns(
+        start_day=on.from_first(window.enters("enters", "at_day")),
+        end_day=on.from_first(window.leaves("leaves", "at_day", until)),
+    )
+    return facts.filter(nw.col("start_day") < nw.col("end_day"))
+
+
+def step(rows: Rows, amounts: Mapping[str, nw.Expr], columns: Sequence[str]) -> Rows:
+    """Sum amounts by account and `bucket`, as steps of running sums; other columns are 0."""
+    summed = rows.group_by("account_id", "bucket").agg(**amounts)
+    zero = nw.lit(0, nw.Int64)
+    return summed.select(
+        "account_id",
+        "bucket",
+        **{c: nw.col(c).cast(nw.Int64) if c in amounts else zero for c in columns},
+    )
+
+
+def run(steps: Sequence[Rows], columns: Sequence[str], on: Grid) -> Rows:
+    """Give account_id, as_of_day and the columns: at each snapshot the sum of the steps so far."""
+    zeros = {column: nw.lit(0, nw.Int64) for column in columns}
+    nothing = on.points.select("account_id", bucket="as_of_day", **zeros)
+    all_steps = nw.concat([nothing, *steps], how="vertical").group_by("account_id", "bucket")
+    summed = all_steps.agg(nw.col(*columns).sum().cast(nw.Int64))
+    running = nw.col(*columns).cum_sum().over("account_id", order_by="bucket").cast(nw.Int64)
+    return summed.select("account_id", running, as_of_day="bucket")
