@@ -83,10 +83,10 @@ def section(data: Path, aside: Path, say: Say) -> str:
         rows += _rows(asked, trained, histories[asked.data])
         notes += _notes(asked, trained)
     about = (
-        "From source tables through `tests/journeys/<set>/source.toml`, the check, the features, the "
-        "labels and the training that `tenure train` runs. Tested on the last quarter of the months; "
-        "a row is learned from only if its window and the grace were over before. The floors learn "
-        "from the same rows, with a handful of features and no tuning.\n"
+        "From source tables through `tests/journeys/<set>/source.toml`, the check, the features, "
+        "the labels and the training that `tenure train` runs. Tested on the last quarter of the "
+        "months; a row is learned from only if its window and the grace were over before. The "
+        "floors learn from the same rows, with a handful of features and no tuning.\n"
     )
     parts = ["## Source tables with a history\n", about, table(HEAD, rows), *notes, ""]
     return "\n".join([*parts, _ravenstack(data, aside, say)])

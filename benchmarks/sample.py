@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from figures import between, table
 
-from features.built import Built, built, month_starts
+from features.built import built, month_starts
 from features.home import Home
 from features.sources.check import check
 from features.sources.sample.simulate import simulate
@@ -41,22 +41,21 @@ def section(aside: Path, say: Say, accounts: int) -> str:
     for question in (CHURN, EXPANSION):
         say(f"sample company: {question.name}, and {PLAYS} futures for each test date")
         trained = train(history, question)
-        rows += _rows(company, history, trained, question)
+        rows += _rows(company, trained, question)
         reliability.append(_reliability(question, trained))
     head = ["population", "rows (events)", "model", "AUC", "AP", "share of the oracle's skill"]
     about = (
-        f"`tenure simulate` with its defaults ({accounts:,} accounts, 48 months, seed 1). The oracle "
-        "is P(event within 90 days | everything true at the date): the hidden state played forward "
-        f"{PLAYS} times, never what came true. Skill is AUC minus 0.5. Monthly accounts, and those "
-        "whose term ends within the 90 days, are the ones that can leave in them."
+        f"`tenure simulate` with its defaults ({accounts:,} accounts, 48 months, seed 1). The "
+        "oracle is P(event within 90 days | everything true at the date): the hidden state played "
+        f"forward {PLAYS} times, never what came true. Skill is AUC minus 0.5. Monthly accounts, "
+        "and those whose term ends within the 90 days, are the ones that can leave in them."
     )
-    return "\n".join(
-        ["## The sample company, against the best possible model\n", about + "\n"]
-        + [table(head, rows), "\n### Calibration on the test months\n", *reliability]
-    )
+    tenths = "\n### Calibration on the test months\n"
+    heading = "## The sample company, against the best possible model\n"
+    return "\n".join([heading, about + "\n", table(head, rows), tenths, *reliability])
 
 
-def _rows(company: Path, history: Built, trained: Trained, question: Question) -> list[list[str]]:
+def _rows(company: Path, trained: Trained, question: Question) -> list[list[str]]:
     days = question.main_horizon_days
     tested = trained.test_rows.merge(_truth(company, trained, question), on=["account_id", "as_of"])
     lines = []
@@ -108,8 +107,8 @@ def _best_feature(
     ranked = []
     for name in features:
         values = rows[name].fillna(rows[name].median()).fillna(0.0).to_numpy(dtype=float)
-        for way in (values, -values):
-            ranked.append((float(auc_under(outcome, way, weights)[0]), name, way))
+        ways = (values, -values)
+        ranked += [(float(auc_under(outcome, way, weights)[0]), name, way) for way in ways]
     _, name, values = max(ranked, key=lambda each: each[0])
     return values, name
 
@@ -125,12 +124,9 @@ def _reliability(question: Question, trained: Trained) -> str:
         for tenth in trained.reliability
     ]
     ratio, slope = trained.metrics["observed_over_expected"], trained.metrics["calibration_slope"]
-    return "\n".join(
-        [
-            f"{question.name.capitalize()} within {question.main_horizon_days} days, by tenth of the "
-            f"predicted probability; observed over expected {between(ratio)}, slope {slope:.2f} "
-            "(1 is right).\n",
-            table(["rows", "predicted", "observed"], cells),
-            "",
-        ]
+    about = (
+        f"{question.name.capitalize()} within {question.main_horizon_days} days, by tenth of the "
+        f"predicted probability; observed over expected {between(ratio)}, slope {slope:.2f} "
+        "(1 is right).\n"
     )
+    return "\n".join([about, table(["rows", "predicted", "observed"], cells), ""])
