@@ -1,11 +1,13 @@
 """The outermost layer: no request reaches anything before it is known who sent it."""
 
+import asyncio
 import logging
 import time
 import traceback
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +25,13 @@ from serving.response import error_response
 LOG = logging.getLogger("tenure.requests")
 OPEN = frozenset({"/livez", "/readyz", LOGIN, STYLE})
 BEARER = "bearer "
+FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
+    {
+        HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
+        HTTPStatus.SERVICE_UNAVAILABLE: "store_unavailable",
+        HTTPStatus.GATEWAY_TIMEOUT: "timeout",
+    }
+)
 HEADERS: Mapping[str, str] = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -44,10 +53,13 @@ class Guard:
         What stands behind it.
     parts:
         The open service.
+    seconds:
+        How long a request may take, the reading of its body included.
     """
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+    def __init__(self, app: ASGIApp, parts: Parts, seconds: float = 60.0) -> None:
         self.app = app
+        self.seconds = seconds
         self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,9 +77,14 @@ class Guard:
         scope["tenure.request_id"] = exchange.request_id
         try:
             if await self._lets_in(scope):
-                await self.app(scope, receive, exchange.send)
+                async with asyncio.timeout(self.seconds):
+                    await self.app(scope, receive, exchange.send)
             else:
                 await _closed(scope, exchange.request_id)(scope, receive, exchange.send)
+        except TimeoutError:
+            await exchange.fail(
+                scope, receive, HTTPStatus.GATEWAY_TIMEOUT, "The request took too long."
+            )
         except StoreError:
             LOG.error("%s the store does not answer", exchange.request_id)  # noqa: TRY400 - its text may hold data
             await exchange.fail(
@@ -140,8 +157,8 @@ class _Exchange:
         """Answer with an error, unless an answer has begun: then only the end can be missing."""
         if self.status:
             return
-        code = "store_unavailable" if status == HTTPStatus.SERVICE_UNAVAILABLE else "internal"
-        response = error_response(RefusedError(status, code, message), self.request_id)
+        refused = RefusedError(status, FAILURES[status], message)
+        response = error_response(refused, self.request_id)
         await response(scope, receive, self.send)
 
 

@@ -14,6 +14,7 @@ from serving import tables
 
 BUSY_MILLISECONDS = 10_000
 OWNER_ONLY = 0o600
+CONNECTIONS = 20  # with as many again under load: as many as the service has threads
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def open_store(url: str) -> Store:
         address = sa.make_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             _private_file(Path(address.database))
-        engine = sa.create_engine(address, pool_pre_ping=True)
+        engine = sa.create_engine(address, pool_size=CONNECTIONS, max_overflow=CONNECTIONS)
     except (sa.exc.ArgumentError, ImportError, OSError) as error:
         raise StoreError(
             f"Expected store_url to be a SQLAlchemy URL of SQLite or PostgreSQL that can be "

@@ -1,16 +1,21 @@
 """What is closed: every route but four, whoever built it, on a real socket."""
 
+import asyncio
 import re
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
+from features.errors import StoreError
 from serving.access import revoke_token
 from serving.calls import CALLS, Call
+from serving.guard import Guard
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -50,12 +55,51 @@ def test_bentomls_application_has_no_route_but_ours(served: "Served", service: M
     assert [(isinstance(route, Mount), route.path) for route in routes] == [(True, "")]
 
 
-def test_bentomls_own_instruments_are_off(served: "Served", service: ModuleType) -> None:
+def test_bentomls_own_layers_are_off(served: "Served", service: ModuleType) -> None:
     guarded = service.service_of(service.Door(lambda: served.parts)).to_asgi()
-    layers = {layer.cls.__name__ for layer in guarded.app.user_middleware}
-    assert layers.isdisjoint(
-        {"OpenTelemetryMiddleware", "AccessLogMiddleware", "RunnerTrafficMetricsMiddleware"}
-    )
+    assert guarded.app.user_middleware == []
+
+
+def _asked(served: "Served", app: ASGIApp, seconds: float = 60) -> tuple[int, dict[str, Any]]:
+    """Ask an application behind a guard for the work list, in this process."""
+    headers = {"authorization": f"Bearer {served.token('read')}"}
+    transport = httpx.ASGITransport(Guard(app, served.parts, seconds))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await client.get("/v1/worklist", headers=headers)
+
+    response = asyncio.run(ask())
+    return response.status_code, response.json()["error"]
+
+
+def test_a_fault_inside_is_answered_and_logged_without_what_it_says(
+    served: "Served", caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("Acme Ltd")
+
+    status, error = _asked(served, broken)
+    assert (status, error["code"]) == (500, "internal")
+    assert "KeyError at" in caplog.text
+    assert "Acme" not in caplog.text + str(error)
+
+
+def test_a_store_that_fails_is_said_to_be_out(served: "Served") -> None:
+    async def without_store(*_: object) -> None:
+        raise StoreError("Expected the store to answer, got: disk I/O error.")
+
+    status, error = _asked(served, without_store)
+    assert (status, error["code"]) == (503, "store_unavailable")
+    assert "disk" not in str(error)
+
+
+def test_a_request_that_takes_too_long_is_given_up(served: "Served") -> None:
+    async def slow(*_: object) -> None:
+        await asyncio.sleep(30)
+
+    status, error = _asked(served, slow, seconds=0.05)
+    assert (status, error["code"]) == (504, "timeout")
 
 
 def test_a_token_that_is_forged_expired_or_revoked_is_as_good_as_none(served: "Served") -> None:

@@ -18,6 +18,7 @@ from features.errors import StoreError
 from features.home import Home
 from models.bundle import Bundle
 from serving.access import add_token
+from serving.feedback import feedback_of
 from serving.parts import utc_now
 from serving.publish import Scored, publish
 from serving.settings import Settings
@@ -117,6 +118,22 @@ def test_it_ends_in_order_when_it_is_told_to(settings: Settings) -> None:
         started.send_signal(signal.SIGTERM)
         _, said = started.communicate(timeout=30)
     assert "Traceback" not in said
+
+
+def test_feedback_that_was_answered_survives_the_process_being_killed(
+    settings: Settings,
+) -> None:
+    store = open_store(settings.store)
+    headers = {"authorization": f"Bearer {add_token(store, 'told', ['feedback'], utc_now())}"}
+    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "before the end"}
+    with _running(settings) as (started, url):
+        answer = httpx.post(f"{url}/v1/feedback", headers=headers, json=told)
+        started.kill()
+    assert answer.status_code == 200
+    assert [one.feedback_id for one in feedback_of(store, "acme", 9)] == [
+        answer.json()["feedback_id"]
+    ]
+    store.close()
 
 
 def test_importing_the_service_opens_nothing_and_leaves_mlflow_out(tmp_path: Path) -> None:
