@@ -40,7 +40,7 @@ class Accepted:
     counts
         Where its rows went.
     failures
-        Row, column, reason and value of what was set aside; a row may stand there twice.
+        Row, column and reason of what was set aside; a row may stand there twice.
     has_versions
         Every accepted row says when it was recorded.
     """
@@ -166,13 +166,8 @@ def _broken_keys(
     rows = frame(connection, f"SELECT {ROW}, {columns} FROM ({good})")
     return (
         rows.join(different[index].unique(), on=list(key), nulls_equal=True, how="semi")
-        .select(
-            pl.col(ROW).cast(pl.Int64),
-            pl.lit(", ".join(key)).alias("column"),
-            pl.lit(rule.reason).alias("reason"),
-            pl.concat_str(*key, separator=", ", ignore_nulls=True).alias("value"),
-        )
-        .sort(ROW)
+        .select(ROW, pl.lit(rule.column).alias("column"), pl.lit(rule.reason).alias("reason"))
+        .cast(FAILURES)
     )
 
 
@@ -197,4 +192,5 @@ def _count(connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path) ->
 
 def _named(failures: pl.DataFrame, staged: Staged) -> pl.DataFrame:
     name = staged.foreign_key
-    return failures.with_columns(pl.col("column").replace(FOREIGN_KEY, name)) if name else failures
+    column = pl.col("column").cast(pl.String).replace(FOREIGN_KEY, name).cast(pl.Categorical())
+    return failures.with_columns(column) if name else failures

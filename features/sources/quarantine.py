@@ -12,10 +12,10 @@ from features.contracts import Type
 from features.home import Home
 from features.sources.accept import Accepted
 from features.sources.sql import literal, quoted, run
-from features.sources.stage import ROW, Staged, unreadable
+from features.sources.stage import FOREIGN_KEY, ROW, Staged, unreadable
 
 FILE = "quarantine.csv"
-_MALFORMED = "is not a row of the file"
+MALFORMED = "is not a row of the file"
 _DAY_ENDS = " 23:59:59.999999"  # how a date without a time is stored
 
 
@@ -46,42 +46,53 @@ def write_quarantine(
 
 
 def _part(connection: duckdb.DuckDBPyConnection, table: Accepted, work: Path) -> Path:
-    staged = table.staged
-    part = work / f"{staged.table.name}.quarantine.csv"
-    lines = pl.concat([table.failures, _malformed(staged)]).to_arrow()
-    connection.register("__failures", lines)
+    name = table.staged.table.name
+    part = work / f"{name}.quarantine.csv"
+    connection.register("__failures", table.failures.to_arrow())
+    connection.register("__malformed", _malformed(table.staged).to_arrow())
     run(
         connection,
-        f'COPY (SELECT {literal(staged.table.name)} AS "table", {ROW}, "column", reason, '
-        f"{_as_read('value')} AS value, CASE WHEN reason NOT LIKE {literal(_MALFORMED + '%')} "
-        f"THEN {_record(staged)} END AS record "
-        f"FROM __failures LEFT JOIN {literal(staged.file)} USING ({ROW}) "
-        f'ORDER BY {ROW}, "column", reason) TO {literal(part)} (FORMAT csv, HEADER true)',
+        f'COPY (SELECT {literal(name)} AS "table", * FROM ({_lines(table.staged)} '
+        f'UNION ALL FROM __malformed) ORDER BY {ROW}, "column", reason) '
+        f"TO {literal(part)} (FORMAT csv, HEADER true)",
     )
     connection.unregister("__failures")
+    connection.unregister("__malformed")
     return part
 
 
+def _lines(staged: Staged) -> str:
+    texts = {name: _text(staged, name) for name in staged.columns}
+    record = ", ".join(f"{quoted(name)} := {text}" for name, text in texts.items())
+    if staged.foreign_key:
+        texts[staged.foreign_key] = FOREIGN_KEY
+    value = " ".join(f"WHEN {literal(name)} THEN {text}" for name, text in texts.items())
+    return (
+        f'SELECT {ROW}, f."column"::VARCHAR AS "column", f.reason::VARCHAR AS reason, '
+        f'CASE f."column"::VARCHAR {value} END AS value, '
+        f"to_json(struct_pack({record}))::VARCHAR AS record "
+        f"FROM __failures AS f JOIN {literal(staged.file)} USING ({ROW})"
+    )
+
+
 def _malformed(staged: Staged) -> pl.DataFrame:
+    text = pl.String()
     return pl.DataFrame(
+        # the first line is the heading
         [
-            # the first line is the heading
-            (line - 1, "", f"{_MALFORMED}: {problem}", text)
-            for line, text, problem in staged.malformed
+            (line - 1, "", f"{MALFORMED}: {wrong}", cut, None)
+            for line, cut, wrong in staged.malformed
         ],
-        schema={ROW: pl.Int64, "column": pl.String, "reason": pl.String, "value": pl.String},
+        schema={ROW: pl.Int64, "column": text, "reason": text, "value": text, "record": text},
         orient="row",
     )
 
 
-def _record(staged: Staged) -> str:
-    cells = []
-    for name in staged.columns:
-        text = f"CAST({quoted(name)} AS VARCHAR)"
-        if staged.table[name].dtype is not Type.TEXT:
-            text = f"coalesce({quoted(unreadable(name))}, {_as_read(text)})"
-        cells.append(f"{quoted(name)} := {text}")
-    return f"to_json(struct_pack({', '.join(cells)}))"
+def _text(staged: Staged, name: str) -> str:
+    text = f"CAST({quoted(name)} AS VARCHAR)"
+    if staged.table[name].dtype is Type.TEXT:
+        return text
+    return f"coalesce({quoted(unreadable(name))}, {_as_read(text)})"
 
 
 def _as_read(text: str) -> str:

@@ -13,8 +13,9 @@ from features.contracts import Column, Table, Type
 from features.sources.currency import UNRATED
 from features.sources.stage import ROW, Staged, unreadable
 
-FAILURES = pl.Schema({ROW: pl.Int64, "column": pl.String, "reason": pl.String, "value": pl.String})
-_BATCH_ROWS = 500_000
+# categories: when all of a long table is broken, its failures still fit in memory
+FAILURES = pl.Schema({ROW: pl.Int64(), "column": pl.Categorical(), "reason": pl.Categorical()})
+_BATCH_ROWS = 250_000
 _END_OF_DAY = time(23, 59, 59, 999999)
 _NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 
@@ -88,7 +89,8 @@ def money_rules(table: Table) -> tuple[Rule, ...]:
 
 def key_rule(key: tuple[str, ...]) -> Rule:
     """Give the rule that no two rows share a key, for a frame without copies of rows."""
-    return Rule(key[0], "is shared with a different row", ~pl.struct(*key).is_duplicated())
+    others = f", with {', '.join(key[1:])}," if key[1:] else ""
+    return Rule(key[0], f"is{others} shared with a different row", ~pl.struct(*key).is_duplicated())
 
 
 def broken(staged: Staged, checks: Sequence[Rule]) -> pl.DataFrame:
@@ -97,7 +99,7 @@ def broken(staged: Staged, checks: Sequence[Rule]) -> pl.DataFrame:
     Returns
     -------
     Frame
-        One row per row and broken rule: row, column, reason, value (the cell's text).
+        One row per row and broken rule: row, column, reason.
     """
     failures = [_failures(batch, checks) for batch in _batches(staged)]
     return pl.concat([FAILURES.to_frame(), *failures])
@@ -148,16 +150,8 @@ def _batches(staged: Staged) -> Iterator[pl.DataFrame]:
 
 def _failures(batch: pl.DataFrame, checks: Sequence[Rule]) -> pl.DataFrame:
     cases = failing_rows(batch, checks)
-    frames = [FAILURES.to_frame()]
-    for (name,), of_column in cases.group_by("column", maintain_order=True):
-        column = str(name)
-        text = pl.col(column).cast(pl.String)
-        if unreadable(column) in batch.columns:
-            text = pl.coalesce(unreadable(column), text)
-        values = batch.select(pl.col(ROW).cast(pl.Int64), text.alias("value"))
-        rows = values[of_column["index"]]
-        frames.append(pl.concat([rows, of_column], how="horizontal").select(FAILURES.names()))
-    return pl.concat(frames)
+    rows = batch[ROW].gather(cases["index"])
+    return cases.select(rows.alias(ROW), "column", "reason").cast(FAILURES)
 
 
 def _type_rules(column: Column) -> list[Rule]:
