@@ -109,7 +109,7 @@ def stumps() -> Callable[..., Any]:
         *cuts: tuple[str, float, float, float], model: str = "churn", **fields: object
     ) -> Bundle:
         question = QUESTIONS[model]
-        features = tuple(dict.fromkeys(column for column, *_ in cuts))
+        features = tuple(dict.fromkeys(name for name, *_ in cuts if name not in COVARIATES))
         columns = (*features, *COVARIATES)
         values: dict[str, Any] = {
             "question": question,

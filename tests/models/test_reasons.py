@@ -6,7 +6,7 @@ import pytest
 
 from features.errors import ModelError
 from models.bundle import Bundle
-from models.reasons import Reason, explain, importance
+from models.reasons import Reason, explain, explain_by_horizon, importance
 
 Stumps = Callable[..., Bundle]
 
@@ -75,6 +75,15 @@ def test_the_leading_column_pulls_in_the_direction_of_the_sum(stumps: Stumps) ->
 def test_the_same_effects_at_every_horizon_when_no_interval_matters(bundle: Bundle) -> None:
     at = [explain(bundle, row(12, 3, 9, 10), days, 9) for days in (30, 90, 180, 365)]
     assert all(effects(reasons) == effects(at[0][0]) for (reasons,) in at)
+
+
+def test_all_horizons_at_once_are_the_same_as_one_by_one(stumps: Stumps) -> None:
+    # Few users count from the second interval on, so the horizons differ.
+    later = stumps((USERS, 20.5, 2.0, 0.0), ("interval__number", 0.5, -3.0, 1.0))
+    rows = pd.concat([row(12, 3, 9, 10), row(41, 3, 9, 10)])
+    at_once = explain_by_horizon(later, rows, 3)
+    assert at_once == {days: explain(later, rows, days, 3) for days in (30, 90, 180, 365)}
+    assert explain_by_horizon(later, rows, 0) == {days: [(), ()] for days in (30, 90, 180, 365)}
 
 
 def test_rows_keep_their_order_and_columns_are_found_by_name(bundle: Bundle) -> None:
