@@ -11,7 +11,7 @@ from features.sources.sample.world import Floats, Ints
 
 CATEGORIES = ("how_to", "defect", "billing", "request")
 PRIORITIES = ("low", "normal", "high", "urgent")
-SURVEY_ANSWERED = (0.55, 0.42, 0.32)
+SURVEY_ANSWERED = (0.60, 0.50, 0.42)
 
 
 def incident_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def _tickets(history: History, month: int, rng: np.random.Generator) -> pd.DataF
         [
             0.12 + 0.012 * state.seats * np.exp(0.2 * state.adoption),
             0.06 + 1.5 * outage + 0.5 * np.minimum(state.outage, 2),
-            0.04 + 0.9 * np.minimum(state.price, 1.2) + 0.4 * state.in_stress,
+            0.03 + 1.1 * np.minimum(state.price, 1.2) + 0.4 * state.in_stress,
             0.05 + 0.12 * np.maximum(-state.value, 0),
         ]
     )

@@ -77,14 +77,13 @@ def _first_state(accounts: Accounts, world: World, rng: np.random.Generator) -> 
     addons = rng.random((2, n)) < np.where(is_new, 0.08, 0.22)
     size = np.array(world.growth.addon_share).mean() * accounts.seats_at_start
     price = np.round(size * accounts.price_at_start, 2)
-    stress = law.stress_starts / (law.stress_starts + law.stress_ends)
     return State(
         active=accounts.joins < 0,
         adoption=accounts.adoption_norm - 0.2 * is_new + spread * rng.standard_normal(n),
         value=accounts.value_norm + spread * rng.standard_normal(n),
         champion=np.where(is_new, 0, champion).astype(np.int8),
-        in_stress=(rng.random(n) < stress) & ~is_new,
-        is_growing=rng.random(n) < law.growth_starts / (law.growth_starts + law.growth_ends),
+        in_stress=(rng.random(n) < _settled(law.stress_starts, law.stress_ends)) & ~is_new,
+        is_growing=rng.random(n) < _settled(law.growth_starts, law.growth_ends),
         outage=np.zeros(n),
         price=np.zeros(n),
         care=np.zeros(n),
@@ -98,6 +97,11 @@ def _first_state(accounts: Accounts, world: World, rng: np.random.Generator) -> 
         is_unpaid=np.zeros(n, dtype=bool),
         leaves_for=np.zeros(n, dtype=np.int8),
     )
+
+
+def _settled(starts: float, ends: float) -> float:
+    """Give the share of time that a two-state chain spends in its second state."""
+    return starts / (starts + ends) if starts else 0.0
 
 
 def _first_term_end(accounts: Accounts) -> Ints:

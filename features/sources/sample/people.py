@@ -14,7 +14,7 @@ from features.sources.sample.subscriptions import day_of
 from features.sources.sample.truth import account_ids
 
 
-USER_LEAVES, USER_LEAVES_IN_STRESS = 0.012, 0.16
+USER_LEAVES, USER_LEAVES_IN_STRESS = 0.012, 0.22
 USER_JOINS, USER_JOINS_IN_GROWTH = 0.03, 0.45
 
 

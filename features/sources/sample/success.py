@@ -17,7 +17,7 @@ CHANNELS = (
     ("community", "posted"),
     ("email", "price_notice_opened"),
     ("web", "plans_viewed"),
-    ("web", "downgrade_viewed"),
+    ("billing_portal", "downgrade_viewed"),
 )
 COURSES = ("basics", "reports", "automation", "administration")
 ARM = {TREATED: "treatment", HELD_BACK: "control"}
@@ -38,9 +38,9 @@ def engagement_table(history: History, rng: np.random.Generator) -> pd.DataFrame
                 0.25 * champion * np.exp(0.25 * state.value) + 0.25 * state.is_growing,
                 1.6 * champion * np.exp(0.15 * state.adoption),
                 0.25 * champion * np.exp(0.3 * state.value),
-                1.5 * (rise > 0) * np.where(rise > 0.1, 1.5, 0.6),
+                (rise > 0) * np.where(rise > 0.1, 2.5, 0.8) + 1.2 * np.minimum(state.price, 1.2),
                 0.05 + 1.5 * state.is_growing,
-                0.03 + 0.9 * state.in_stress + 0.4 * np.minimum(state.price, 1.2),
+                0.02 + 1.6 * state.in_stress + 0.3 * np.minimum(state.price, 1.2),
             ]
         )
         kind, place = _draw(expected, rng)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from features.sources.sample.history import History
@@ -28,6 +29,7 @@ PRODUCTS = ("core", "analytics", "automation")
 ANALYTICS_EVENTS = (5, 6)
 AUTOMATION_EVENTS = (7, 8)
 LATE_SHARE = 0.02
+LOADED_BEFORE_MIDNIGHT = 600_000_000
 US_PER_DAY = 86_400_000_000
 
 
@@ -65,7 +67,7 @@ class _Users:
         shape = (accounts, MOST_USERS)
         zeal = rng.lognormal(0, 0.25, shape)
         zeal[:, 0] = 2.0
-        tastes = rng.normal(0, 0.15, (accounts, len(ADVANCED)))
+        tastes = rng.normal(0, 0.10, (accounts, len(ADVANCED)))
         return cls(rng.random(accounts), zeal, tastes)
 
 
@@ -88,8 +90,11 @@ def _month(
         np.zeros(len(who), dtype=np.int64),
         1 + rng.poisson(1 + 2 * np.exp(0.5 * state.adoption[account[who]])),
     )
-    advanced = _advanced(sessions, state, rows, account[who], users, rng)
-    return _joined(sessions, advanced, _machines(history, month, rows, days, rng))
+    machines, runs = _machines(history, month, rows, state, days, rng)
+    used = _used_functions(state, rows, users, rng)
+    place = np.concatenate([account[who], runs])
+    base = _joined(sessions, machines, is_sorted=False)
+    return _joined(base, _advanced(base, state, place, used, rng))
 
 
 def _enabled(
@@ -126,10 +131,10 @@ def _mood(
     history: History, month: int, rows: Ints, state: State, rng: np.random.Generator
 ) -> Floats:
     """What moves a whole account's use in a month: season, outages, cuts, chance."""
-    stress = np.where(state.in_stress, 0.8, 1.0)
+    stress = np.where(state.in_stress, 0.75, 1.0)
     outage = 1 - 0.12 * np.minimum(state.outage, 2)
     quiet = np.where(history.accounts.is_quiet[rows], 0.25, 1.0)
-    chance = rng.lognormal(0, 0.07, len(rows))
+    chance = rng.lognormal(0, 0.05, len(rows))
     return stress * outage * quiet * season_factor(history, month, rows) * chance
 
 
@@ -139,47 +144,59 @@ def _daily_rate(state: State, later: State, days: Days) -> Floats:
     still = later.active[:, None]
     drift = np.where(still, later.adoption[:, None] - state.adoption[:, None], 0)
     adoption = state.adoption[:, None] + share * drift
-    return 0.26 * np.exp(0.45 * adoption) * days.rhythm
+    return 0.24 * np.exp(0.55 * adoption) * days.rhythm
+
+
+def _used_functions(
+    state: State, rows: Ints, users: _Users, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Who uses which advanced function in the month: more kinds where it brings more value."""
+    need = np.linspace(-2.4, 1.2, len(ADVANCED))
+    noise = rng.normal(0, 0.06, (len(rows), len(ADVANCED)))
+    return np.asarray(state.value[:, None] + users.tastes[rows] + noise > need)
 
 
 def _advanced(
     log: _Log,
     state: State,
-    rows: Ints,
     place: Ints,
-    users: _Users,
+    used: npt.NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> _Log:
-    """Draw uses of advanced functions: an account that gets value uses more kinds of them."""
-    need = np.linspace(-2.4, 1.2, len(ADVANCED))
-    noise = rng.normal(0, 0.10, (len(rows), len(ADVANCED)))
-    used = state.value[:, None] + users.tastes[rows] + noise > need
+    """Draw uses of advanced functions, at most one for each row of the log."""
     chosen = rng.integers(0, len(ADVANCED), len(place))
-    kept = used[place, chosen] & (rng.random(len(place)) < 0.7)
+    kept = used[place, chosen] & (rng.random(len(place)) < 0.85)
     return _Log(
         log.account[kept],
         log.user[kept],
         log.day[kept],
         1 + chosen[kept],
-        1 + rng.poisson(0.6, int(kept.sum())),
+        1 + rng.poisson(3 * np.exp(0.8 * state.value[place[kept]])),
     )
 
 
 def _machines(
-    history: History, month: int, rows: Ints, days: Days, rng: np.random.Generator
-) -> _Log:
-    """Draw a day's calls of the machines of quiet accounts: no person, many calls."""
+    history: History,
+    month: int,
+    rows: Ints,
+    state: State,
+    days: Days,
+    rng: np.random.Generator,
+) -> tuple[_Log, Ints]:
+    """Draw a day's calls of the machines of quiet accounts, and their places in rows."""
     quiet = history.accounts.is_quiet[rows]
     works = quiet[:, None] & days.open & (rng.random(days.open.shape) < 0.9)
     place, day = np.nonzero(works)
-    calls = rng.poisson(40, len(place))
+    calls = rng.poisson(40 * np.exp(0.5 * state.adoption[place]))
     event = np.full(len(place), EVENTS.index("api_call"))
-    return _Log(rows[place], np.full(len(place), -1), days.start + day, event, calls)
+    nobody = np.full(len(place), -1)
+    return _Log(rows[place], nobody, days.start + day, event, calls), place
 
 
-def _joined(*logs: _Log) -> _Log:
+def _joined(first: _Log, second: _Log, *, is_sorted: bool = True) -> _Log:
+    logs = (first, second)
     day = np.concatenate([log.day for log in logs])
-    order = np.argsort(day, kind="stable")
+    order = np.argsort(day, kind="stable") if is_sorted else np.arange(len(day))
     return _Log(
         *(
             np.concatenate([getattr(log, name) for log in logs])[order]
@@ -199,7 +216,8 @@ def _batch(
 ) -> pa.RecordBatch:
     """Give rows their hour, their product, and the night in which the warehouse got them."""
     accounts, users = names
-    moment = log.day * US_PER_DAY + (rng.uniform(6, 20, len(log.day)) * 3.6e9).astype(np.int64)
+    second = rng.integers(6 * 3600, 20 * 3600, len(log.day))
+    moment = log.day * US_PER_DAY + second * 1_000_000
     recorded = _recorded(log.day, rng)
     arrived = recorded < history.calendar.starts[history.calendar.months] * US_PER_DAY
     person = log.account * MOST_USERS + np.maximum(log.user, 0)
@@ -218,7 +236,7 @@ def _batch(
 def _recorded(day: Ints, rng: np.random.Generator) -> Ints:
     """Most rows arrive in the next night; a few come days late."""
     late = np.where(rng.random(len(day)) < LATE_SHARE, rng.integers(1, 10, len(day)), 0)
-    return (day + 1 + late) * US_PER_DAY - rng.integers(1, US_PER_DAY // 10, len(day))
+    return (day + 1 + late) * US_PER_DAY - LOADED_BEFORE_MIDNIGHT
 
 
 def _stamps(micros: Ints) -> pa.Array:

@@ -23,14 +23,14 @@ GROWTH_CAUSES = ("other", "growth", "value", "adoption", "price")
 class Risk:
     """Log odds that a customer decides to leave, by what has gone wrong."""
 
-    monthly_base: tuple[float, float, float] = (-5.2, -5.0, -4.8)
-    renewal_base: tuple[float, float, float] = (-4.1, -3.8, -3.6)
-    low_adoption: float = 1.2
-    low_value: float = 1.2
+    monthly_base: tuple[float, float, float] = (-5.05, -4.85, -4.65)
+    renewal_base: tuple[float, float, float] = (-3.9, -3.6, -3.4)
+    low_adoption: float = 1.12
+    low_value: float = 1.12
     healthy_from: float = -0.35
-    champion_gone: float = 2.0
+    champion_gone: float = 1.9
     outage: float = 1.2
-    price: float = 1.9
+    price: float = 1.8
     budget: float = 1.8
     care: float = 0.7
     growth: float = 0.5
