@@ -16,7 +16,7 @@ from features.declare import Extreme, Feature, Formula, Missing, Recipe, Total
 from features.engine import Engine, session
 from features.grid import Grid, grid
 from features.measure import measure
-from features.rows import Reader, identities
+from features.rows import Reader, reader
 from features.spine import snapshot_days
 from features.totals import COUNT, counts_values
 from features.windows import Rows
@@ -65,8 +65,10 @@ def feature_table(
     with session(engine) as running:
         rows = running.frame({"account_id": list(spine["account_id"]), "as_of_day": days}, _SPINE)
         on = grid(sorted(set(spine["account_id"])), days, running)
-        reader = Reader(source, running, identities(source))
-        table = running.collect(build(rows, reader, on, with_inputs(chosen)))
+        asked = with_inputs(chosen)
+        measured = [feature for feature in asked if not isinstance(feature.recipe, Formula)]
+        facts = reader(source, measured, running)
+        table = running.collect(build(rows, facts, on, asked))
     table = table.assign(
         as_of=pd.to_datetime(table["as_of_day"], unit="D").astype("datetime64[us]")
     )
@@ -74,14 +76,14 @@ def feature_table(
     return table.sort_values(["as_of", "account_id"], ignore_index=True)[names]
 
 
-def build(spine: Rows, reader: Reader, on: Grid, features: Sequence[Feature]) -> Rows:
+def build(spine: Rows, facts: Reader, on: Grid, features: Sequence[Feature]) -> Rows:
     """Give the spine's rows (account_id, as_of_day) with one column for each feature.
 
     Formulas may read features that are not asked for; those must be in the catalogue.
     """
     measured = [feature for feature in features if not isinstance(feature.recipe, Formula)]
     formulas = [feature for feature in features if isinstance(feature.recipe, Formula)]
-    numbers = spine.join(measure(measured, reader, on), on=["account_id", "as_of_day"], how="left")
+    numbers = spine.join(measure(measured, facts, on), on=["account_id", "as_of_day"], how="left")
     table = numbers.with_columns(**{feature.column: _number(feature) for feature in measured})
     for together in _in_steps(formulas):
         table = table.with_columns(**{f.column: _formula(f) for f in together})

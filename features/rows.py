@@ -1,14 +1,15 @@
 """A source table's rows, with the snapshots that know them: versions and merges are played here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import narwhals as nw
 import pyarrow as pa
 
 from features.checked import CheckedSource
 from features.contracts import TABLES, Column, Type
-from features.declare import FIXED, Facts, View
+from features.declare import FIXED, Distinct, Facts, Feature, View, facts_of
 from features.engine import Session
 from features.windows import (
     NEVER,
@@ -68,35 +69,30 @@ def _play(account_id: str, into: dict[str, tuple[str, int]]) -> Iterable[Identit
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads facts out of a checked source, on one engine.
+    """Reads facts out of a checked source's rows, on one engine.
 
     Parameters
     ----------
-    source
-        Checked tables.
     session
         The engine at work.
-    merged
-        What the rows of merged accounts count as.
+    rows
+        By table: account_id, enters and leaves (the days of the first snapshots that know the row,
+        and that know it no more), and columns in whole numbers and texts.
     """
 
-    source: CheckedSource
     session: Session
-    merged: tuple[Identity, ...]
+    rows: Mapping[str, Rows]
 
     def facts(self, facts: Facts, extra: Iterable[str] = ()) -> Rows:
         """Give account_id, enters, leaves, at_day, until_day (of a state) and the used columns.
 
-        One row is one fact; rows without the fact's time are left out. `enters` and `leaves` are
-        the days of the first snapshots that know the row, and that know it no more.
+        One row is one fact; rows without the fact's time are left out.
         """
         wanted = dict.fromkeys((*facts.columns, *extra))
+        rows = self.rows[facts.source_table]
         if isinstance(facts.table, View):
-            below = self.rows(facts.source_table, facts.table.uses, facts.table.optional)
-            rows = facts.table.make(below)
-        else:
-            own = {time for name in wanted if (time := self._own_time(facts, name))}
-            rows = self.rows(facts.source_table, (*wanted, *sorted(own - wanted.keys())))
+            below = ("account_id", "enters", "leaves", *facts.table.uses, *facts.table.optional)
+            rows = facts.table.make(rows.select(*below))
         rows = rows.filter(~nw.col(facts.at).is_null())
         until = {"until_day": day_of(facts.until).fill_null(NEVER)} if facts.until else {}
         return rows.select(
@@ -105,57 +101,92 @@ class Reader:
             "leaves",
             at_day=day_of(facts.at),
             **until,
-            **{name: self._as_known(facts, name) for name in wanted},
+            **{name: _as_known(facts, name) for name in wanted},
         )
 
-    def rows(self, table: str, columns: Iterable[str], optional: Iterable[str] = ()) -> Rows:
-        """Give account_id, enters, leaves and the columns, in whole numbers and texts."""
-        present = self.source.columns[table]
-        names = list(dict.fromkeys((*columns, *optional)))
-        read = {name: _whole(TABLES[table][name], is_there=name in present) for name in names}
-        key = TABLES[table].key if "recorded_at" in present else ()
-        known = nw.col("known_at")
-        frame = self.session.scan(self.source.path(table))
-        if key:
-            order = nw.coalesce("recorded_at", "known_at")
-            frame = frame.with_columns(recorded_in_order=order).with_columns(
-                known_from_then=known.cum_min(reverse=True).over(*key, order_by="recorded_in_order")
-            )
-            replaced = nw.col("known_from_then").shift(-1).over(*key, order_by="recorded_in_order")
-            frame = frame.with_columns(replaced_at=replaced)
-            read["replaced_at"] = microseconds("replaced_at")
+
+def reader(source: CheckedSource, features: Iterable[Feature], session: Session) -> Reader:
+    """Read what measured features need of the source's tables, each table once."""
+    merged = identities(source)
+    needed: dict[str, dict[str, None]] = {}
+    for feature in features:
+        facts = facts_of(feature)
+        needed.setdefault(facts.source_table, {}).update(dict.fromkeys(_read_for(feature)))
+    rows = {
+        table: session.settle(
+            _merge(_versions(source, table, tuple(names), session), merged, session)
+        )
+        for table, names in needed.items()
+    }
+    return Reader(session, MappingProxyType(rows))
+
+
+def _read_for(feature: Feature) -> Iterable[str]:
+    """Name the columns that a feature needs of its table, and the times at which they are known."""
+    facts = facts_of(feature)
+    if isinstance(facts.table, View):
+        return (*facts.table.uses, *facts.table.optional)
+    key = (feature.recipe.key,) if isinstance(feature.recipe, Distinct) else ()
+    own = (_own_time(facts, name) for name in (*facts.columns, *key))
+    return (*facts.columns, *key, *(time for time in own if time))
+
+
+def _versions(source: CheckedSource, table: str, names: Sequence[str], session: Session) -> Rows:
+    """Give a table's rows, each known until a later version of it is."""
+    present = source.columns[table]
+    read = {name: _whole(TABLES[table][name], is_there=name in present) for name in names}
+    frame = session.scan(source.path(table))
+    key = TABLES[table].key if "recorded_at" in present else ()
+    if not key:
         frame = frame.select("account_id", known_at=microseconds("known_at"), **read)
-        leaves = first_day_after("replaced_at").fill_null(NEVER) if key else nw.lit(NEVER, nw.Int64)
-        frame = frame.with_columns(enters=first_day_after("known_at"), leaves=leaves)
-        frame = self._merge(frame.select("account_id", "enters", "leaves", *names))
-        return frame.filter(nw.col("enters") < nw.col("leaves")) if key or self.merged else frame
+        never = nw.lit(NEVER, nw.Int64)
+        frame = frame.with_columns(enters=first_day_after("known_at"), leaves=never)
+        return frame.select("account_id", "enters", "leaves", *names)
+    order = nw.coalesce("recorded_at", "known_at")
+    earliest = nw.col("known_at").cum_min(reverse=True).over(*key, order_by="recorded_in_order")
+    later = nw.col("known_from_then").shift(-1).over(*key, order_by="recorded_in_order")
+    frame = frame.with_columns(recorded_in_order=order).with_columns(known_from_then=earliest)
+    frame = frame.with_columns(replaced_at=later).select(
+        "account_id",
+        known_at=microseconds("known_at"),
+        replaced_at=microseconds("replaced_at"),
+        **read,
+    )
+    leaves = first_day_after("replaced_at").fill_null(NEVER)
+    frame = frame.with_columns(enters=first_day_after("known_at"), leaves=leaves)
+    frame = frame.select("account_id", "enters", "leaves", *names)
+    return frame.filter(nw.col("enters") < nw.col("leaves"))
 
-    def _merge(self, frame: Rows) -> Rows:
-        if not self.merged:
-            return frame
-        columns = {
-            name: [getattr(identity, name) for identity in self.merged] for name in IDENTITIES.names
-        }
-        moved = frame.join(self.session.frame(columns, IDENTITIES), on="account_id", how="left")
-        return moved.with_columns(
-            account_id=nw.coalesce("becomes", "account_id"),
-            enters=nw.max_horizontal("enters", "becomes_on"),
-            leaves=nw.min_horizontal("leaves", "becomes_until"),
-        ).drop("becomes", "becomes_on", "becomes_until")
 
-    @staticmethod
-    def _own_time(facts: Facts, name: str) -> str | None:
-        """Name the time at which a column's value became known, if that is not the row's own."""
-        columns = {column.name: column for column in TABLES[facts.source_table]}
-        own = columns[name].known_at if name in columns else None
-        row_time = TABLES[facts.source_table].first_time
-        return None if own in (None, facts.at, row_time) or own in PLANNED else own
+def _merge(rows: Rows, merged: Sequence[Identity], session: Session) -> Rows:
+    """Let the rows of merged accounts count as those of the account that they became."""
+    if not merged:
+        return rows
+    columns = {name: [getattr(identity, name) for identity in merged] for name in IDENTITIES.names}
+    moved = rows.join(session.frame(columns, IDENTITIES), on="account_id", how="left")
+    moved = moved.with_columns(
+        account_id=nw.coalesce("becomes", "account_id"),
+        enters=nw.max_horizontal("enters", "becomes_on"),
+        leaves=nw.min_horizontal("leaves", "becomes_until"),
+    )
+    moved = moved.drop("becomes", "becomes_on", "becomes_until")
+    return moved.filter(nw.col("enters") < nw.col("leaves"))
 
-    def _as_known(self, facts: Facts, name: str) -> nw.Expr:
-        own = self._own_time(facts, name)
-        if own is None or isinstance(facts.table, View):
-            return nw.col(name)
-        return nw.when(known_by(own, facts.at)).then(nw.col(name))
+
+def _own_time(facts: Facts, name: str) -> str | None:
+    """Name the time at which a column's value became known, if that is not the row's own."""
+    columns = {column.name: column for column in TABLES[facts.source_table]}
+    own = columns[name].known_at if name in columns else None
+    row_time = TABLES[facts.source_table].first_time
+    return None if own in (None, facts.at, row_time) or own in PLANNED else own
+
+
+def _as_known(facts: Facts, name: str) -> nw.Expr:
+    """Show a column as it was known at the fact's time; a view's columns are its own affair."""
+    own = _own_time(facts, name)
+    if own is None or isinstance(facts.table, View):
+        return nw.col(name)
+    return nw.when(known_by(own, facts.at)).then(nw.col(name))
 
 
 def _whole(column: Column, *, is_there: bool) -> nw.Expr:

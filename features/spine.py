@@ -13,7 +13,7 @@ from features.errors import TenureError
 from features.families import lifecycle
 from features.grid import grid
 from features.measure import measure
-from features.rows import Identity, Reader, identities
+from features.rows import Identity, identities, reader
 from features.windows import day_number
 
 _TERM_END = "term_end_day"
@@ -47,9 +47,9 @@ def account_states(
     if known.empty:
         return _states(known.assign(**dict.fromkeys(_MEASURED, 0.0)))
     with session(engine) as running:
-        reader = Reader(source, running, merged)
         on = grid(sorted(set(known["account_id"])), days, running)
-        measured = running.collect(measure(_contract(), reader, on))
+        facts = reader(source, _contract(), running)
+        measured = running.collect(measure(_contract(), facts, on))
     measured = measured.rename(columns={feature.column: feature.name for feature in _contract()})
     return _states(known.merge(measured, on=["account_id", "as_of_day"], how="left"))
 
