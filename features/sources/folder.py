@@ -1,6 +1,7 @@
 """Reading a folder of CSV and Parquet with DuckDB, which may touch no file outside of it."""
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,8 @@ class FolderReader:
         """Give the names of data files that no contract table comes from."""
         mappings = [self.mapping.table(name) for name in self.tables()]
         named = " ".join(f"{m.file or ''} {m.sql or ''}" for m in mappings)
-        rates = self.mapping.rates or ""
-        return tuple(
-            stem for stem in self.files if stem not in TABLES and stem not in f"{named} {rates}"
-        )
+        used = {*TABLES, *re.findall(r"[\w-]+", f"{named} {self.mapping.rates or ''}")}
+        return tuple(stem for stem in self.files if stem not in used)
 
     def relation(self, table: str) -> str:
         """Give SQL for the foreign rows of a contract table, to stand after FROM.

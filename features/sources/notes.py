@@ -64,10 +64,11 @@ def notes(
     is_guess: bool,
 ) -> tuple[Finding, ...]:
     """Say what was collapsed, left alone, guessed, or cannot become a feature."""
-    found = [
-        Finding("note", "", "", f"{file} is no table of the contract and was left alone")
-        for file in reader.unused_files()
-    ]
+    found = []
+    unused = reader.unused_files()
+    if unused:
+        message = f"no tables of the contract, left alone: {', '.join(unused)}"
+        found.append(Finding("note", "", "", message))
     for name, table in tables.items():
         found += _table_notes(name, table)
     if is_guess:
