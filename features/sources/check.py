@@ -71,17 +71,22 @@ def _silent(_line: str) -> None:
 
 def _mapping(source: str, work: Path, say: Callable[[str], None]) -> SourceMap:
     if is_database(source):
-        say("unloading the database")
-        folder = work / "unloaded"
-        folder.mkdir()
-        unload(source, folder)
-        return SourceMap(folder)
+        return _unloaded(SourceMap(work, database=source), work, say)
     folder = Path(source).resolve()
     if not folder.is_dir():
         raise SourceError(
             f"Expected a folder or a database URL as the source, got {source!r}. Check the path."
         )
-    return read_mapping(folder)
+    mapping = read_mapping(folder)
+    return _unloaded(mapping, work, say) if mapping.database else mapping
+
+
+def _unloaded(mapping: SourceMap, work: Path, say: Callable[[str], None]) -> SourceMap:
+    say("unloading the database")
+    folder = work / "unloaded"
+    folder.mkdir()
+    unload(str(mapping.database), folder, mapping.names())
+    return replace(mapping, folder=folder)
 
 
 def _check(

@@ -1,6 +1,6 @@
 """Unloading a database's tables of the contract's names, cell by cell as text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def is_database(source: str) -> bool:
     return "://" in source
 
 
-def unload(url: str, folder: Path) -> None:
-    """Write each table of the database that the contract names to `folder` as Parquet of text.
+def unload(url: str, folder: Path, names: Collection[str] = ()) -> None:
+    """Write the database's tables to `folder` as Parquet of text.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def unload(url: str, folder: Path) -> None:
         As SQLAlchemy takes it: sqlite:///company.db, postgresql://user@host/name.
     folder
         Gets one file for each table; views count as tables.
+    names
+        What to unload besides the tables of the contract's names.
 
     Raises
     ------
@@ -43,9 +45,9 @@ def unload(url: str, folder: Path) -> None:
             "Write it as sqlite:///file.db, or install the driver that it names."
         ) from error
     try:
-        names = _tables(engine)
+        tables = _tables(engine, {*TABLES, *names})
         with engine.connect() as connection:
-            for name in names:
+            for name in tables:
                 _unload(connection, sql.table(name), folder / f"{name}.parquet")
     except SQLAlchemyError as error:
         raise SourceError(
@@ -56,14 +58,14 @@ def unload(url: str, folder: Path) -> None:
         engine.dispose()
 
 
-def _tables(engine: sql.Engine) -> list[str]:
+def _tables(engine: sql.Engine, wanted: set[str]) -> list[str]:
     if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).is_file():
         raise SourceError(
             f"Expected an SQLite file at {engine.url.database}, got none. Check the path."
         )
     inspector = sql.inspect(engine)
     present = {*inspector.get_table_names(), *inspector.get_view_names()}
-    names = [name for name in TABLES if name in present]
+    names = sorted(wanted & present)
     if not names:
         raise SourceError(
             f"Expected tables of the contract's names in {engine.url}, got "

@@ -1,7 +1,6 @@
 """Reading a folder of CSV and Parquet with DuckDB, which may touch no file outside of it."""
 
 import csv
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +31,7 @@ class FolderReader:
 
     def unused_files(self) -> tuple[str, ...]:
         """Give the names of data files that no contract table comes from."""
-        mappings = [self.mapping.table(name) for name in self.tables()]
-        named = " ".join(f"{m.file or ''} {m.sql or ''}" for m in mappings)
-        used = {*TABLES, *re.findall(r"[\w-]+", f"{named} {self.mapping.rates or ''}")}
+        used = {*TABLES, *self.mapping.names()}
         return tuple(stem for stem in self.files if stem not in used)
 
     def relation(self, table: str) -> str:

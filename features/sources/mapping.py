@@ -1,5 +1,6 @@
 """`source.toml`: how foreign files, columns and currencies become the contract's."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from features.errors import SourceError
 
 SOURCE_TOML = "source.toml"
 CURRENCY = "currency"
+_KEYS = ("folder", "database", "extracted_at", "currency", "rates", "tables")
 _END_OF_DAY = time(23, 59, 59, 999999)
 
 
@@ -69,6 +71,8 @@ class SourceMap:
     ----------
     folder
         Where the data files lie.
+    database
+        URL of a database to unload instead, or None.
     extracted_at
         Naive UTC, or None.
     currency, rates
@@ -78,6 +82,7 @@ class SourceMap:
     """
 
     folder: Path
+    database: str | None = None
     extracted_at: datetime | None = None
     currency: str | None = None
     rates: str | None = None
@@ -86,6 +91,11 @@ class SourceMap:
     def table(self, name: str) -> TableMapping:
         """Give the mapping of a contract table; the plain one when `source.toml` has none."""
         return self.tables.get(name, TableMapping())
+
+    def names(self) -> frozenset[str]:
+        """Give every word by which the mapping may mean a file or table."""
+        texts = [f"{table.file or ''} {table.sql or ''}" for table in self.tables.values()]
+        return frozenset(re.findall(r"[\w-]+", f"{' '.join(texts)} {self.rates or ''}"))
 
 
 def read_mapping(folder: Path) -> SourceMap:
@@ -113,18 +123,22 @@ class _Reader:
     file: Path
 
     def source(self, content: dict[str, Any]) -> SourceMap:
-        self.keys("", content, ("folder", "extracted_at", "currency", "rates", "tables"))
+        self.keys("", content, _KEYS)
         folder = self.file.parent / (self.string("folder", content.get("folder")) or ".")
         rates = self.string("rates", content.get("rates"))
         currency = self.string("currency", content.get("currency"))
         if rates and not currency:
             raise self.wrong("rates", "`currency` beside it, the currency to convert to", "none")
+        database = self.string("database", content.get("database"))
+        if database and "folder" in content:
+            raise self.wrong("database", "`folder` or `database`", "both")
         if not folder.is_dir():
             raise self.wrong("folder", "a folder with the data files", repr(str(folder)))
         tables = self.mapping("tables", content.get("tables", {}))
         self.keys("tables", tables, tuple(TABLES))
         return SourceMap(
             folder=folder.resolve(),
+            database=database,
             extracted_at=self.moment(content.get("extracted_at")),
             currency=currency,
             rates=rates,

@@ -47,6 +47,25 @@ def test_a_view_counts_as_a_table(database, home):
     assert check(f"sqlite:///{database}", home=home, limit=0.5).counts["accounts"].accepted == 1
 
 
+def test_source_toml_maps_a_database_as_it_maps_a_folder(database, home, tmp_path):
+    with sqlite3.connect(database) as connection:
+        connection.execute("ALTER TABLE accounts RENAME TO customers")
+        connection.execute("ALTER TABLE trainings RENAME TO courses")
+    connection.close()
+    (tmp_path / "source.toml").write_text(f"""
+        database = "sqlite:///{database}"
+        extracted_at = 2025-01-01
+        [tables.accounts]
+        file = "customers"
+        [tables.trainings]
+        sql = "select * from courses where account_id <> 'z'"
+    """)
+    source = check(str(tmp_path), home=home)
+    assert source.counts["accounts"].accepted == 2
+    assert source.counts["trainings"].read == 2
+    assert not source.extracted_at_is_guess
+
+
 def test_values_of_any_driver_become_text():
     cells = [
         None,

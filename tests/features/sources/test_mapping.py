@@ -135,7 +135,8 @@ def test_a_broken_rate_table_is_refused(foreign, home, rates, message):
 
 
 MISTAKES = {
-    "currencies = 'EUR'": "one of folder, extracted_at, .* at `currencies`",
+    "folder = '.'\ndatabase = 'sqlite:///x'": "`folder` or `database` at `database`",
+    "currencies = 'EUR'": "one of folder, database, extracted_at, .* at `currencies`",
     "rates = 'fx.csv'": "`currency` beside it, the currency to convert to at `rates`",
     "folder = 'nowhere'": "a folder with the data files at `folder`",
     "extracted_at = 'soon'": "a date or time such as 2024-12-31 at `extracted_at`.*'soon'",
