@@ -1,4 +1,4 @@
-"""Check the sample company's calibration: is it as hard as it is meant to be?
+"""Check that the sample company is as hard as it is meant to be.
 
     python -m benchmarks.sample_company [--seeds 1 2 3] [--accounts 2000] [--write FILE]
 
@@ -66,11 +66,14 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=2000)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    lines = [
+    made = (
         f"Made by `python -m benchmarks.sample_company --accounts {options.accounts} --seeds "
         f"{' '.join(map(str, options.seeds))}`: {HORIZON_DAYS} days, "
         f"{len(ORIGINS)} dates from {ORIGINS[0]:%Y-%m-%d} to {ORIGINS[-1]:%Y-%m-%d}. Meant, among "
-        f"accounts that can leave: {RANGES}.",
+        f"accounts that can leave: {RANGES}."
+    )
+    lines = [
+        made,
         "",
         _line(COLUMNS),
         _line(["---"] * len(COLUMNS)),

@@ -287,11 +287,11 @@ class _Watch:
         bought, billed = month.buying.day - start, month.billing.day - start
         bought = np.where(month.buying.day < NEVER, bought, billed)
         between = np.where(lost < np.inf, 0, month.billing.mrr_between)
-        watch = self._change(np.minimum(bought, billed), between, lost)
-        return watch._change(np.maximum(bought, billed), month.billing.mrr_after, lost)
+        watch = self.moved(np.minimum(bought, billed), between, lost)
+        return watch.moved(np.maximum(bought, billed), month.billing.mrr_after, lost)
 
-    def _change(self, day: Floats, mrr: Floats, lost: Floats) -> "_Watch":
-        """MRR becomes this on a day; an event stands when it has held for the grace."""
+    def moved(self, day: Floats, mrr: Floats, lost: Floats) -> "_Watch":
+        """Let MRR become this on a day; an event stands when it has held for the grace."""
         is_beyond = mrr >= self.threshold
         if self.question == "contraction":
             is_beyond = (mrr <= self.threshold) & (mrr > 0)

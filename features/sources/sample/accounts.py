@@ -69,7 +69,7 @@ class Accounts:
     @property
     def is_monthly(self) -> np.ndarray:
         """Which accounts may leave at any billing day, shape (accounts,)."""
-        return self.term_months == MONTHLY
+        return np.equal(self.term_months, MONTHLY)
 
     def take(self, rows: Ints) -> "Accounts":
         """Keep some accounts, in the order given."""

@@ -11,6 +11,9 @@ from features.sources.sample.world import Floats, Ints
 
 CATEGORIES = ("how_to", "defect", "billing", "request")
 PRIORITIES = ("low", "normal", "high", "urgent")
+CRITICAL_FROM, MAJOR_FROM = 1.2, 0.95
+RATED_SHARE = 0.35
+CHAMPION_ANSWERS_SHARE = 0.4
 SURVEY_ANSWERED = (0.60, 0.50, 0.42)
 
 
@@ -21,8 +24,9 @@ def incident_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
         happened = history.months[month]
         rows = np.flatnonzero(happened.outage > 0)
         depth, shared = happened.outage[rows], happened.outage_is_shared[rows]
+        is_critical, is_major = depth > CRITICAL_FROM, depth > MAJOR_FROM
         start = incident_days(history, month, rows)
-        hours = np.where(depth > 1.2, 9, np.where(depth > 0.95, 4, 2)) * rng.lognormal(
+        hours = np.where(is_critical, 9, np.where(is_major, 4, 2)) * rng.lognormal(
             0, 0.4, len(rows)
         )
         region = history.accounts.region[rows]
@@ -30,7 +34,7 @@ def incident_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
             f"inc-{month:03d}-r{r}" if s else f"inc-{month:03d}-{ids[i]}"
             for i, s, r in zip(rows, shared, region, strict=True)
         ]
-        severity = np.select([depth > 1.2, depth > 0.95], ["critical", "major"], "minor")
+        severity = np.select([is_critical, is_major], ["critical", "major"], "minor")
         parts.append(
             pd.DataFrame(
                 {
@@ -53,7 +57,8 @@ def incident_days(history: History, month: int, rows: Ints) -> Floats:
     draw = np.random.default_rng([month, 77]).random(len(history.accounts) + 4)
     shared = history.months[month].outage_is_shared[rows]
     share = np.where(shared, draw[history.accounts.region[rows]], draw[4 + rows])
-    return history.calendar.starts[month] + share * (history.calendar.days(month) - 3) + 0.4
+    start = int(history.calendar.starts[month])
+    return np.asarray(start + share * (history.calendar.days(month) - 3) + 0.4)
 
 
 def ticket_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
@@ -108,7 +113,8 @@ def _opening_days(
     anywhen = start + rng.uniform(0, days, len(place))
     after_incident = incident_days(history, month, rows)[place] + rng.exponential(1.5, len(place))
     is_incident = (category == 1) & (history.months[month].outage[rows][place] > 0)
-    return np.where(is_incident, np.minimum(after_incident, start + days - 0.01), anywhen)
+    after_incident = np.minimum(after_incident, start + days - 0.01)
+    return np.asarray(np.where(is_incident, after_incident, anywhen))
 
 
 def _handled(
@@ -131,7 +137,7 @@ def _handled(
     reopens = rng.random(n) < 0.05 + 0.05 * is_defect
     mood = 4.2 + 0.4 * state.value - 0.9 * is_defect - 0.9 * np.minimum(state.price, 1.2)
     csat = np.clip(np.round(mood + rng.normal(0, 0.8, n)), 1, 5)
-    rated = np.where(rng.random(n) < 0.35, resolved + rng.uniform(0, 3, n), np.nan)
+    rated = np.where(rng.random(n) < RATED_SHARE, resolved + rng.uniform(0, 3, n), np.nan)
     return pd.DataFrame(
         {
             "account_id": account_ids(len(history.accounts))[account],
@@ -181,7 +187,7 @@ def _answers(history: History, month: int, rows: Ints, rng: np.random.Generator)
         np.clip(5.2 + 0.8 * content + noise, 1, 7),
     )
     day = history.calendar.starts[month] + rng.uniform(0, history.calendar.days(month) - 1, n)
-    has_champion = (state.champion != GONE) & (rng.random(n) < 0.4)
+    has_champion = (state.champion != GONE) & (rng.random(n) < CHAMPION_ANSWERS_SHARE)
     table = pd.DataFrame(
         {
             "account_id": account_ids(len(history.accounts))[rows],
@@ -191,7 +197,9 @@ def _answers(history: History, month: int, rows: Ints, rng: np.random.Generator)
             "respondent_role": np.where(has_champion, "champion", "user"),
         }
     )
-    return table[day < history.months[month].leaving.left_on[rows]]
+    pays = day < history.months[month].leaving.left_on[rows]
+    kept: pd.DataFrame = table[pays]
+    return kept
 
 
 def dated(table: pd.DataFrame, history: History, *times: str) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def next_bad_year(world: World, bad_year: Ints, rng: np.random.Generator) -> Int
 
 
 def touch_effect(state: State, accounts: Accounts) -> Floats:
-    """What a touch would now add to an account's care: nothing mends an outage or a cut budget."""
+    """Give what a touch would add to care now: nothing mends an outage or a cut budget."""
     beyond_reach = state.in_stress | (state.outage > 1)
     return np.where(beyond_reach, 0, accounts.response)
 
@@ -162,15 +162,17 @@ def _adoption(state: State, accounts: Accounts, world: World, rng: np.random.Gen
     law, norm = world.drift, accounts.adoption_norm
     noise = rng.standard_normal(state.adoption.shape, dtype=np.float32)
     pull = 0.12 * state.is_growing - 0.10 * (state.champion == GONE) - 0.08 * state.in_stress
-    moved = norm + law.adoption_memory * (state.adoption - norm) + law.adoption_noise * noise
-    return moved + pull.astype(np.float32)
+    kept = norm + law.adoption_memory * (state.adoption - norm)
+    moved: Floats = kept + law.adoption_noise * noise + pull.astype(np.float32)
+    return moved
 
 
 def _value(state: State, accounts: Accounts, world: World, rng: np.random.Generator) -> Floats:
     law, norm = world.drift, accounts.value_norm
     noise = rng.standard_normal(state.value.shape, dtype=np.float32)
-    moved = norm + law.value_memory * (state.value - norm) + law.value_noise * noise
-    return moved - np.float32(0.1) * (state.outage > 1)
+    kept = norm + law.value_memory * (state.value - norm)
+    moved: Floats = kept + law.value_noise * noise - np.float32(0.1) * (state.outage > 1)
+    return moved
 
 
 def _champion(state: State, world: World, rng: np.random.Generator) -> Codes:

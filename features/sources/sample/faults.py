@@ -1,33 +1,44 @@
 """What is wrong with every real extract: copies, broken rows, rows of nobody."""
 
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-COPIES = {"support_tickets": 0.003, "payments": 0.004, "engagement": 0.002, "surveys": 0.003}
+COPIES = MappingProxyType(
+    {"support_tickets": 0.003, "payments": 0.004, "engagement": 0.002, "surveys": 0.003}
+)
 COPIES_OF_USAGE = 0.002
 BROKEN = 4
-ENDS = {
-    "subscriptions": ("started_at", "ended_at"),
-    "support_tickets": ("opened_at", "resolved_at"),
-    "contacts": ("joined_at", "left_at"),
-    "incidents": ("started_at", "resolved_at"),
-}
-HAPPENED = {
-    "surveys": "responded_at",
-    "engagement": "occurred_at",
-    "trainings": "completed_at",
-    "reviews": "held_at",
-    "payments": "attempted_at",
-}
-KEYS = {
-    "subscriptions": "subscription_id",
-    "support_tickets": "ticket_id",
-    "contacts": "contact_id",
-}
-KEYS |= {"incidents": "incident_id", "reviews": "review_id", "payments": "payment_id"}
+ENDS = MappingProxyType(
+    {
+        "subscriptions": ("started_at", "ended_at"),
+        "support_tickets": ("opened_at", "resolved_at"),
+        "contacts": ("joined_at", "left_at"),
+        "incidents": ("started_at", "resolved_at"),
+    }
+)
+HAPPENED = MappingProxyType(
+    {
+        "surveys": "responded_at",
+        "engagement": "occurred_at",
+        "trainings": "completed_at",
+        "reviews": "held_at",
+        "payments": "attempted_at",
+    }
+)
+KEYS = MappingProxyType(
+    {
+        "subscriptions": "subscription_id",
+        "support_tickets": "ticket_id",
+        "contacts": "contact_id",
+        "incidents": "incident_id",
+        "reviews": "review_id",
+        "payments": "payment_id",
+    }
+)
 
 
 def spoil(
@@ -54,8 +65,9 @@ def _broken(name: str, some: pd.DataFrame, extracted_at: datetime) -> list[pd.Da
 
 def spoil_usage(table: pa.Table, rng: np.random.Generator) -> pa.Table:
     """Add copies to a month of use, and rows of an account that nobody knows."""
-    copies = rng.integers(0, len(table), round(len(table) * COPIES_OF_USAGE)) if len(table) else []
+    count = round(len(table) * COPIES_OF_USAGE)
+    copies = (rng.random(count) * len(table)).astype(np.int64)
     strays = table.slice(0, BROKEN)
     unknown = pa.array(["acc-unknown"] * len(strays))
     strays = strays.set_column(0, "account_id", unknown)
-    return pa.concat_tables([table, table.take(pa.array(copies, pa.int64())), strays])
+    return pa.concat_tables([table, table.take(pa.array(copies)), strays])

@@ -1,15 +1,16 @@
 """The company's one past: the step, lived from the first month to the last."""
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from features.sources.sample.accounts import Accounts
-from features.sources.sample.dynamics import Month, next_bad_year, step
+from features.sources.sample.dynamics import Month, step
 from features.sources.sample.state import State
 from features.sources.sample.world import NEVER, Calendar, Ints, World
 
-STREAM = {"accounts": 1, "dynamics": 2, "observation": 3, "faults": 4}
+STREAM = MappingProxyType({"accounts": 1, "dynamics": 2, "observation": 3, "faults": 4})
 
 
 @dataclass(frozen=True)

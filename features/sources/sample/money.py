@@ -11,6 +11,8 @@ from features.sources.sample.truth import account_ids
 from features.sources.sample.world import NEVER, Floats, Ints
 
 TERMS_OF_PAYMENT_DAYS = 30
+BILLED_MONTHLY_SHARE = 0.6
+SLIP_CHANCE = 0.01
 LATE_BY_CHANCE = 0.05
 LATE_IN_STRESS = 0.85
 CREDIT_AFTER_OUTAGE = 0.25
@@ -31,11 +33,11 @@ class _Bills:
 def money_tables(history: History, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build invoices and payments; amounts in the company's currency."""
     n = len(history.accounts)
-    every = np.where(history.accounts.is_monthly | (rng.random(n) < 0.6), 1, 3)
+    every = np.where(history.accounts.is_monthly | (rng.random(n) < BILLED_MONTHLY_SHARE), 1, 3)
     bills = [_bills(history, month, every, rng) for month in range(history.calendar.months)]
-    credits = [_credits(history, month, rng) for month in range(history.calendar.months)]
+    notes = [_credits(history, month, rng) for month in range(history.calendar.months)]
     end = float(history.calendar.starts[history.calendar.months])
-    invoices = pd.concat([_invoices(b, end, history) for b in (*bills, *credits)])
+    invoices = pd.concat([_invoices(b, end, history) for b in (*bills, *notes)])
     invoices = invoices[invoices["issued"] < end].sort_values(["issued", "account"])
     invoices["invoice_id"] = [f"inv-{i:06d}" for i in range(1, len(invoices) + 1)]
     payments = _payments(invoices, end, rng)
@@ -111,10 +113,11 @@ def _payments(invoices: pd.DataFrame, end: float, rng: np.random.Generator) -> p
     tries = [
         failed.assign(attempted_at=failed["issued"] + wait, succeeded=False) for wait in (0, 2, 4)
     ]
-    slips = billed[(rng.random(len(billed)) < 0.01) & ~billed["fails"]]
+    slips = billed[(rng.random(len(billed)) < SLIP_CHANCE) & ~billed["fails"]]
     slips = slips.assign(attempted_at=slips["paid_later"] - 0.05, succeeded=False)
     slips = slips[slips["attempted_at"] > slips["issued"]]
-    payments = pd.concat([paid, *tries, slips]).query("attempted_at < @end")
+    payments = pd.concat([paid, *tries, slips])
+    payments = payments[payments["attempted_at"] < end]
     payments = payments.sort_values(["attempted_at", "invoice_id", "succeeded"])
     payments["payment_id"] = [f"pay-{i:06d}" for i in range(1, len(payments) + 1)]
     columns = ["payment_id", "account_id", "invoice_id", "attempted_at", "amount", "succeeded"]

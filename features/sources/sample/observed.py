@@ -9,6 +9,8 @@ from features.sources.sample.history import History
 from features.sources.sample.world import FIRST_DAY, Floats, Ints
 
 WEEKEND = 0.15
+SATURDAY = 5
+AUGUST = 8
 HOLIDAYS = frozenset({(1, 1), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31)})
 
 
@@ -54,5 +56,5 @@ def rhythm(day: Ints) -> Floats:
     month = dates.astype("datetime64[M]").astype(int) % 12 + 1
     of_month = (dates - dates.astype("datetime64[M]")).astype(int) + 1
     holiday = np.array([(m, d) in HOLIDAYS for m, d in zip(month, of_month, strict=True)])
-    share = np.where(weekday >= 5, WEEKEND, 1.0) * np.where(holiday, WEEKEND, 1.0)
-    return share * np.where(month == 8, 0.85, 1.0)
+    share = np.where(weekday >= SATURDAY, WEEKEND, 1.0) * np.where(holiday, WEEKEND, 1.0)
+    return share * np.where(month == AUGUST, 0.85, 1.0)

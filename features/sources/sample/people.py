@@ -13,7 +13,8 @@ from features.sources.sample.state import GONE
 from features.sources.sample.subscriptions import day_of
 from features.sources.sample.truth import account_ids
 
-
+HEARD_SOON_SHARE = 0.9
+TECH = 2
 USER_LEAVES, USER_LEAVES_IN_STRESS = 0.012, 0.22
 USER_JOINS, USER_JOINS_IN_GROWTH = 0.03, 0.45
 
@@ -35,7 +36,7 @@ def contact_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
     table["contact_id"] = [f"con-{i:06d}" for i in range(1, len(table) + 1)]
     table["account_id"] = account_ids(len(history.accounts))[table["account"]]
     heard = np.where(
-        rng.random(len(table)) < 0.9,
+        rng.random(len(table)) < HEARD_SOON_SHARE,
         rng.exponential(3, len(table)),
         rng.uniform(5, 30, len(table)),
     )
@@ -62,7 +63,7 @@ def _people(history: History, i: int, rng: np.random.Generator) -> Iterator[_Per
         months = np.array([max(int(accounts.joins[i]), 0)])
     span = range(int(months[0]), min(int(months[-1]) + 1, cal.months))
     yield from _champions(history, i, first, states == GONE, span, rng)
-    if accounts.tier[i] < 2:
+    if accounts.tier[i] != TECH:
         yield _Person(i, "sponsor", first, np.nan)
     yield _Person(i, "admin", first, np.nan)
     yield from _users(history, i, first, span, rng)

@@ -1,6 +1,7 @@
 """From changes of plan, price and seats to subscription rows."""
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from features.sources.sample.truth import account_ids
 from features.sources.sample.world import CAUSES, FIRST_DAY, NEVER
 
 PLANS = ("enterprise", "business", "starter")
-END_REASONS = {"value": "product", "adoption": "product", "other": "other"}
+END_REASONS = MappingProxyType({"value": "product", "adoption": "product", "other": "other"})
 REQUEST_HOUR = 0.45
 Row = dict[str, object]
 Prices = dict[str, tuple[float | None, float]]
@@ -128,11 +129,11 @@ def _live_month(ledgers: list[Ledger], history: History, month: int) -> None:
     leaving, buying, billing = happened.leaving, happened.buying, happened.billing
     after = history.states[month + 1]
     terms = np.where(accounts.is_monthly, 0, after.term_end)
-    for i in np.flatnonzero(accounts.joins == month):
+    for i in np.flatnonzero(accounts.joins == month).tolist():
         ledgers[i].set(float(billing.day[i]), _prices(after, i), int(terms[i]))
     changed = (buying.day < NEVER) | (billing.cut > 0) | (billing.rise > 0) | billing.is_renewal
     changed |= (leaving.requested_on < NEVER) | (leaving.left_on < NEVER)
-    for i in np.flatnonzero(changed & history.states[month].active):
+    for i in np.flatnonzero(changed & history.states[month].active).tolist():
         ledger, left = ledgers[i], leaving.left_on[i]
         request = leaving.requested_on[i] + REQUEST_HOUR
         if request < billing.day[i]:
@@ -176,8 +177,8 @@ def _table(rows: list[Row], history: History) -> pd.DataFrame:
     monthly = accounts.is_monthly[who]
     day = accounts.billing_day[who]
     signed = [day_of(m, d) for m, d in zip(frame["term_end"], day, strict=True)]
-    rolled = [day_of(history.calendar.months, d) for d in day]
-    rolled = np.where(frame["ended_at"].isna(), rolled, frame["ended_at"])
+    next_bill = [day_of(history.calendar.months, d) for d in day]
+    rolled = np.where(frame["ended_at"].isna(), next_bill, frame["ended_at"])
     frame["renews_at"] = np.where(monthly, rolled, signed)
     frame["plan"] = np.array(PLANS)[accounts.tier[who]]
     frame["billing"] = "fixed"

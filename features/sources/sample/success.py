@@ -1,5 +1,7 @@
 """Engagement, courses, projects, outcomes, reviews and touches."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 
@@ -20,8 +22,12 @@ CHANNELS = (
     ("billing_portal", "downgrade_viewed"),
 )
 COURSES = ("basics", "reports", "automation", "administration")
-ARM = {TREATED: "treatment", HELD_BACK: "control"}
+ARM = MappingProxyType({TREATED: "treatment", HELD_BACK: "control"})
 CSMS = 24
+TECH = 2
+NEW_MONTHS = 3
+SHOCK_FROM = 0.1
+REACHED_FROM, MET_FROM, PARTLY_FROM = -0.4, -0.1, -0.9
 
 
 def engagement_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
@@ -38,7 +44,8 @@ def engagement_table(history: History, rng: np.random.Generator) -> pd.DataFrame
                 0.25 * champion * np.exp(0.25 * state.value) + 0.25 * state.is_growing,
                 1.6 * champion * np.exp(0.15 * state.adoption),
                 0.25 * champion * np.exp(0.3 * state.value),
-                (rise > 0) * np.where(rise > 0.1, 2.5, 0.8) + 1.2 * np.minimum(state.price, 1.2),
+                (rise > 0) * np.where(rise > SHOCK_FROM, 2.5, 0.8)
+                + 1.2 * np.minimum(state.price, 1.2),
                 0.05 + 1.5 * state.is_growing,
                 0.02 + 1.6 * state.in_stress + 0.3 * np.minimum(state.price, 1.2),
             ]
@@ -69,7 +76,8 @@ def _draw(expected: Floats, rng: np.random.Generator) -> tuple[Ints, Ints]:
 
 
 def _days(history: History, month: int, count: int, rng: np.random.Generator) -> Floats:
-    return history.calendar.starts[month] + rng.uniform(0, history.calendar.days(month), count)
+    start = int(history.calendar.starts[month])
+    return start + rng.uniform(0, history.calendar.days(month), count)
 
 
 def _pays(history: History, month: int, account: Ints, day: Floats) -> np.ndarray:
@@ -90,7 +98,7 @@ def training_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
     for month in range(history.calendar.months):
         rows = history.present(month)
         state = history.states[month].take(rows)
-        is_new = month - history.accounts.joins[rows] < 3
+        is_new = month - history.accounts.joins[rows] < NEW_MONTHS
         expected = (
             0.03 + 0.35 * is_new + 0.25 * state.is_growing + 0.03 * np.exp(0.6 * state.adoption)
         )
@@ -117,11 +125,13 @@ def project_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
     """Build projects: onboarding for who joins, late where adoption starts low."""
     accounts = history.accounts
     rows = np.flatnonzero((accounts.joins >= 0) & (accounts.joins < history.calendar.months))
-    start = np.array([day_of(int(accounts.joins[i]), int(accounts.billing_day[i])) for i in rows])
-    adoption = history.states[0].adoption[rows]
+    start = np.array(
+        [day_of(int(accounts.joins[i]), int(accounts.billing_day[i])) for i in rows.tolist()]
+    )
+    adoption = np.array([history.states[accounts.joins[i]].adoption[i] for i in rows.tolist()])
     length = np.array([90, 60, 30])[accounts.tier[rows]]
     taken = length * np.exp(rng.normal(-0.15, 0.3, len(rows)) - 0.35 * adoption)
-    last = np.array([_last_day(history, i) for i in rows])
+    last = np.array([_last_day(history, i) for i in rows.tolist()])
     done = np.where(start + taken < last, start + taken, np.nan)
     table = pd.DataFrame(
         {
@@ -140,8 +150,8 @@ def project_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _last_day(history: History, i: int) -> float:
-    lost = [m.leaving.left_on[i] for m in history.months]
-    return float(min(min(lost), history.calendar.starts[history.calendar.months]))
+    lost = [int(m.leaving.left_on[i]) for m in history.months]
+    return float(min(*lost, int(history.calendar.starts[history.calendar.months])))
 
 
 def outcome_tables(history: History, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -149,7 +159,7 @@ def outcome_tables(history: History, rng: np.random.Generator) -> tuple[pd.DataF
     ids, outcomes, reviews = account_ids(len(history.accounts)), [], []
     for month in range(history.calendar.months):
         rows = history.present(month)
-        rows = rows[(history.accounts.tier[rows] < 2) & history.states[month].active[rows]]
+        rows = rows[(history.accounts.tier[rows] != TECH) & history.states[month].active[rows]]
         agreeing, reviewing = rows[(rows + month) % 6 == 0], rows[(rows + month) % 3 == 1]
         outcomes.append(_agreed(history, month, agreeing, ids, rng))
         reviews.append(_reviewed(history, month, reviewing, ids, rng))
@@ -170,7 +180,7 @@ def _agreed(
     day = _days(history, month, len(rows), rng)
     later = min(month + 4, history.calendar.months)
     state = history.states[later].take(rows)
-    reached = state.active & (state.value + rng.normal(0, 0.5, len(rows)) > -0.4)
+    reached = state.active & (state.value + rng.normal(0, 0.5, len(rows)) > REACHED_FROM)
     achieved = np.where(reached, day + rng.uniform(90, 150, len(rows)), np.nan)
     keep = _pays(history, month, rows, day)
     table = pd.DataFrame(
@@ -190,7 +200,7 @@ def _reviewed(
 ) -> pd.DataFrame:
     day = _days(history, month, len(rows), rng)
     seen = history.states[month].value[rows] + rng.normal(0, 0.35, len(rows))
-    verdict = np.select([seen > -0.1, seen > -0.9], ["met", "partly"], "missed")
+    verdict = np.select([seen > MET_FROM, seen > PARTLY_FROM], ["met", "partly"], "missed")
     table = pd.DataFrame({"account_id": ids[rows], "held_at": day, "verdict": verdict})
     return table[_pays(history, month, rows, day)]
 
@@ -211,11 +221,13 @@ def touch_table(history: History, rng: np.random.Generator) -> pd.DataFrame:
             {
                 "account_id": ids[rows],
                 "occurred_at": day,
-                "csm": [csm_of(i) for i in rows],
+                "csm": [csm_of(i) for i in rows.tolist()],
                 "kind": kind,
                 "play": np.where(by_coin, "value_review", "check_in"),
-                "experiment": np.where(by_coin, "value-review-coin", None),
-                "arm": np.where(by_coin, arm, None),
+                "experiment": pd.Series(["value-review-coin"] * len(rows))
+                .where(by_coin)
+                .to_numpy(),
+                "arm": pd.Series(arm).where(by_coin).to_numpy(),
             }
         )
         parts.append(table[_pays(history, month, rows, day)])

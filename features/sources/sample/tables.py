@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.sources.sample import care, faults, money, people, success
-from features.sources.sample.accounts import Accounts
 from features.sources.sample.history import History, stream
 from features.sources.sample.subscriptions import as_times, day_of, subscription_rows
 from features.sources.sample.truth import account_ids
@@ -22,7 +21,8 @@ COUNTRIES = ("DE", "GB", "US", "AU")
 ZONES = ("Europe/Berlin", "Europe/London", "America/New_York", "Australia/Sydney")
 FIRST_NAMES = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fjord", "Grove", "Harbor", "Iris")
 LAST_NAMES = ("Foods", "Freight", "Health", "Labs", "Media", "Metals", "Retail", "Systems")
-MERGED = 6
+MERGED, ROWS_TO_MERGE = 6, 3
+CHILD_SHARE = 0.08
 CONSTANT = (
     ("accounts", ("tier", "segment")),
     ("contacts", ("role",)),
@@ -73,12 +73,12 @@ def _accounts(history: History, merges: pd.DataFrame, rng: np.random.Generator) 
     signed = np.array(
         [day_of(int(m), int(d)) for m, d in zip(accounts.joins, accounts.billing_day, strict=True)]
     )
-    parent = np.where(rng.random(n) < 0.08, ids[np.arange(n) // 25 * 25], None)
+    parent = pd.Series(ids[np.arange(n) // 25 * 25]).where(rng.random(n) < CHILD_SHARE)
     table = pd.DataFrame(
         {
             "account_id": ids,
             "name": _company_names(n, rng),
-            "parent_account_id": np.where(parent == ids, None, parent),
+            "parent_account_id": parent.where(parent != ids),
             "tier": np.array(TIERS)[accounts.tier],
             "segment": np.array(["enterprise", "midmarket", "small"])[accounts.tier],
             "industry": rng.choice(["software", "retail", "health", "logistics"], n),
@@ -107,7 +107,7 @@ def _merges(subscriptions: pd.DataFrame) -> pd.DataFrame:
     """Choose accounts that had two records: the older one's rows end with its last renewal."""
     core = subscriptions[(subscriptions["product"] == "core") & (subscriptions["term_months"] > 1)]
     counts = core.groupby("account_id")["started_at"].agg(["size", "max"])
-    chosen = counts[counts["size"] > 2].head(MERGED)
+    chosen = counts[counts["size"] >= ROWS_TO_MERGE].head(MERGED)
     return pd.DataFrame(
         {
             "from_account_id": [f"dup-{k:03d}" for k in range(1, len(chosen) + 1)],

@@ -6,6 +6,7 @@ Only training/oracle.py and the checks in benchmarks/ read it; no feature or mod
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,10 @@ from features.sources.sample.dynamics import BY_CHOICE, HELD_BACK, TREATED, touc
 from features.sources.sample.history import History
 from features.sources.sample.leaving import chance_to_decide
 from features.sources.sample.state import State
-from features.sources.sample.world import CAUSES, NEVER, TIERS, World, moment
+from features.sources.sample.world import CAUSES, NEVER, TIERS, Floats, Ints, World, moment
 
 FOLDER = "truth"
-ARMS = {TREATED: "treatment", HELD_BACK: "control", BY_CHOICE: "discretion"}
+ARMS = MappingProxyType({TREATED: "treatment", HELD_BACK: "control", BY_CHOICE: "discretion"})
 
 
 def account_ids(count: int) -> np.ndarray:
@@ -67,28 +68,21 @@ def _states(history: History) -> pd.DataFrame:
 def _causes(history: History) -> pd.DataFrame:
     """One row per loss and per purchase, with its cause."""
     ids = account_ids(len(history.accounts))
-    rows: list[dict[str, object]] = []
+    parts = []
     for state, month in zip(history.states, history.months, strict=False):
         leaving, buying = month.leaving, month.buying
-        for i in np.flatnonzero(leaving.left_on < NEVER):
-            rows.append(
-                {
-                    "account_id": ids[i],
-                    "event": "churn",
-                    "occurred_at": moment(leaving.left_on[i]),
-                    "cause": CAUSES[leaving.cause[i]],
-                }
-            )
-        for i in np.flatnonzero(buying.day < NEVER):
-            rows.append(
-                {
-                    "account_id": ids[i],
-                    "event": "expansion",
-                    "occurred_at": moment(buying.day[i]),
-                    "cause": "growth" if state.is_growing[i] else "value",
-                }
-            )
-    return pd.DataFrame(rows, columns=["account_id", "event", "occurred_at", "cause"])
+        lost = np.flatnonzero(leaving.left_on < NEVER)
+        bought = np.flatnonzero(buying.day < NEVER)
+        causes = np.array(CAUSES)[leaving.cause[lost]]
+        grew = np.where(state.is_growing[bought], "growth", "value")
+        parts.append(_events("churn", ids[lost], leaving.left_on[lost], causes))
+        parts.append(_events("expansion", ids[bought], buying.day[bought], grew))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _events(event: str, ids: np.ndarray, days: Floats | Ints, causes: np.ndarray) -> pd.DataFrame:
+    times = np.array([moment(day) for day in days], dtype="datetime64[us]")
+    return pd.DataFrame({"account_id": ids, "event": event, "occurred_at": times, "cause": causes})
 
 
 def _touches(history: History, world: World) -> pd.DataFrame:

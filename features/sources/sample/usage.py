@@ -29,6 +29,8 @@ PRODUCTS = ("core", "analytics", "automation")
 ANALYTICS_EVENTS = (5, 6)
 AUTOMATION_EVENTS = (7, 8)
 LATE_SHARE = 0.02
+ADVANCED_SHARE = 0.85
+MACHINE_DAYS_SHARE = 0.9
 LOADED_BEFORE_MIDNIGHT = 600_000_000
 US_PER_DAY = 86_400_000_000
 
@@ -90,7 +92,7 @@ def _month(
         np.zeros(len(who), dtype=np.int64),
         1 + rng.poisson(1 + 2 * np.exp(0.5 * state.adoption[account[who]])),
     )
-    machines, runs = _machines(history, month, rows, state, days, rng)
+    machines, runs = _machines(history, rows, state, days, rng)
     used = _used_functions(state, rows, users, rng)
     place = np.concatenate([account[who], runs])
     base = _joined(sessions, machines, is_sorted=False)
@@ -116,11 +118,11 @@ def season_factor(history: History, month: int, rows: Ints) -> Floats:
     accounts = history.accounts
     distance = history.calendar.month_of_year(month) - accounts.season_month[rows]
     closeness = np.maximum(np.cos(2 * np.pi * distance / 12), 0) ** 2
-    return 1 - accounts.season_depth[rows] * closeness
+    return np.asarray(1 - accounts.season_depth[rows] * closeness)
 
 
 def _user_mood(state: State, account: Ints, user: Ints) -> Floats:
-    """What the champion's going does: to its own use at once, to the others' a little."""
+    """Give what the champion's going does: to its own use at once, to the others' a little."""
     champion = state.champion[account]
     first = np.select([champion == GONE, champion == WAVERING], [0.02, 0.4], 1.0)
     others = np.select([champion == GONE, champion == WAVERING], [0.85, 0.9], 1.0)
@@ -130,7 +132,7 @@ def _user_mood(state: State, account: Ints, user: Ints) -> Floats:
 def _mood(
     history: History, month: int, rows: Ints, state: State, rng: np.random.Generator
 ) -> Floats:
-    """What moves a whole account's use in a month: season, outages, cuts, chance."""
+    """Give what moves a whole account's use in a month: season, outages, cuts, chance."""
     stress = np.where(state.in_stress, 0.75, 1.0)
     outage = 1 - 0.12 * np.minimum(state.outage, 2)
     quiet = np.where(history.accounts.is_quiet[rows], 0.25, 1.0)
@@ -165,7 +167,7 @@ def _advanced(
 ) -> _Log:
     """Draw uses of advanced functions, at most one for each row of the log."""
     chosen = rng.integers(0, len(ADVANCED), len(place))
-    kept = used[place, chosen] & (rng.random(len(place)) < 0.85)
+    kept = used[place, chosen] & (rng.random(len(place)) < ADVANCED_SHARE)
     return _Log(
         log.account[kept],
         log.user[kept],
@@ -177,7 +179,6 @@ def _advanced(
 
 def _machines(
     history: History,
-    month: int,
     rows: Ints,
     state: State,
     days: Days,
@@ -185,7 +186,7 @@ def _machines(
 ) -> tuple[_Log, Ints]:
     """Draw a day's calls of the machines of quiet accounts, and their places in rows."""
     quiet = history.accounts.is_quiet[rows]
-    works = quiet[:, None] & days.open & (rng.random(days.open.shape) < 0.9)
+    works = quiet[:, None] & days.open & (rng.random(days.open.shape) < MACHINE_DAYS_SHARE)
     place, day = np.nonzero(works)
     calls = rng.poisson(40 * np.exp(0.5 * state.adoption[place]))
     event = np.full(len(place), EVENTS.index("api_call"))

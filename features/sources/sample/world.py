@@ -1,6 +1,7 @@
-"""The sample company's laws: every parameter, and the calendar they run on.
+"""The sample company's hidden laws, and the calendar they run on.
 
-The values are frozen: docs/decisions/0001-sample-company.md says why each group is as it is.
+How the laws show in the tables stands in the module of each table. All values are frozen:
+docs/decisions/0001-sample-company.md says why they are as they are.
 """
 
 from dataclasses import dataclass, field
@@ -24,14 +25,14 @@ class Risk:
     """Log odds that a customer decides to leave, by what has gone wrong."""
 
     monthly_base: tuple[float, float, float] = (-5.05, -4.85, -4.65)
-    renewal_base: tuple[float, float, float] = (-3.9, -3.6, -3.4)
-    low_adoption: float = 1.12
-    low_value: float = 1.12
+    renewal_base: tuple[float, float, float] = (-4.15, -3.85, -3.65)
+    low_adoption: float = 1.06
+    low_value: float = 1.06
     healthy_from: float = -0.35
-    champion_gone: float = 1.9
-    outage: float = 1.2
-    price: float = 1.8
-    budget: float = 1.8
+    champion_gone: float = 1.8
+    outage: float = 1.15
+    price: float = 1.7
+    budget: float = 1.7
     care: float = 0.7
     growth: float = 0.5
 
@@ -76,16 +77,16 @@ class Growth:
 class Drift:
     """How hidden states move from one month to the next."""
 
-    adoption_memory: float = 0.93
-    adoption_noise: float = 0.33
-    value_memory: float = 0.95
-    value_noise: float = 0.27
+    adoption_memory: float = 0.95
+    adoption_noise: float = 0.27
+    value_memory: float = 0.96
+    value_noise: float = 0.24
     champion_wavers: float = 0.014
     champion_goes: float = 0.6
     champion_replaced: float = 0.16
-    stress_starts: float = 0.006
-    stress_starts_in_bad_year: float = 0.028
-    stress_ends: float = 0.12
+    stress_starts: float = 0.005
+    stress_starts_in_bad_year: float = 0.025
+    stress_ends: float = 0.10
     growth_starts: float = 0.018
     growth_starts_in_bad_year: float = 0.008
     growth_ends: float = 0.11
