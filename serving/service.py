@@ -101,6 +101,7 @@ def serve(settings: Settings, port: int | None = None) -> None:
         If the store cannot be opened or the port is taken.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    _log_to_standard_error()
     parts = open_parts(settings)
     listener = _listen(settings.host, settings.port if port is None else port)
     try:
@@ -145,6 +146,14 @@ def _listen(host: str, port: int) -> socket.socket:
     address = listener.getsockname()
     logging.getLogger("tenure").info("Listening on http://%s:%d", address[0], address[1])
     return listener
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("tenure")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 def _from_environment() -> Parts:

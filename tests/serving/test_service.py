@@ -117,6 +117,8 @@ def test_it_ends_in_order_when_it_is_told_to(settings: Settings) -> None:
         httpx.get(f"{url}/readyz")
         started.send_signal(signal.SIGTERM)
         _, said = started.communicate(timeout=30)
+    assert f"Listening on {url}" in said
+    assert "GET /readyz 200" in said
     assert "Traceback" not in said
 
 
