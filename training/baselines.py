@@ -110,4 +110,4 @@ def _shares(train: Booleans, outcomes: Floats, test: Booleans) -> Floats:
     """Give the share with the event on the flag's side, with one more row at the base rate."""
     base = outcomes.mean()
     on, off = ((outcomes[side].sum() + base) / (side.sum() + 1) for side in (train, ~train))
-    return np.where(test, on, off)
+    return np.asarray(np.where(test, on, off), dtype=float)

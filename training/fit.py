@@ -38,15 +38,15 @@ class BoosterParams:
         Per column +1, -1 or 0: the direction that the hazard may not leave. Empty for none.
     """
 
-    trees: int = 300
-    learning_rate: float = 0.03
-    leaves: int = 15
-    rows_in_leaf: int = 80
+    trees: int = 200
+    learning_rate: float = 0.05
+    leaves: int = 7
+    rows_in_leaf: int = 100
     l2: float = 5.0
     feature_share: float = 0.5
     row_share: float = 0.8
     bins: int = 127
-    largest_rows: int = 60_000
+    largest_rows: int = 40_000
     threads: int = 1
     seed: int = 7
     monotone: tuple[int, ...] = ()

@@ -7,6 +7,7 @@ int64, so that "10 % above" is decided exactly.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,8 +103,11 @@ def _path(parts: Iterable[tuple[Integers, Integers, Integers]]) -> MrrPath:
 
 def mrr_paths(source: CheckedSource) -> Paths:
     """Read the newest version of every subscription row, and the merges."""
-    newest = _newest(source.read("subscriptions"))
-    rows = {str(name): _rows(part) for name, part in newest.groupby("account_id", sort=False)}
+    newest = _newest(source.read("subscriptions")).sort_values("account_id", kind="stable")
+    names, starts = np.unique(newest["account_id"].to_numpy(dtype=object), return_index=True)
+    columns = [np.split(column, starts[1:]) for column in _columns(newest)]
+    parts = zip(*columns, strict=True)
+    rows = {str(name): Rows(*part) for name, part in zip(names, parts, strict=True)}
     merges = source.read("account_merges") if source.has("account_merges") else None
     return Paths(rows, {} if merges is None else _joins(merges))
 
@@ -115,15 +119,17 @@ def _newest(subscriptions: pd.DataFrame) -> pd.DataFrame:
     return subscriptions.sort_values("recorded_at", kind="stable").drop_duplicates(key, keep="last")
 
 
-def _rows(part: pd.DataFrame) -> Rows:
-    mrr = [int(value * UNITS_PER_MRR) for value in part["mrr"]]
-    reason = part["end_reason"] if "end_reason" in part else pd.Series(None, index=part.index)
-    return Rows(
-        started=_microseconds(part["started_at"]),
-        ended=_microseconds(part.get("ended_at"), len(part)),
-        requested=_microseconds(part.get("cancel_requested_at"), len(part)),
-        mrr=np.array(mrr, dtype=np.int64),
-        reason=reason.astype(object).where(reason.notna(), None).to_numpy(),
+def _columns(rows: pd.DataFrame) -> tuple[NDArray[Any], ...]:
+    """Give the columns of `Rows`, in their order."""
+    count = len(rows)
+    mrr = [int(value * UNITS_PER_MRR) for value in rows["mrr"]]
+    reason = rows["end_reason"] if "end_reason" in rows else pd.Series(None, index=rows.index)
+    return (
+        _microseconds(rows["started_at"]),
+        _microseconds(rows.get("ended_at"), count),
+        _microseconds(rows.get("cancel_requested_at"), count),
+        np.array(mrr, dtype=np.int64),
+        reason.astype(object).where(reason.notna(), None).to_numpy(),
     )
 
 

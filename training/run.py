@@ -20,14 +20,14 @@ from training.bundling import FeatureList, answerable, feature_list, fit_bundle
 from training.evaluate import evaluation
 from training.fit import BoosterParams
 from training.labels import label, outcome_within
-from training.splits import Split, outcome_known_by, time_split
+from training.splits import Split, outcome_known_by, record_start, time_split
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 KEYS = ("account_id", "as_of")
 FEWEST_TEST_GROUPS = 10
-AUDITED_ROWS = 20_000
+AUDITED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,13 @@ def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
     Returns
     -------
     One row per active account and date, sorted by as_of and account_id. Rows that had no MRR left
-    by newer knowledge are dropped: nothing was at risk.
+    by newer knowledge are dropped: nothing was at risk. So are dates before the record of such
+    events begins: an extract often knows of earlier years only the accounts that stayed.
     """
     active = built.states[built.states["status"] == "active"]
     labels = label(built.source, active, question)
     labels = labels[labels["observed_days"].notna()]
+    labels = labels[labels["as_of"] >= record_start(labels)]
     rows = labels.merge(built.table, on=list(KEYS), how="inner", validate="one_to_one")
     return rows.sort_values(["as_of", "account_id"], ignore_index=True)
 

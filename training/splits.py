@@ -55,6 +55,22 @@ def _between(as_of: pd.Series, start: datetime, end: datetime | None) -> NDArray
     return np.asarray(is_in if end is None else is_in & (as_of < end), dtype=bool)
 
 
+def record_start(labels: pd.DataFrame) -> pd.Timestamp:
+    """Give the moment by which one in a hundred of the events had come.
+
+    Before it the record is taken not to have begun: a system that was set up, or an extract that
+    was cut, in 2022 shows of 2020 only who was still there, and "nobody left" would be learned.
+    Without an event it is the first date.
+    """
+    came = labels[labels["event_days"].notna()]
+    moments = came["as_of"] + pd.to_timedelta(came["event_days"], unit="D")
+    events = pd.DataFrame({"account_id": came["account_id"], "moment": moments.dt.round("s")})
+    ordered = events.drop_duplicates()["moment"].sort_values()
+    if ordered.empty:
+        return labels["as_of"].min()
+    return ordered.iloc[len(ordered) // 100]
+
+
 def known_days(labels: pd.DataFrame, border: datetime, question: Question) -> Floats:
     """Give the days after each as_of whose outcome was known at a border.
 
