@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from serving.refusal import invalid
 
-PLAIN = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+PLAIN = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
