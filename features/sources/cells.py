@@ -4,7 +4,7 @@ from features.contracts import Column, Type
 
 _TRUE = "'true', 't', 'yes', 'y', '1', '1.0', 'on'"
 _FALSE = "'false', 'f', 'no', 'n', '0', '0.0', 'off'"
-_ISO_DATE = r"[1-9]\d{3}[-/]\d{1,2}[-/]\d{1,2}"
+_ISO_DATE = r" *[1-9]\d{3}[-/]\d{1,2}[-/]\d{1,2}"
 _LARGEST_WHOLE = "1e15"  # above it, doubles skip whole numbers
 _SQL_TYPES = {
     Type.TEXT: "VARCHAR",
@@ -82,12 +82,12 @@ def _time(_column: Column, cell: str, native: str) -> str:
         return _plain_year(_end_of_day(cell))
     if native.startswith("TIMESTAMP"):
         return _plain_year(f"CAST({cell} AS TIMESTAMP)")
-    text = raw(cell)
+    text = f"CAST({cell} AS VARCHAR)"
     return (
-        f"CASE WHEN regexp_full_match({text}, '{_ISO_DATE}') "
+        f"CASE WHEN regexp_full_match({text}, '{_ISO_DATE} *') "
         f"THEN {_end_of_day(f'try_cast({text} AS DATE)')} "
         f"WHEN regexp_matches({text}, '^{_ISO_DATE}[T ]') "
-        f"THEN {_plain_year(f'CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)')} END"
+        f"THEN CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP) END"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from features.contracts import TABLES, Type
 from features.errors import SourceError
-from features.sources.check import check
+from features.sources.check import DEFAULT_LIMIT, check
 
 DOCS = (Path(__file__).parents[3] / "docs" / "sources.md").read_text(encoding="utf-8")
 FILES = {
@@ -68,3 +68,7 @@ def test_the_keys_of_the_format_are_those_that_are_read(source_folder, home):
         known = re.search(r"one of (.*?) at", str(caught.value)).group(1).split(", ")
         documented = {key.split(".")[-1] for key in re.findall(r"`([a-z_.<>]+)`", DOCS)}
         assert set(known) <= documented | {"columns", "tables"}
+
+
+def test_the_limit_is_the_one_that_holds():
+    assert f"the limit ({DEFAULT_LIMIT * 100:g} %)" in DOCS
