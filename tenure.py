@@ -119,7 +119,13 @@ def simulate(session: Session, out: Path, accounts: int, months: int, seed: int)
 
 @cli.command()
 @click.argument("source")
-@click.option("--limit", default=0.05, show_default=True, help="Largest share of broken rows.")
+@click.option(
+    "--limit",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Largest share of broken rows of a table.",
+)
 @as_json
 def validate(session: Session, source: str, limit: float) -> None:
     """Check a source against the contract, and set broken rows aside with their reason."""
@@ -325,7 +331,7 @@ def monitor(session: Session, source: str | None) -> None:
 def _checked(session: Session, source: str, limit: float = 0.05) -> "CheckedSource":
     from features.sources.check import check
 
-    with step(f"Checking {source}") as say:
+    with step("Checking the source") as say:  # not its name: a URL may hold a password
         return check(source, home=session.home, limit=limit, progress=say)
 
 
