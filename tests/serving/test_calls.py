@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import msgspec
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from models.bundle import Bundle
-from serving import tables
+from serving import schema, tables
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -174,6 +177,24 @@ def test_a_chunked_body_that_grows_too_large_is_refused(client: httpx.Client) ->
 def test_a_body_of_exactly_the_limit_is_read(client: httpx.Client) -> None:
     content = b'{"account_ids": ["acme"]}'.ljust(1024 * 1024)
     assert client.post("/v1/scores", content=content, headers=JSON).status_code == 200
+
+
+FIELDS = ["account_ids", "models", "horizons", "reasons", "model", "rows", "kind", "note", *ROW]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=9), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(call=st.sampled_from(["scores", "predict", "feedback"]), value=VALUES)
+def test_no_json_at_all_makes_it_fail(client: httpx.Client, call: str, value: object) -> None:
+    response = client.post(f"/v1/{call}", content=json.dumps(value), headers=JSON)
+    assert response.status_code < 500
 
 
 # Predictions
@@ -444,6 +465,24 @@ def test_openapi_describes_each_call_and_each_answer_keeps_it(client: httpx.Clie
         assert set(body) == set(schemas[name]["properties"])
     assert schemas["ScoresRequest"]["additionalProperties"] is False
     assert schemas["ScoresRequest"]["properties"]["account_ids"]["maxItems"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/worklist", schema.WorklistAnswer),
+        ("/v1/accounts/acme", schema.AccountAnswer),
+        ("/v1/accounts/quit", schema.AccountAnswer),
+        ("/v1/models", schema.ModelsAnswer),
+        ("/healthz", schema.HealthAnswer),
+        ("/readyz", schema.ProbeAnswer),
+        ("/nothing", schema.ErrorAnswer),
+    ],
+)
+def test_an_answer_has_the_type_that_is_described(
+    client: httpx.Client, path: str, kind: type
+) -> None:
+    assert isinstance(msgspec.json.decode(client.get(path).content, type=kind), kind)
 
 
 def test_each_reference_in_the_openapi_document_is_there(client: httpx.Client) -> None:

@@ -13,10 +13,12 @@ from features.errors import ModelError, StoreError
 from features.home import Home
 from models.bundle import Bundle
 from models.scored import check_scores
-from serving import tables
+from serving import answers, tables
 from serving.loaded import Watch
+from serving.parts import open_parts
 from serving.publication import latest, latest_number, past_scores, publications
 from serving.publish import Scored, bundle_folder, publish
+from serving.settings import Settings
 from serving.store import Store, open_store
 
 PUBLISHED_AT = datetime(2026, 3, 2, 2)  # noqa: DTZ001 - times are naive UTC everywhere
@@ -147,6 +149,25 @@ def test_a_damaged_model_leaves_the_old_set_in_service_and_says_so(
     assert found.in_service is not None
     assert found.in_service.publication.number == 1
     assert found.problem == "The models of publication 2 cannot be loaded."
+
+
+def test_health_says_what_is_wrong(store: Store, home: Home, scored: Scored) -> None:
+    def health(now: datetime) -> tuple[str, str | None]:
+        settings = Settings(home=home, store_url=str(store.engine.url))
+        parts = open_parts(settings, now=lambda: now)
+        found = answers.health(parts)
+        parts.store.close()
+        return found.status, found.problem
+
+    assert health(PUBLISHED_AT)[0] == "not_ready"
+    publish(store, home, scored, PUBLISHED_AT)
+    assert health(PUBLISHED_AT) == ("ok", None)
+    assert health(PUBLISHED_AT + timedelta(days=9)) == ("stale", None)
+    (bundle_folder(home, "churn", "1") / "manifest.json").unlink()
+    assert health(PUBLISHED_AT) == (
+        "not_ready",
+        "The models of publication 1 cannot be loaded.",
+    )
 
 
 def test_the_sqlite_file_is_its_owners_alone_and_durable(store: Store) -> None:
