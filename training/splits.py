@@ -67,8 +67,8 @@ def record_start(labels: pd.DataFrame) -> pd.Timestamp:
     events = pd.DataFrame({"account_id": came["account_id"], "moment": moments.dt.round("s")})
     ordered = events.drop_duplicates()["moment"].sort_values()
     if ordered.empty:
-        return labels["as_of"].min()
-    return ordered.iloc[len(ordered) // 100]
+        return pd.Timestamp(labels["as_of"].min())
+    return pd.Timestamp(ordered.iloc[len(ordered) // 100])
 
 
 def known_days(labels: pd.DataFrame, border: datetime, question: Question) -> Floats:
