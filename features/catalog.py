@@ -29,6 +29,9 @@ __all__ = [
     "with_inputs",
 ]
 
+_RUNS_ON = ("subscriptions", "ended_at")
+"""The one end whose absence says something: a source without it has never lost a subscription."""
+
 _MARKDOWN_HEAD = """# The features
 
 Generated from the declarations in `features/families/`, {count} features. Each is known before
@@ -79,7 +82,8 @@ def _is_borne(feature: Feature, source: CheckedSource, borne: Mapping[str, Featu
             continue
         if column.overwritten and (facts.source_table, name) not in source.stable_columns:
             return False
-        may_lack = column.default is not None or (name in optional and not column.overwritten)
+        may_lack = column.default is not None or (facts.source_table, name) == _RUNS_ON
+        may_lack = may_lack or (name in optional and not column.overwritten)
         if name not in present and not may_lack:
             return False
     return True

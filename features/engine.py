@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -130,7 +131,12 @@ def _pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def _spark() -> Session:
+    if find_spec("pyspark") is None:
+        raise TenureError(
+            "Expected pyspark for the engine spark, got no such package. "
+            "Install the extra: pip install 'tenure[spark]', or choose duckdb or polars."
+        )
     raise TenureError(
-        "Expected pyspark for the engine spark, got no such package. "
-        "Install the extra: pip install 'tenure[spark]', or choose duckdb or polars."
+        "Expected the engine duckdb or polars, got spark, which no test has run yet. "
+        "Choose one of the two; their numbers are equal."
     )

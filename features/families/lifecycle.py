@@ -25,8 +25,8 @@ from features.terms import signed_terms, with_term_end
 TERMS = View(
     "terms",
     "subscriptions",
-    uses=("started_at", "ended_at"),
-    optional=("renews_at", "term_months", "notice_days", "recorded_at"),
+    uses=("started_at",),
+    optional=("ended_at", "renews_at", "term_months", "notice_days", "recorded_at"),
     make=signed_terms,
 )
 IN_TERM = ("term_months", "start_month", "start_dom", "stored_day", "stored_from_day")

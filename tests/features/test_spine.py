@@ -1,0 +1,118 @@
+"""Which accounts there are at a date, and in what state."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from features.checked import CheckedSource
+from features.engine import Engine
+from features.errors import TenureError
+from features.spine import account_states
+
+Company = Callable[..., CheckedSource]
+TABLES = {
+    "accounts": """
+        account_id  created_at  parent_account_id
+        early       2024-01-01  -
+        parent      2024-06-15  -
+        late        2024-06-15  early
+        part        2024-01-01  parent
+        all         2024-01-01  -
+        free        2024-01-01  -
+        gone        2024-01-01  -
+    """,
+    "subscriptions": """
+        subscription_id account_id product mrr started_at ended_at   cancel_requested_at
+        s1              early      base    100 2024-02-01 -          -
+        s2              part       base    100 2024-02-01 -          2024-04-01
+        s3              part       plus    50  2024-02-01 -          -
+        s4              all        base    100 2024-02-01 2024-12-31 2024-04-01
+        s5              free       base    0   2024-02-01 -          -
+        s6              gone       base    70  2024-02-01 2024-05-01 -
+    """,
+}
+
+
+def on(source: CheckedSource, date: str, column: str = "status") -> dict[str, object]:
+    states = account_states(source, [datetime.fromisoformat(date)], engine=Engine.POLARS)
+    return dict(zip(states["account_id"], states[column], strict=True))
+
+
+def test_the_state_is_the_one_just_before_the_date(company: Company) -> None:
+    source = company(TABLES, extracted_at="2025-06-01")
+    assert on(source, "2024-02-01")["early"] == "no_data"
+    assert on(source, "2024-02-02")["early"] == "active"
+    assert on(source, "2024-05-01")["gone"] == "active"
+    assert on(source, "2024-05-02")["gone"] == "inactive"
+
+
+def test_an_account_is_leaving_when_every_running_subscription_was_asked_to_end(
+    company: Company,
+) -> None:
+    states = on(company(TABLES, extracted_at="2025-06-01"), "2024-07-01")
+    assert (states["all"], states["part"]) == ("leaving", "active")
+
+
+def test_a_cancel_request_counts_from_its_own_time(company: Company) -> None:
+    assert on(company(TABLES, extracted_at="2025-06-01"), "2024-04-01")["all"] == "active"
+
+
+def test_an_account_without_mrr_is_inactive(company: Company) -> None:
+    assert on(company(TABLES, extracted_at="2025-06-01"), "2024-07-01")["free"] == "inactive"
+
+
+def test_an_account_appears_when_it_is_known(company: Company) -> None:
+    source = company(TABLES, extracted_at="2025-06-01")
+    assert "late" not in on(source, "2024-06-15")
+    assert on(source, "2024-06-16")["late"] == "no_data"
+
+
+def test_mrr_is_summed_exactly(company: Company) -> None:
+    assert on(company(TABLES, extracted_at="2025-06-01"), "2024-07-01", "mrr")["part"] == 150.0
+
+
+def test_the_customer_group_is_the_topmost_parent_known_by_then(company: Company) -> None:
+    source = company(TABLES, extracted_at="2025-06-01")
+    assert on(source, "2024-06-01", "customer_group")["part"] == "part"
+    assert on(source, "2024-07-01", "customer_group")["part"] == "parent"
+
+
+MERGED = {
+    "accounts": """
+        account_id  created_at
+        old         2024-01-01
+        new         2024-01-01
+    """,
+    "subscriptions": """
+        subscription_id account_id product mrr started_at
+        s1              old        base    100 2024-02-01
+        s2              new        base    30  2024-02-01
+    """,
+    "account_merges": """
+        from_account_id into_account_id merged_at
+        old             new             2024-05-10
+    """,
+}
+
+
+def test_from_the_merge_on_two_accounts_are_one(company: Company) -> None:
+    source = company(MERGED, extracted_at="2025-06-01")
+    assert on(source, "2024-05-10", "mrr") == {"old": 100.0, "new": 30.0}
+    assert on(source, "2024-05-11", "mrr") == {"new": 130.0}
+
+
+def test_the_newest_version_known_before_the_date_counts(company: Company) -> None:
+    versions = """
+        subscription_id account_id product mrr started_at recorded_at
+        s1              old        base    100 2024-02-01 2024-02-01
+        s1              old        base    140 2024-02-01 2024-04-05
+    """
+    source = company({**MERGED, "subscriptions": versions}, extracted_at="2025-06-01")
+    assert on(source, "2024-04-05", "mrr")["old"] == 100.0
+    assert on(source, "2024-04-06", "mrr")["old"] == 140.0
+
+
+def test_a_date_with_a_time_of_day_is_refused(company: Company) -> None:
+    with pytest.raises(TenureError, match="00:00 UTC"):
+        on(company(MERGED, extracted_at="2025-06-01"), "2024-05-10T08:00")
