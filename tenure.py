@@ -82,21 +82,21 @@ def quickstart(
         make(folder, accounts=accounts, months=months, seed=seed, progress=say)
     source = _checked(session, str(folder))
     built = _history(session, source)
-    documents = {}
+    gates, tested = {}, {}
     for name in ("churn", "expansion"):
         registered = _trained(session, built, QUESTIONS[name])
-        _judged(session, built, QUESTIONS[name], registered.version).demand()
-        documents[name] = _backtested(session, built, QUESTIONS[name])
+        gates[name] = _judged(session, built, QUESTIONS[name], registered.version)
+        tested[name] = _backtested(session, built, QUESTIONS[name])
     released = _released(session, source, source.extracted_at.date())
-    about = released.publication
     lines = [
-        f"\nWhom to call first, of {about.accounts:,} accounts on {about.as_of:%Y-%m-%d}:",
+        "\nWhom to call first:",
         terminal.text(released, TOP, WIDTH),
         "\nHow far to trust it (back-test on later, unseen dates; 95 % intervals):",
-        *(figures(name, document["metrics"]) for name, document in documents.items()),
+        *(figures(name, document["metrics"]) for name, document in tested.items()),
+        *(report.text() for report in gates.values() if not report.passed),
         f"\n{_how_to_open(session)}",
     ]
-    document = {"backtests": documents, "worklist": terminal.records(released, TOP)}
+    document = {"backtests": tested, "worklist": terminal.records(released, TOP)}
     session.answer("\n".join(lines), document)
     if then_serve:
         from serving.service import serve as run
@@ -318,11 +318,9 @@ def monitor(session: Session, source: str | None) -> None:
     with step("Building today's features"):
         today = built(checked, (checked.extracted_at.date(),), home=session.home)
     past = past_scores(session.store)
-    champions = {name: session.registry.champion(name) for name in QUESTIONS}
+    champions = [session.registry.champion(name) for name in QUESTIONS]
     reports = [
-        watch(past, checked, bundle.question, history.table, today.table, bundle.catalogue)
-        for bundle in champions.values()
-        if bundle is not None
+        watch(past, checked, bundle, history.table, today.table) for bundle in champions if bundle
     ]
     said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
     session.answer("\n\n".join(said), [report.to_json() for report in reports])
