@@ -1,0 +1,210 @@
+import json
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.errors import ModelError
+from models.bundle import Bundle, load, save
+from models.calibration import Calibration
+from models.churn import CHURN
+from models.intervals import COVARIATES, cumulative
+from training.fit import BoosterParams, fit_booster
+
+FEATURES = ("usage__events__28d", "lifecycle__days_to_term_end", "lifecycle__term_months")
+
+
+def rows_of(count: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "usage__events__28d": rng.poisson(20, count).astype(float),
+            "lifecycle__days_to_term_end": rng.integers(0, 400, count).astype(float),
+            "lifecycle__term_months": rng.choice([1.0, 12.0], count),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """A small model in which low use and a term that ends make a loss likelier."""
+    rng = np.random.default_rng(1)
+    cells = rng.normal(size=(4000, 6)).astype(np.float32)
+    cells[:, 0] = rng.poisson(20, 4000)
+    cells[:, 3] = rng.integers(0, 4, 4000)
+    cells[:, 4] = rng.integers(0, 2, 4000)
+    hazard = 1 / (1 + np.exp(3 + 0.2 * (cells[:, 0] - 20) - 1.5 * cells[:, 4]))
+    outcomes = (rng.random(4000) < hazard).astype(float)
+    text = fit_booster(cells, outcomes, (*FEATURES, *COVARIATES), BoosterParams(trees=100))
+    return Bundle(
+        question=CHURN,
+        features=FEATURES,
+        catalogue=({"column": "usage__events__28d", "text": {"level": "Ereignisse: {value} €"}},),
+        features_fingerprint="abc",
+        booster_text=text,
+        calibration=Calibration((0.1, 0.2, -0.1, 0.0), 0.9),
+        base_rates={30: 0.02, 90: 0.05, 180: 0.1, 365: 0.2},
+        version="1",
+        trained_at=datetime(2025, 1, 1),  # noqa: DTZ001 - naive UTC
+        as_of_range=(date(2023, 1, 1), date(2024, 6, 1)),
+        added_share={30: 0.5},
+    )
+
+
+def test_it_comes_back_from_its_folder_and_predicts_the_same(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    save(bundle, tmp_path / "model")
+    again = load(tmp_path / "model")
+    rows = rows_of(50)
+    assert again == bundle
+    assert (again.probabilities(rows) == bundle.probabilities(rows)).all()
+    assert again.digest == bundle.digest
+
+
+def test_its_folder_holds_text_and_json_only(bundle: Bundle, tmp_path: Path) -> None:
+    save(bundle, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "booster.txt",
+        "bundle.json",
+        "manifest.json",
+    ]
+    for path in tmp_path.iterdir():
+        path.read_text(encoding="utf-8")
+    json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["booster.txt", "bundle.json"])
+def test_it_refuses_changed_bytes(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    save(bundle, tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match="got other bytes"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["booster.txt", "bundle.json", "manifest.json"])
+def test_it_refuses_a_folder_without_one_of_its_files(
+    bundle: Bundle, tmp_path: Path, name: str
+) -> None:
+    save(bundle, tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(ModelError, match="Expected a model bundle"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{}", "not json"])
+def test_it_refuses_a_manifest_that_vouches_for_nothing(
+    bundle: Bundle, tmp_path: Path, manifest: str
+) -> None:
+    save(bundle, tmp_path)
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(ModelError):
+        load(tmp_path)
+
+
+def test_the_order_of_columns_does_not_matter(bundle: Bundle) -> None:
+    rows = rows_of(50)
+    turned = rows[rows.columns[::-1]].assign(something_else="x")
+    assert (bundle.probabilities(turned) == bundle.probabilities(rows)).all()
+    assert (bundle.contributions(turned, 90) == bundle.contributions(rows, 90)).all()
+
+
+def test_it_names_the_column_that_is_absent(bundle: Bundle) -> None:
+    with pytest.raises(ModelError, match="without usage__events__28d"):
+        bundle.probabilities(rows_of(3).drop(columns="usage__events__28d"))
+
+
+def test_it_refuses_text_where_it_expects_numbers(bundle: Bundle) -> None:
+    with pytest.raises(ModelError, match="usage__events__28d"):
+        bundle.probabilities(rows_of(3).assign(usage__events__28d="many"))
+
+
+def test_a_missing_value_is_no_error(bundle: Bundle) -> None:
+    assert np.isfinite(bundle.probabilities(rows_of(3) * np.nan)).all()
+
+
+def test_no_rows_give_no_probabilities(bundle: Bundle) -> None:
+    assert bundle.probabilities(rows_of(0)).shape == (0, 4)
+    assert bundle.contributions(rows_of(0), 90).shape == (0, 3)
+
+
+def test_probabilities_never_fall_with_the_horizon(bundle: Bundle) -> None:
+    found = bundle.probabilities(rows_of(500))
+    assert (np.diff(found, axis=1) >= 0).all()
+    assert ((found > 0) & (found < 1)).all()
+
+
+def test_one_row_alone_gets_what_it_gets_among_others(bundle: Bundle) -> None:
+    rows = rows_of(20)
+    alone = np.vstack([bundle.probabilities(rows.iloc[[at]]) for at in range(20)])
+    assert (alone == bundle.probabilities(rows)).all()
+
+
+def test_its_probabilities_are_those_of_its_calibrated_hazards(bundle: Bundle) -> None:
+    rows = rows_of(20)
+    log_odds = np.array([0.1, 0.2, -0.1, 0.0]) + 0.9 * bundle.raw_log_odds(rows)
+    expected = cumulative(1 / (1 + np.exp(-log_odds)))
+    assert bundle.probabilities(rows) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("horizon", "intervals"), [(30, 1), (90, 2), (365, 4)])
+def test_effects_and_baseline_add_up_to_the_mean_log_odds_of_the_hazard(
+    bundle: Bundle, horizon: int, intervals: int
+) -> None:
+    rows = rows_of(40)
+    log_odds = bundle.calibration.log_odds(bundle.raw_log_odds(rows))[:, :intervals]
+    hazards = 1 / (1 + np.exp(-log_odds))
+    expected = (hazards * log_odds).sum(axis=1) / hazards.sum(axis=1)
+    explained = bundle.explained(rows, horizon)
+    assert explained.effects.sum(axis=1) + explained.baseline == pytest.approx(expected)
+    assert explained.log_odds == pytest.approx(expected)
+
+
+def test_low_use_raises_the_log_odds(bundle: Bundle) -> None:
+    rows = rows_of(2).assign(usage__events__28d=[5.0, 35.0])
+    effects = bundle.contributions(rows, 90)[:, 0]
+    assert effects[0] > 0 > effects[1]
+
+
+def test_a_term_that_ends_soon_counts_for_days_to_term_end(bundle: Bundle) -> None:
+    rows = pd.concat([rows_of(1)] * 2, ignore_index=True).assign(
+        lifecycle__days_to_term_end=[10.0, 300.0], lifecycle__term_months=12.0
+    )
+    effects = bundle.contributions(rows, 30)[:, 1]
+    assert effects[0] > effects[1] + 0.5
+
+
+def test_it_refuses_a_horizon_that_it_was_not_asked(bundle: Bundle) -> None:
+    with pytest.raises(ModelError, match="60"):
+        bundle.contributions(rows_of(1), 60)
+    with pytest.raises(ModelError, match="60"):
+        bundle.base_rate(60)
+
+
+def test_bands_stand_against_the_base_rate_of_their_horizon(bundle: Bundle) -> None:
+    assert bundle.bands(np.array([0.06, 0.03, 0.01]), 30) == ["high", "medium", "low"]
+    assert bundle.bands(np.array([0.16, 0.06]), 90) == ["high", "low"]
+
+
+def test_an_unknown_category_counts_as_missing(bundle: Bundle) -> None:
+    model = replace(bundle, categories={"usage__events__28d": ("daily", "weekly")})
+    rows = pd.concat([rows_of(1)] * 4, ignore_index=True)
+    named = rows.assign(usage__events__28d=["weekly", "daily", "yearly", None])
+    coded = rows.assign(usage__events__28d=[1.0, 0.0, np.nan, np.nan])
+    assert (model.probabilities(named) == bundle.probabilities(coded)).all()
+
+
+def test_its_digest_changes_with_what_it_computes_but_not_with_its_version(bundle: Bundle) -> None:
+    assert bundle.with_version("2").digest == bundle.digest
+    assert replace(bundle, calibration=Calibration((0.0,) * 4)).digest != bundle.digest
+
+
+@pytest.mark.parametrize("slope", [0.0, -1.0, float("nan")])
+def test_a_calibration_that_would_turn_the_order_is_refused(slope: float) -> None:
+    with pytest.raises(ValueError, match="slope above 0"):
+        Calibration((0.0,), slope)
