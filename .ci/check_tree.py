@@ -7,7 +7,7 @@ from pathlib import Path
 
 FORBIDDEN = {
     "a package index or download address": re.compile(
-        r"https?://\S+/(?:simple|packages)/|--(?:extra-)?index-url +http|find-links +\S"
+        r"https?://\S+/(?:simple|packages)/|--(?:extra-)?index-url\s+http|find-links\s+\S"
     ),
     "a path of a machine": re.compile(r"(?<![\w.$}])/(?:root|home/\w+|work)/\w"),
 }
