@@ -95,7 +95,7 @@ def draw_accounts(world: World, accounts: int, months: int, rng: np.random.Gener
         notice_days=notice,
         adoption_norm=rng.normal(0, 0.45, accounts),
         value_norm=rng.normal(0, 0.45, accounts),
-        sensitivity=rng.uniform(0.75, 1.25, accounts),
+        sensitivity=rng.uniform(0.85, 1.15, accounts),
         response=rng.choice([1.0, 0.0, -0.6], accounts, p=[0.45, 0.40, 0.15]),
         season_depth=np.where(seasonal, rng.uniform(0.45, 0.75, accounts), 0.08),
         season_month=rng.integers(1, 13, accounts),

@@ -80,7 +80,7 @@ def _tickets(history: History, month: int, rng: np.random.Generator) -> pd.DataF
         [
             0.12 + 0.012 * state.seats * np.exp(0.2 * state.adoption),
             0.06 + 1.5 * outage + 0.5 * np.minimum(state.outage, 2),
-            0.03 + 1.1 * np.minimum(state.price, 1.2) + 0.4 * state.in_stress,
+            0.03 + 1.5 * np.minimum(state.price, 1.2) + 0.5 * state.in_stress,
             0.05 + 0.12 * np.maximum(-state.value, 0),
         ]
     )

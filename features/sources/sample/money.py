@@ -11,7 +11,7 @@ from features.sources.sample.truth import account_ids
 from features.sources.sample.world import NEVER, Floats, Ints
 
 TERMS_OF_PAYMENT_DAYS = 30
-BILLED_MONTHLY_SHARE = 0.6
+BILLED_MONTHLY_SHARE = 0.8
 SLIP_CHANCE = 0.01
 LATE_BY_CHANCE = 0.05
 LATE_IN_STRESS = 0.85

@@ -15,8 +15,8 @@ from features.sources.sample.truth import account_ids
 
 HEARD_SOON_SHARE = 0.9
 TECH = 2
-USER_LEAVES, USER_LEAVES_IN_STRESS = 0.012, 0.22
-USER_JOINS, USER_JOINS_IN_GROWTH = 0.03, 0.45
+USER_LEAVES, USER_LEAVES_IN_STRESS = 0.012, 0.35
+USER_JOINS, USER_JOINS_IN_GROWTH = 0.03, 0.60
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def engagement_table(history: History, rng: np.random.Generator) -> pd.DataFrame
                 0.25 * champion * np.exp(0.3 * state.value),
                 (rise > 0) * np.where(rise > SHOCK_FROM, 2.5, 0.8)
                 + 1.2 * np.minimum(state.price, 1.2),
-                0.05 + 1.5 * state.is_growing,
-                0.02 + 1.6 * state.in_stress + 0.3 * np.minimum(state.price, 1.2),
+                0.05 + 2.2 * state.is_growing,
+                0.02 + 2.4 * state.in_stress + 0.3 * np.minimum(state.price, 1.2),
             ]
         )
         kind, place = _draw(expected, rng)

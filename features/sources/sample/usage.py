@@ -133,7 +133,7 @@ def _mood(
     history: History, month: int, rows: Ints, state: State, rng: np.random.Generator
 ) -> Floats:
     """Give what moves a whole account's use in a month: season, outages, cuts, chance."""
-    stress = np.where(state.in_stress, 0.75, 1.0)
+    stress = np.where(state.in_stress, 0.7, 1.0)
     outage = 1 - 0.12 * np.minimum(state.outage, 2)
     quiet = np.where(history.accounts.is_quiet[rows], 0.25, 1.0)
     chance = rng.lognormal(0, 0.05, len(rows))

@@ -29,10 +29,10 @@ class Risk:
     low_adoption: float = 1.06
     low_value: float = 1.06
     healthy_from: float = -0.35
-    champion_gone: float = 1.8
+    champion_gone: float = 1.9
     outage: float = 1.15
-    price: float = 1.7
-    budget: float = 1.7
+    price: float = 1.8
+    budget: float = 1.8
     care: float = 0.7
     growth: float = 0.5
 
@@ -42,9 +42,9 @@ class Money:
     """Payment, price and seats: monthly chances and sizes."""
 
     payment_fails: float = 0.012
-    payment_fails_in_stress: float = 0.30
+    payment_fails_in_stress: float = 0.45
     lost_when_unpaid: float = 0.20
-    lost_when_unpaid_in_stress: float = 0.12
+    lost_when_unpaid_in_stress: float = 0.08
     shock_chance: float = 0.22
     usual_rise: tuple[float, float] = (0.02, 0.05)
     shock_rise: tuple[float, float] = (0.11, 0.22)
