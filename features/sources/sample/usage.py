@@ -29,7 +29,7 @@ PRODUCTS = ("core", "analytics", "automation")
 ANALYTICS_EVENTS = (5, 6)
 AUTOMATION_EVENTS = (7, 8)
 LATE_SHARE = 0.02
-ADVANCED_SHARE = 0.85
+ADVANCED_SHARE = 0.55
 MACHINE_DAYS_SHARE = 0.9
 LOADED_BEFORE_MIDNIGHT = 600_000_000
 US_PER_DAY = 86_400_000_000
@@ -146,7 +146,7 @@ def _daily_rate(state: State, later: State, days: Days) -> Floats:
     still = later.active[:, None]
     drift = np.where(still, later.adoption[:, None] - state.adoption[:, None], 0)
     adoption = state.adoption[:, None] + share * drift
-    return 0.24 * np.exp(0.55 * adoption) * days.rhythm
+    return 0.21 * np.exp(0.55 * adoption) * days.rhythm
 
 
 def _used_functions(
@@ -173,7 +173,7 @@ def _advanced(
         log.user[kept],
         log.day[kept],
         1 + chosen[kept],
-        1 + rng.poisson(3 * np.exp(0.8 * state.value[place[kept]])),
+        1 + rng.poisson(4 * np.exp(0.8 * state.value[place[kept]])),
     )
 
 

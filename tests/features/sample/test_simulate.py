@@ -206,3 +206,9 @@ def test_the_truth_is_no_table_of_the_source(company, tmp_path):
     source = check(str(company), home=Home(tmp_path))
     assert set(source.columns) == set(TABLES)
     assert not any("truth" in f.name for f in source.folder.rglob("*"))
+
+
+def test_the_page_names_every_file_of_the_truth(company):
+    page = (ROOT / "docs" / "sample-company.md").read_text()
+    named = set(re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", page, flags=re.MULTILINE))
+    assert named == {file.name for file in (company / "truth").iterdir()}
