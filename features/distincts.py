@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from features.declare import Distinct, Feature, facts_of, merged_facts
-from features.grid import Grid, run, step
+from features.grid import Grid, run
 from features.rows import Reader
 from features.windows import NEVER, Rows, Window
 
@@ -17,19 +17,23 @@ from features.windows import NEVER, Rows, Window
 def distincts(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     """Give account_id, as_of_day and the distinct counts of one key over the same facts."""
     is_state = facts_of(features[0]).until is not None
-    columns = tuple(feature.column for feature in features)
-    steps = []
+    edges = []
     for lag_days in dict.fromkeys(feature.window.lag_days for feature in features):
         alike = [feature for feature in features if feature.window.lag_days == lag_days]
         latest = reader.session.settle(_latest(alike, reader, on))
         for feature in alike:
             union = _union(_seen(latest, feature.window, on, is_state=is_state))
             union = reader.session.settle(union)
+            series = nw.lit(features.index(feature), nw.Int64)
             for edge, sign in (("start", 1), ("end", -1)):
-                at_edge = union.filter(nw.col(edge) < NEVER).with_columns(bucket=nw.col(edge))
-                change = {feature.column: nw.len().cast(nw.Int64) * sign}
-                steps.append(step(at_edge, change, columns))
-    return run(steps, columns, on)
+                one = nw.lit(sign, nw.Int64)
+                edges.append(union.select("account_id", bucket=edge, series=series, one=one))
+    changes = {
+        feature.column: nw.when(nw.col("series") == number).then("one")
+        for number, feature in enumerate(features)
+    }
+    steps = nw.concat(edges, how="vertical").filter(nw.col("bucket") < NEVER)
+    return run(steps, changes, on)
 
 
 def _latest(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:

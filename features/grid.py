@@ -85,22 +85,19 @@ def with_days(facts: Rows, window: Window, on: Grid, *, is_state: bool) -> Rows:
     return facts.filter(nw.col("start_day") < nw.col("end_day"))
 
 
-def step(rows: Rows, amounts: Mapping[str, nw.Expr], columns: Sequence[str]) -> Rows:
-    """Sum amounts by account and `bucket`, as steps of running sums; other columns are 0."""
-    summed = rows.group_by("account_id", "bucket").agg(**amounts)
-    zero = nw.lit(0, nw.Int64)
-    return summed.select(
-        "account_id",
-        "bucket",
-        **{c: nw.col(c).cast(nw.Int64) if c in amounts else zero for c in columns},
-    )
+def run(steps: Rows, changes: Mapping[str, nw.Expr], on: Grid) -> Rows:
+    """Give account_id, as_of_day and columns: the sums of their changes so far at each snapshot.
 
-
-def run(steps: Sequence[Rows], columns: Sequence[str], on: Grid) -> Rows:
-    """Give account_id, as_of_day and the columns: at each snapshot the sum of the steps so far."""
+    `steps` has account_id, `bucket` (the day of the snapshot that first sees the change) and what
+    the expressions in `changes` read.
+    """
+    columns = tuple(changes)
     zeros = {column: nw.lit(0, nw.Int64) for column in columns}
     nothing = on.points.select("account_id", bucket="as_of_day", **zeros)
-    all_steps = nw.concat([nothing, *steps], how="vertical").group_by("account_id", "bucket")
-    summed = all_steps.agg(nw.col(*columns).sum().cast(nw.Int64))
+    summed = steps.with_columns(**changes).group_by("account_id", "bucket")
+    changed = summed.agg(nw.col(*columns).sum().cast(nw.Int64))
+    whole = changed.select("account_id", "bucket", nw.col(*columns).fill_null(0))
+    both = nw.concat([nothing, whole], how="vertical").group_by("account_id", "bucket")
+    total = both.agg(nw.col(*columns).sum().cast(nw.Int64))
     running = nw.col(*columns).cum_sum().over("account_id", order_by="bucket").cast(nw.Int64)
-    return summed.select("account_id", running, as_of_day="bucket")
+    return total.select("account_id", running, as_of_day="bucket")

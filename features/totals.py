@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from features.declare import Feature, Missing, Total, facts_of, merged_facts
-from features.grid import Grid, run, step, with_days
+from features.grid import Grid, run, with_days
 from features.rows import Reader
 from features.windows import Rows
 
@@ -40,14 +40,20 @@ def totals(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     facts = reader.facts(merged_facts(features)).with_columns(**amounts)
     by_day = facts.group_by(*days).agg(nw.col(*amounts).sum().cast(nw.Int64))
     by_day = reader.session.settle(by_day)
-    steps = []
-    for window in dict.fromkeys(window for window, _ in sought.values()):
+    windows = tuple(dict.fromkeys(window for window, _ in sought.values()))
+    edges = []
+    for number, window in enumerate(windows):
         seen = with_days(by_day, window, on, is_state=is_state)
-        shown = {c: names[repr(amount)] for c, (of, amount) in sought.items() if of == window}
         for edge, sign in (("start_day", 1), ("end_day", -1)):
-            changes = {column: nw.col(name).sum() * sign for column, name in shown.items()}
-            steps.append(step(on.starting(seen, edge), changes, tuple(sought)))
-    return run(steps, tuple(sought), on)
+            signed = {name: nw.col(name) * sign for name in amounts}
+            series = nw.lit(number, nw.Int64)
+            edges.append(seen.select("account_id", edge_day=nw.col(edge), series=series, **signed))
+    steps = on.starting(nw.concat(edges, how="vertical"), "edge_day")
+    changes = {
+        column: nw.when(nw.col("series") == windows.index(window)).then(names[repr(amount)])
+        for column, (window, amount) in sought.items()
+    }
+    return run(steps, changes, on)
 
 
 def _amounts(feature: Feature) -> dict[str, nw.Expr]:

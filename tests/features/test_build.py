@@ -186,9 +186,6 @@ def test_the_catalogue_lies_beside_the_table(company: Company, tmp_path: Path) -
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-def test_an_engine_that_cannot_run_says_which_can() -> None:
-    with (
-        pytest.raises(TenureError, match="choose duckdb or polars|Choose one"),
-        session(Engine.SPARK),
-    ):
+def test_an_engine_that_cannot_run_is_refused() -> None:
+    with pytest.raises(TenureError, match="duckdb or polars"), session(Engine.SPARK):
         pass

@@ -116,3 +116,7 @@ def test_the_newest_version_known_before_the_date_counts(company: Company) -> No
 def test_a_date_with_a_time_of_day_is_refused(company: Company) -> None:
     with pytest.raises(TenureError, match="00:00 UTC"):
         on(company(MERGED, extracted_at="2025-06-01"), "2024-05-10T08:00")
+
+
+def test_before_the_first_account_there_is_no_row(company: Company) -> None:
+    assert on(company(MERGED, extracted_at="2025-06-01"), "2023-01-01") == {}
