@@ -69,7 +69,7 @@ def backtest(
     question: Question,
     *,
     params: BoosterParams | None = None,
-    limit: int = 6,
+    limit: int = 4,
     progress: Progress | None = None,
 ) -> Backtest:
     """Evaluate on rolling origins, pooled and by origin.

@@ -120,7 +120,8 @@ class HazardRows:
     outcomes
         Whether the event came in the interval, shape (n,).
     weights
-        How many rows each stands for, shape (n,).
+        How many rows each stands for, shape (n,), over the length of its interval in lengths of
+        the first: the longer it is, the more snapshots see the same event in it.
     """
 
     cells: NDArray[np.float32]
@@ -154,10 +155,12 @@ def hazard_rows(
     row, interval = row[weights > 0], interval[weights > 0]
     cells = feature_matrix(rows, features, {}, question.name)[row]
     covariates = row_covariates(question, rows)[row, interval].astype(np.float32)
+    starts, ends = np.array(question.intervals_days, dtype=float).T
+    shortness = (ends[0] - starts[0]) / (ends - starts)
     return HazardRows(
         np.hstack([cells, covariates]),
         happened[weights > 0].astype(float),
-        weights[weights > 0],
+        weights[weights > 0] * shortness[interval],
     )
 
 

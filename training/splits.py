@@ -131,7 +131,7 @@ def split_at(
 
 
 def origins(
-    dates: Sequence[datetime], extracted_at: datetime, question: Question, limit: int = 6
+    dates: Sequence[datetime], extracted_at: datetime, question: Question, limit: int = 4
 ) -> tuple[Split, ...]:
     """Roll the first test date through the second half of the labelled dates.
 

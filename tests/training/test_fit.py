@@ -100,16 +100,24 @@ def test_beyond_the_largest_number_rows_without_the_event_are_sampled_and_weight
         {
             "x": 0.0,
             "as_of": pd.Timestamp("2024-01-01"),
-            "event_days": [10.0] * 200 + [np.nan] * 9800,
-            "observed_days": 1000.0,
+            "event_days": [10.0] * 200 + [np.nan] * 19_800,
+            "observed_days": 40.0,
         }
     )
     border = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC
     found = hazard_rows(frame, CHURN, ["x"], border, BoosterParams(largest_rows=5000))
-    assert found.outcomes.sum() == 200
     assert found.weights[found.outcomes == 1].tolist() == [1.0] * 200
     assert len(found.weights) == pytest.approx(5000, rel=0.05)
-    assert found.weights.sum() == pytest.approx(200 + 4 * 9800, rel=0.05)
+    assert found.weights.sum() == pytest.approx(20_000, rel=0.05)
+
+
+def test_a_long_interval_weighs_less_since_more_snapshots_see_its_events() -> None:
+    frame = rows("""
+        x  as_of       event_days  observed_days
+        1  2024-01-01  -           1000
+    """)
+    found = hazard_rows(frame, CHURN, ["x"], datetime(2026, 1, 1), SMALL)  # noqa: DTZ001 - naive
+    assert found.weights.tolist() == pytest.approx([1, 30 / 60, 30 / 90, 30 / 185])
 
 
 def test_the_same_rows_give_the_same_text() -> None:
