@@ -11,7 +11,7 @@ from features.errors import ModelError
 from models.bundle import Bundle, load, save
 from models.calibration import Calibration
 from models.churn import CHURN
-from models.intervals import COVARIATES, cumulative
+from models.intervals import COVARIATES, covariates, cumulative, matrix
 from training.fit import BoosterParams, fit_booster
 
 FEATURES = ("usage__events__28d", "lifecycle__days_to_term_end", "lifecycle__term_months")
@@ -163,6 +163,19 @@ def test_effects_and_baseline_add_up_to_the_mean_log_odds_of_the_hazard(
     explained = bundle.explained(rows, horizon)
     assert explained.effects.sum(axis=1) + explained.baseline == pytest.approx(expected)
     assert explained.log_odds == pytest.approx(expected)
+
+
+def test_effects_are_treeshaps_on_the_calibrated_scale(bundle: Bundle) -> None:
+    rows = rows_of(40)
+    described = covariates(CHURN, *rows[list(FEATURES[1:])].to_numpy().T)
+    cells = matrix(rows[list(FEATURES)].to_numpy(dtype=np.float32), described)
+    first_interval = bundle.booster.predict(cells[::4], pred_contrib=True)
+    use, days, months, number, ends, to_end, start = 0.9 * np.asarray(first_interval).T
+    explained = bundle.explained(rows, 30)
+    assert explained.effects[:, 0] == pytest.approx(use)
+    assert explained.effects[:, 1] == pytest.approx(days + ends + to_end)
+    assert explained.effects[:, 2] == pytest.approx(months)
+    assert explained.baseline == pytest.approx(0.1 + start + number)
 
 
 def test_low_use_raises_the_log_odds(bundle: Bundle) -> None:
