@@ -104,7 +104,7 @@ def backtest(
         runs.append((asked, Tested(tested.rows.assign(origin=split.test_from), tested.rivals)))
     if not runs:
         raise TooLittleDataError(
-            f"Expected at least one origin with {question.fewest_event_accounts} customers with a "
+            f"Expected at least one origin with {question.fewest_event_accounts} customers with "
             f"{question.name} before it, got none. Bring a longer history or more accounts."
         )
     return _summary(runs, tuple(notes))

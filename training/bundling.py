@@ -45,7 +45,7 @@ def answerable(rows: pd.DataFrame, question: Question, border: datetime) -> Ques
     found = groups[question.main_horizon_days]
     if found < question.fewest_event_accounts:
         raise TooLittleDataError(
-            f"Expected at least {question.fewest_event_accounts} customers with a {question.name} "
+            f"Expected at least {question.fewest_event_accounts} customers with {question.name} "
             f"within {question.main_horizon_days} days, known by {border:%Y-%m-%d}, got {found}. "
             "Bring a longer history or more accounts."
         )

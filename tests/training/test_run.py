@@ -135,12 +135,12 @@ def test_a_row_of_an_account_that_was_already_gone_is_dropped(known: Built) -> N
 
 def test_it_refuses_a_company_where_hardly_anybody_leaves(known: Built) -> None:
     shy = replace(CHURN, fewest_event_accounts=100_000)
-    with pytest.raises(TooLittleDataError, match=r"at least 100000 customers with a churn .* got"):
+    with pytest.raises(TooLittleDataError, match=r"at least 100000 customers with churn .* got"):
         train(known, shy, params=PARAMS)
 
 
 def test_it_refuses_a_company_where_nobody_expands(known: Built) -> None:
-    with pytest.raises(TooLittleDataError, match=r"customers with a expansion .* got 0"):
+    with pytest.raises(TooLittleDataError, match=r"customers with expansion .* got 0"):
         train(known, EXPANSION, params=PARAMS)
 
 
