@@ -219,7 +219,7 @@ def _refuse_an_empty_test(rows: pd.DataFrame, question: Question) -> None:
     groups = rows.loc[outcome == 1, "customer_group"].nunique()
     if groups < FEWEST_TEST_GROUPS:
         raise TooLittleDataError(
-            f"Expected at least {FEWEST_TEST_GROUPS} customers with a {question.name} in the test "
+            f"Expected at least {FEWEST_TEST_GROUPS} customers with {question.name} in the test "
             f"period, got {groups}. Bring a longer history or more accounts."
         )
 
