@@ -85,7 +85,7 @@ def section(data: Path, say: Say) -> str:
         audits += [
             f"- {flat.name}: {finding.message}" + ("" if finding.blocking else " (only told)")
             for finding in trained.audit
-            if flat in FLAT[:1] or finding.blocking
+            if not flat.accept
         ]
     about = (
         "`tenure train churn --table`, five folds by five seeds, a figure being the mean over the "
