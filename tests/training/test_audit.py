@@ -107,12 +107,13 @@ def test_a_constant_is_named_but_blocks_nothing(honest, outcome):
     assert (finding.column, finding.kind, finding.blocking) == ("country", "constant", False)
 
 
-def test_an_account_that_never_changes_does_not_betray_itself(outcome):
+def test_an_account_that_never_changes_does_not_betray_itself():
     """Each account has one seat count and one outcome; by rows alone, seats would decide."""
-    account = np.arange(ROWS) // 50
-    seats = np.random.default_rng(6).permutation(ROWS // 50)[account] * 1.5
+    account = np.arange(ROWS) // 100
+    seats = np.random.default_rng(6).permutation(ROWS // 100)[account] * 1.5
     frame, lost = pd.DataFrame({"seats": seats}), (account % 4 == 0).astype(float)
     assert audit(frame, lost, groups=account) == ()
+    assert named(frame, lost) == {("seats", "decides the outcome")}
 
 
 def test_rows_with_an_unknown_outcome_are_left_aside(honest, outcome):
