@@ -207,7 +207,8 @@ def audited(
     outcome = outcome_known_by(rows, question.main_horizon_days, split.test_from, question)
     known = rows[np.isfinite(outcome)].assign(_outcome=outcome[np.isfinite(outcome)])
     sample = known.sample(min(len(known), AUDITED_ROWS), random_state=0)
-    return audit(sample, sample["_outcome"].to_numpy(), features.names)
+    groups = sample["customer_group"].to_numpy()
+    return audit(sample, sample["_outcome"].to_numpy(), features.names, groups)
 
 
 def _dates(rows: pd.DataFrame) -> list[datetime]:
