@@ -148,9 +148,11 @@ def test_the_service_answers_for_the_likeliest_account_and_lists_an_unknown_one(
         answer = client.post("/v1/scores", json=body)
         listed = client.get("/v1/worklist", params={"limit": 5})
     assert answer.status_code == listed.status_code == 200
-    assert top in answer.text
-    assert "nobody-we-know" in answer.text
-    assert len(listed.json()["items"]) == 5
+    assert answer.json()["unknown_account_ids"] == ["nobody-we-know"]
+    assert [account["account_id"] for account in answer.json()["accounts"]] == [top]
+    losses = [account["expected_loss"] for account in listed.json()["accounts"]]
+    assert len(losses) == 5
+    assert losses == sorted(losses, reverse=True)
 
 
 @contextmanager
