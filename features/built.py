@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -69,11 +69,16 @@ def built(
 
 
 def month_starts(source: CheckedSource) -> tuple[date, ...]:
-    """Give the first of each month from a month after the first subscription to the extract."""
-    first = source.read("subscriptions")["started_at"].min().date()
-    last = source.extracted_at.date()
-    starts = pd.date_range(first + timedelta(days=31), last, freq="MS")
-    return tuple(start.date() for start in starts)
+    """Give the first of each month from the first loss on record to the extract.
+
+    Of the time before an account was first lost, an extract usually holds the survivors only: from
+    it one would learn that nobody leaves. Where no account was lost, the first subscription counts.
+    """
+    rows = source.read("subscriptions").reindex(columns=["account_id", "started_at", "ended_at"])
+    last_ends = rows.groupby("account_id")["ended_at"].agg(lambda ends: ends.max(skipna=False))
+    losses = last_ends.dropna()
+    first = losses.min() if len(losses) else rows["started_at"].min()
+    return dates_between(first.date(), source.extracted_at.date(), "month")
 
 
 def dates_between(first: date, last: date, every: str) -> tuple[date, ...]:

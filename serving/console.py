@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from models.registry import Registry
     from serving.store import Store
 
-SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("brier", "Brier"), ("log_loss", "log loss"))
+SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("log_loss", "log loss"))
+NAME_WIDTH = 38
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,22 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
 
 
 def figures(name: str, metrics: Mapping[str, Any]) -> str:
-    """Put the four figures of a model, each {value, low, high}, on one line."""
+    """Put the main figures of a model, each {value, low, high}, on one line.
+
+    Churn gets a second line: an annual contract cannot leave before its term ends, so the figures
+    over all accounts reward knowing the calendar.
+    """
+    lines = [_line(name, metrics)]
+    can_leave = metrics.get("populations", {}).get("can_leave")
+    if can_leave and name == "churn":
+        lines.append(_line("of these, those that can leave in time", can_leave))
+    return "\n".join(lines)
+
+
+def _line(name: str, metrics: Mapping[str, Any]) -> str:
     shown = [
         f"{label} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
         for key, label in SHOWN
         if (found := metrics.get(key))
     ]
-    return f"  {name:<10} {'   '.join(shown) or 'too few events for figures'}"
+    return f"  {name:<{NAME_WIDTH}} {'  '.join(shown) or 'too few events for figures'}"

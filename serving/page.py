@@ -1,7 +1,7 @@
 """The work list in a browser: a login, one table, no script."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from serving import answers, lookup, schema, tables
 from serving.access import Principal, principal_of
 from serving.body import read_form, read_query
 from serving.parts import Caller, Parts
+from serving.plays import NO_REASON, leading_reason
 from serving.refusal import RefusedError
 from serving.response import caller_of
 from serving.session import Session, is_marked
@@ -87,6 +89,12 @@ def money(amount: float | None, currency: str) -> str:
     return UNKNOWN if amount is None or math.isnan(amount) else f"{currency} {amount:,.0f}"
 
 
+def why(reasons: Sequence[schema.ReasonAnswer]) -> str:
+    """Give the sentence of the leading reason."""
+    leading = leading_reason([msgspec.structs.asdict(reason) for reason in reasons])
+    return str(leading["text"]) if leading else NO_REASON
+
+
 def _renderer() -> Render:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
@@ -95,7 +103,7 @@ def _renderer() -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, money=money)
+    environment.filters.update(percent=percent, money=money, why=why)
 
     def render(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:  # noqa: ANN401 - a template's values
         return HTMLResponse(environment.get_template(name).render(**values), status)

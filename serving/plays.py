@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from models.intervals import TERM_END
+
 PLAYS: Mapping[str, str] = MappingProxyType(
     {
         "usage": "Ask the main users what changed, and offer a session on the job they came for.",
@@ -18,11 +20,15 @@ PLAYS: Mapping[str, str] = MappingProxyType(
         "engagement": "Invite the main users to the next event and ask what they want to see.",
     }
 )
+NO_REASON = "No single reason stands out."
 WITHOUT_REASON = "Call the customer and ask how things are going."
 
 
-def suggested_play(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """Give the play for the strongest reason that raises the probability.
+def leading_reason(reasons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Give the reason that a person should read first, None where nothing raises the score.
+
+    It is the strongest that raises it; that a term ends soon comes last among them, since the list
+    shows the renewal's date beside it and most accounts near a renewal have that in common.
 
     Parameters
     ----------
@@ -30,8 +36,17 @@ def suggested_play(reasons: Sequence[Mapping[str, Any]]) -> str:
         Reasons of a churn score as the contract's {feature, value, effect, text}.
     """
     raising = [reason for reason in reasons if reason["effect"] > 0]
-    if not raising:
+    return max(
+        raising,
+        key=lambda reason: (reason["feature"] != TERM_END, reason["effect"]),
+        default=None,
+    )
+
+
+def suggested_play(reasons: Sequence[Mapping[str, Any]]) -> str:
+    """Give the play for the leading reason of a churn score."""
+    leading = leading_reason(reasons)
+    if leading is None:
         return WITHOUT_REASON
-    strongest = max(raising, key=lambda reason: reason["effect"])
-    group = str(strongest["feature"]).partition("__")[0]
+    group = str(leading["feature"]).partition("__")[0]
     return PLAYS.get(group, WITHOUT_REASON)

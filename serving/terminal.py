@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from serving.plays import NO_REASON, leading_reason
 from serving.release import Released
 
-NO_REASON = "No single reason stands out"
 SHOWN = (
     "account_id",
     "name",
@@ -61,6 +61,6 @@ def _top(released: Released, limit: int) -> pd.DataFrame:
     return first[list(SHOWN)].assign(reason=texts)
 
 
-def _first_reason(reasons: list[dict[str, object]]) -> str:
-    raising = [reason for reason in reasons if float(str(reason["effect"])) > 0]
-    return str(raising[0]["text"]) if raising else NO_REASON
+def _first_reason(reasons: list[dict[str, Any]]) -> str:
+    leading = leading_reason(reasons)
+    return str(leading["text"]) if leading else NO_REASON
