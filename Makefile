@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test lint format types imports check lock results screenshots clean
+.PHONY: help quickstart test lint format types imports check lock results readme clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lock: ## make requirements.lock anew from pyproject.toml (needs uv)
 
 results: $(INSTALLED) ## docs/results.md: figures on the public sets and the sample company
 	@$(BIN)/python benchmarks/results.py
+
+readme: $(INSTALLED) ## the README's picture of the quickstart (needs Chromium)
+	@$(BIN)/python benchmarks/readme.py
 
 clean: ## remove what the tests and the environment left behind
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

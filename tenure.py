@@ -203,7 +203,7 @@ def train(
     document = registered.document
     said = [
         figures(model, document["metrics"]),
-        *(f"Audit: {finding['message']}" for finding in document["audit"]),
+        *(f"Audit: {each['message']}" for each in document["audit"] if each["blocking"]),
         *document["notes"],
         f"Registered as {model} {registered.version}, the challenger: tenure promote {model}",
     ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from serving.store import Store
 
 SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("log_loss", "log loss"))
-NAME_WIDTH = 38
+NAME_WIDTH = 30
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def figures(name: str, metrics: Mapping[str, Any]) -> str:
     lines = [_line(name, metrics)]
     can_leave = metrics.get("populations", {}).get("can_leave")
     if can_leave and name == "churn":
-        lines.append(_line("of these, those that can leave in time", can_leave))
+        lines.append(_line(f"{name}, of those that can leave", can_leave))
     return "\n".join(lines)
 
 

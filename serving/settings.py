@@ -12,7 +12,8 @@ from features.home import Home
 
 FILE = "tenure.toml"
 PREFIX = "TENURE_"
-NOT_SETTINGS = frozenset({"TENURE_PUBLIC_DATA"})  # where the tests find public data sets
+# What tests and benchmarks read: where public data sets lie, and a browser.
+NOT_SETTINGS = frozenset({"TENURE_PUBLIC_DATA", "TENURE_CHROMIUM"})
 DEFAULT_HOME = ".tenure"
 HIGHEST_PORT = 65535
 

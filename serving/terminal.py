@@ -49,7 +49,7 @@ def text(released: Released, limit: int, width: int) -> str:
         table.add_row(name, *shares, row["reason"])
     page = io.StringIO()
     Console(file=page, width=width, highlight=False, markup=False).print(table)
-    return page.getvalue().rstrip()
+    return "\n".join(line.rstrip() for line in page.getvalue().strip("\n").splitlines())
 
 
 def _top(released: Released, limit: int) -> pd.DataFrame:

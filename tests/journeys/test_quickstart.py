@@ -1,0 +1,168 @@
+"""The main job on an empty machine: one command, from nothing to a served work list."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+
+from models.scored import check_scores, read_scores
+
+ROOT = Path(__file__).parents[2]
+COMPANY = ("--accounts", "500", "--months", "36", "--seed", "3")
+
+
+@dataclass(frozen=True)
+class Quickstart:
+    """A home after the quickstart, and what that printed."""
+
+    home: Path
+    said: str
+    progress: str
+
+    def tenure(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return tenure(self.home, *arguments)
+
+    @property
+    def token(self) -> str:
+        return re.findall(r"tenure_\S+", self.said)[-1]
+
+
+def environ(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TENURE_")}
+    return {**kept, "TENURE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+
+
+def tenure(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tenure", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home.parent,
+        env=environ(home),
+    )
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
+    home = tmp_path_factory.mktemp("quickstart") / "home"
+    done = tenure(home, "quickstart", *COMPANY)
+    assert done.returncode == 0, done.stderr
+    return Quickstart(home, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def service(quickstart: Quickstart) -> Iterator[httpx.Client]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tenure", "serve", "--port", str(port)],
+        cwd=quickstart.home.parent,
+        env=environ(quickstart.home),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            wait_until_alive(client)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_alive(client: httpx.Client) -> None:
+    for _ in range(240):
+        try:
+            client.get("/livez").raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.25)
+        else:
+            return
+    pytest.fail("the service did not answer within a minute")
+
+
+def test_it_ends_with_the_list_the_figures_and_how_to_open_the_page(
+    quickstart: Quickstart,
+) -> None:
+    lines = quickstart.said.strip().splitlines()
+    assert lines[0] == "Whom to call first:"
+    assert sum(bool(re.search(r" \d+% ", line)) for line in lines) >= 10
+    for model in ("churn", "expansion"):
+        assert re.search(
+            rf"^  {model} +AUC 0\.\d+ \[0\.\d+, 0\.\d+\]", quickstart.said, re.MULTILINE
+        )
+    assert re.match(r"To open the page: .* serve, then http://127.0.0.1:3000/ with", lines[-1])
+
+
+def test_it_says_what_it_is_at(quickstart: Quickstart) -> None:
+    for step in ("Making a sample company", "Training churn", "Back-testing", "Scoring"):
+        assert step in quickstart.progress
+
+
+def test_its_scores_keep_the_contract_and_every_account_has_one(quickstart: Quickstart) -> None:
+    out = quickstart.home.parent / "scores.parquet"
+    done = quickstart.tenure("score", "--out", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    scores = read_scores(out)
+    check_scores(scores)
+    accounts = pd.read_parquet(quickstart.home / "sample" / "accounts.parquet")["account_id"]
+    merged = pd.read_parquet(quickstart.home / "sample" / "account_merges.parquet")
+    assert set(scores["account_id"]) == set(accounts) - set(merged["from_account_id"])
+    assert json.loads(done.stdout)["accounts"] == scores["account_id"].nunique()
+
+
+def test_the_worst_loss_stands_first(quickstart: Quickstart, service: httpx.Client) -> None:
+    service.headers["Authorization"] = f"Bearer {quickstart.token}"
+    answer = service.get("/v1/worklist", params={"limit": 20})
+    assert answer.status_code == 200
+    losses = [entry["expected_loss"] for entry in answer.json()["accounts"]]
+    assert len(losses) == 20
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_its_token_opens_the_page_and_nothing_else_does(
+    quickstart: Quickstart, service: httpx.Client
+) -> None:
+    with httpx.Client(base_url=service.base_url, follow_redirects=True) as browser:
+        assert browser.get("/v1/worklist").status_code == 401
+        login = browser.get("/", headers={"Accept": "text/html"})
+        mark = re.search(r'name="mark" value="([^"]+)"', login.text)
+        assert mark is not None
+        form = {"mark": mark.group(1), "token": quickstart.token}
+        page = browser.post("/login", data=form)
+    assert "<h1>Work list</h1>" in page.text
+    assert page.text.count("<tr>") > 10
+
+
+def test_a_second_training_is_held_against_the_champion(quickstart: Quickstart) -> None:
+    trained = quickstart.tenure("train", "churn", "--json")
+    assert trained.returncode == 0, trained.stderr
+    metrics = json.loads(trained.stdout)["metrics"]
+    for name in ("auc", "average_precision", "brier", "log_loss"):
+        assert metrics[name]["low"] <= metrics[name]["value"] <= metrics[name]["high"]
+    promoted = quickstart.tenure("promote", "churn", "--json")
+    report = json.loads(promoted.stdout)
+    assert (report["champion"], report["challenger"], report["passed"]) == ("1", "2", True)
+    rolled = quickstart.tenure("rollback", "churn", "--json")
+    assert json.loads(rolled.stdout) == {"model": "churn", "version": "1"}
+
+
+def test_monitoring_reports_on_the_champions(quickstart: Quickstart) -> None:
+    done = quickstart.tenure("monitor", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {report["model"] for report in json.loads(done.stdout)} >= {"churn"}
+
+
+def test_the_home_holds_nothing_that_others_can_read(quickstart: Quickstart) -> None:
+    assert quickstart.home.stat().st_mode & 0o077 == 0
