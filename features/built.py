@@ -17,7 +17,8 @@ from features.catalog import available, features_fingerprint
 from features.checked import CheckedSource
 from features.declare import Feature
 from features.engine import Engine
-from features.home import Home
+from features.errors import SourceError
+from features.home import Home, private
 from features.spine import account_states
 
 STATES_FILE = "states.parquet"
@@ -53,7 +54,14 @@ def built(
     home: Home,
     engine: Engine = Engine.DUCKDB,
 ) -> Built:
-    """Build states and features at `dates`, or read them where they were built before."""
+    """Build states and features at `dates`, or read them where they were built before.
+
+    Raises
+    ------
+    SourceError
+        When a date lies after the extract: what happened until then is not known.
+    """
+    _refuse_the_future(source, dates)
     features = available(source)
     kept = home.snapshots / _key(source, features, dates, engine)
     if not kept.is_dir():
@@ -74,9 +82,9 @@ def month_starts(source: CheckedSource) -> tuple[date, ...]:
     Of the time before an account was first lost, an extract usually holds the survivors only: from
     it one would learn that nobody leaves. Where no account was lost, the first subscription counts.
     """
-    rows = source.read("subscriptions").reindex(columns=["account_id", "started_at", "ended_at"])
+    rows = source.newest("subscriptions").reindex(columns=["account_id", "started_at", "ended_at"])
     last_ends = rows.groupby("account_id")["ended_at"].agg(lambda ends: ends.max(skipna=False))
-    losses = last_ends.dropna()
+    losses = last_ends[last_ends <= source.extracted_at]  # a scheduled end is no loss yet
     first = losses.min() if len(losses) else rows["started_at"].min()
     return dates_between(first.date(), source.extracted_at.date(), "month")
 
@@ -85,6 +93,15 @@ def dates_between(first: date, last: date, every: str) -> tuple[date, ...]:
     """Give the first of each month, or each seventh day, from `first` to `last`, both included."""
     series = pd.date_range(first, last, freq="MS" if every == "month" else "7D")
     return tuple(moment.date() for moment in series)
+
+
+def _refuse_the_future(source: CheckedSource, dates: Sequence[date]) -> None:
+    last = max(dates, default=None)
+    if last is not None and last > source.extracted_at.date():
+        raise SourceError(
+            f"Expected dates up to the extract's, {source.extracted_at:%Y-%m-%d}, got {last}. "
+            "Bring a newer extract, or name an earlier date."
+        )
 
 
 def _key(
@@ -101,8 +118,7 @@ def _key(
 
 def _keep(folder: Path, frames: dict[str, pd.DataFrame]) -> None:
     # Written aside and renamed, so that a killed build leaves nothing that looks whole.
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+    aside = Path(tempfile.mkdtemp(dir=private(folder.parent), prefix=".building-"))
     try:
         for name, frame in frames.items():
             frame.to_parquet(aside / name, index=False)

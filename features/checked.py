@@ -14,6 +14,7 @@ from features.contracts import TABLES
 from features.errors import SourceError
 
 MANIFEST = "manifest.json"
+VERSION_TIME = "recorded_at"
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,20 @@ class CheckedSource:
     def read(self, table: str) -> pd.DataFrame:
         """Give a small table as a pandas frame, money as Decimal; raise SourceError if absent."""
         return pd.read_parquet(self.path(table))
+
+    def newest(self, table: str) -> pd.DataFrame:
+        """Give a small table like `read`, of each row's versions only the newest."""
+        rows = in_order_of_versions(self.read(table))
+        key = list(TABLES[table].key)
+        return rows.drop_duplicates(key, keep="last") if VERSION_TIME in rows else rows
+
+
+def in_order_of_versions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort a table's rows by `recorded_at`, where it has that; a row without it by `known_at`."""
+    if VERSION_TIME not in rows:
+        return rows
+    recorded = rows[VERSION_TIME].fillna(rows["known_at"])
+    return rows.loc[recorded.sort_values(kind="stable").index]
 
 
 def open_checked(folder: Path) -> CheckedSource:

@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def private(folder: Path) -> Path:
+    """Make a folder, unless it is there, that only its owner can look into: customers' data."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 @dataclass(frozen=True)
 class Home:
     """The folders and files below TENURE_HOME; nothing is made by naming them."""

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 
-from features.checked import CheckedSource
+from features.checked import CheckedSource, in_order_of_versions
 from features.declare import FIXED, Feature, Recipe, Text, Total, Unit
 from features.engine import Engine, session
 from features.errors import TenureError
@@ -117,10 +117,8 @@ def _known_accounts(
     source: CheckedSource, days: list[int], merged: tuple[Identity, ...]
 ) -> pd.DataFrame:
     """Give account_id, as_of_day and customer_group of the accounts there are on each day."""
-    accounts = source.read("accounts")
+    accounts = in_order_of_versions(source.read("accounts"))
     accounts["enters"] = [day_number(known) + 1 for known in accounts["known_at"]]
-    if "recorded_at" in accounts:
-        accounts = accounts.sort_values(["account_id", "recorded_at"], kind="stable")
     rows: list[tuple[str, int, str]] = []
     for day in days:
         seen = accounts[accounts["enters"] <= day].drop_duplicates("account_id", keep="last")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from features.errors import GateError, ModelError
-from features.home import Home
+from features.home import Home, private
 from models.bundle import Bundle, load
 from models.gate import GateReport
 from models.provenance import provenance
@@ -108,7 +108,7 @@ class Registry:
         registered = self._version(model, version)
         target = self.home.bundles / model / f"{version}-{registered.run_id}"
         if not target.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            private(private(self.home.bundles) / model)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as aside:
                 fetched = self._download(registered.run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside)
                 _move(fetched, target)
@@ -215,7 +215,8 @@ class Registry:
                 f"Expected a home without ? and % in its path, got {self.home.root}: MLflow would "
                 "read them as part of an address. Set TENURE_HOME to another folder."
             )
-        self.home.root.mkdir(parents=True, exist_ok=True)
+        private(self.home.root)
+        self.home.mlflow_database.touch(mode=0o600)
         return f"sqlite:///{database}"
 
     def _experiment(self, client: "MlflowClient") -> str:
@@ -225,7 +226,7 @@ class Registry:
         if found is not None:
             return str(found.experiment_id)
         is_default = str(client.tracking_uri).endswith(str(self.home.mlflow_database.resolve()))
-        where = self.home.mlflow_artifacts.resolve().as_uri() if is_default else None
+        where = private(self.home.mlflow_artifacts).resolve().as_uri() if is_default else None
         return str(client.create_experiment(name, artifact_location=where))
 
     def _registered(self, model: str) -> "NamedModel | None":

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from features.errors import ModelError
-from features.home import Home
+from features.home import Home, private
 from models.bundle import Bundle, load, save
 from models.scored import check_scores
 from serving import tables
@@ -111,6 +111,7 @@ def keep_bundle(home: Home, model: str, bundle: Bundle) -> Path:
             )
         return folder
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    private(private(home.bundles) / model)
     save(bundle, aside)
     aside.replace(folder)
     return folder

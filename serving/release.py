@@ -10,7 +10,7 @@ import pandas as pd
 from features.built import built
 from features.catalog import catalog_json
 from features.checked import CheckedSource
-from features.errors import ModelError, SourceError
+from features.errors import ModelError
 from models.bundle import Bundle
 from models.questions import QUESTIONS
 from models.registry import CHAMPION, Registry
@@ -54,11 +54,6 @@ def release(
     ModelError
         If no champion is there, or the source lacks a feature that one was trained on.
     """
-    if as_of > source.extracted_at.date():
-        raise SourceError(
-            f"Expected a date up to the extract's, {source.extracted_at:%Y-%m-%d}, got {as_of}. "
-            "Bring a newer extract, or score an earlier date."
-        )
     bundles = _champions(registry)
     now = built(source, (as_of,), home=settings.home)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
@@ -66,7 +61,7 @@ def release(
     days = settings.worklist_horizon_days
     scored = Scored(
         scores=scores,
-        listed=rank(scores, account_facts(source.read("accounts"), now.states), days),
+        listed=rank(scores, account_facts(source.newest("accounts"), now.states), days),
         signals=recent_signals(now.table, catalog_json(now.features)),
         bundles=bundles,
         list_horizon_days=days,

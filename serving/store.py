@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from features.errors import StoreError
+from features.home import private
 from serving import tables
 
 BUSY_MILLISECONDS = 10_000
@@ -83,7 +84,7 @@ def open_store(url: str) -> Store:
 
 
 def _private_file(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private(path.parent)
     path.touch(mode=OWNER_ONLY, exist_ok=True)
 
 

@@ -22,7 +22,7 @@ def account_facts(accounts: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     accounts:
-        The source's ``accounts`` table; name, tier and csm may be absent.
+        The newest version of the source's ``accounts``; name, tier and csm may be absent.
     states:
         `features.spine.account_states` of one date.
 
@@ -33,8 +33,7 @@ def account_facts(accounts: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
         customer_group, arr (money a year, 12 x MRR), renews_at (NaT where no term ends).
     """
     present = [column for column in KNOWN_BY if column in accounts]
-    known_by = accounts[["account_id", *present]].drop_duplicates("account_id", keep="last")
-    facts = states.merge(known_by, on="account_id", how="left", validate="one_to_one")
+    facts = states.merge(accounts[["account_id", *present]], on="account_id", how="left", validate="one_to_one")
     for column in KNOWN_BY:
         facts[column] = _text_or_none(facts[column] if column in present else None, len(facts))
     facts["arr"] = facts["mrr"].astype("float64") * MONTHS_A_YEAR

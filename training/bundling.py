@@ -143,14 +143,20 @@ def base_rates(rows: pd.DataFrame, question: Question, border: datetime) -> Mapp
 
 
 def added_share(rows: pd.DataFrame, question: Question, border: datetime) -> Mapping[int, float]:
-    """Give, by horizon, the MRR added by then per MRR, of the rows with the event within it."""
+    """Give, by horizon, the MRR added by then per MRR, of the rows with the event within it.
+
+    A horizon within which none had the event is left out.
+    """
+    hits = {
+        days: rows[outcome_known_by(rows, days, border, question) == 1]
+        for days in question.horizons_days
+    }
     return MappingProxyType(
-        {days: _added_within(rows, question, border, days) for days in question.horizons_days}
+        {days: _added_within(hit, days) for days, hit in hits.items() if len(hit)}
     )
 
 
-def _added_within(rows: pd.DataFrame, question: Question, border: datetime, days: int) -> float:
-    hit = rows[outcome_known_by(rows, days, border, question) == 1]
+def _added_within(hit: pd.DataFrame, days: int) -> float:
     mrr = hit["mrr"].to_numpy(dtype=float)
     return float((hit[f"mrr_change__{days}d"].to_numpy(dtype=float) * mrr).sum() / mrr.sum())
 

@@ -103,20 +103,13 @@ def _path(parts: Iterable[tuple[Integers, Integers, Integers]]) -> MrrPath:
 
 def mrr_paths(source: CheckedSource) -> Paths:
     """Read the newest version of every subscription row, and the merges."""
-    newest = _newest(source.read("subscriptions")).sort_values("account_id", kind="stable")
+    newest = source.newest("subscriptions").sort_values("account_id", kind="stable")
     names, starts = np.unique(newest["account_id"].to_numpy(dtype=object), return_index=True)
     columns = [np.split(column, starts[1:]) for column in _columns(newest)]
     parts = zip(*columns, strict=True)
     rows = {str(name): Rows(*part) for name, part in zip(names, parts, strict=True)}
     merges = source.read("account_merges") if source.has("account_merges") else None
     return Paths(rows, {} if merges is None else _joins(merges))
-
-
-def _newest(subscriptions: pd.DataFrame) -> pd.DataFrame:
-    if "recorded_at" not in subscriptions.columns:
-        return subscriptions
-    key = ["subscription_id", "product", "started_at"]
-    return subscriptions.sort_values("recorded_at", kind="stable").drop_duplicates(key, keep="last")
 
 
 def _columns(rows: pd.DataFrame) -> tuple[NDArray[Any], ...]:

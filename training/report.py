@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import TooLittleDataError
+from features.home import private
 from models.record import json_text
 from training.charts import gain_chart, importance_chart, origins_chart, reliability_chart
 
@@ -118,7 +119,7 @@ def write_report(evidence: Evidence, folder: Path) -> tuple[Path, ...]:
             f"Expected held-out rows with the outcome {evidence.model}, got "
             f"{evidence.outcomes.sum():.0f} in {len(evidence.outcomes)}. Bring a longer history."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    private(folder)
     charts = dict(_charts(evidence))
     files = {"report.html": _page(evidence, charts).encode()}
     files |= {f"{name}.png": image for name, (_, image) in charts.items()}

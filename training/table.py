@@ -212,6 +212,11 @@ def _dates(column: pd.Series) -> NDArray[np.datetime64]:
         raise SourceError(
             f"Expected dates in the column {column.name!r}, got: {error}. Write them as 2024-12-31."
         ) from error
+    if times.isna().any():
+        raise SourceError(
+            f"Expected a date in each row of the column {column.name!r}, got "
+            f"{int(times.isna().sum())} rows without. Fill it in, or leave those rows out."
+        )
     return times.dt.tz_localize(None).to_numpy("datetime64[us]")
 
 

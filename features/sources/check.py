@@ -16,7 +16,7 @@ import polars as pl
 from features.checked import MANIFEST, CheckedSource, write_manifest
 from features.contracts import TABLES
 from features.errors import SourceError
-from features.home import Home
+from features.home import Home, private
 from features.sources.accept import Accepted, accept, guess_extracted_at, known_accounts
 from features.sources.currency import read_rates
 from features.sources.database import is_database, unload
@@ -57,8 +57,7 @@ def check(
         of broken rows is above the limit; its rows are in the quarantine file then too.
     """
     say = progress or _silent
-    home.checked.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".check-", dir=home.checked)).resolve()
+    work = Path(tempfile.mkdtemp(prefix=".check-", dir=private(home.checked))).resolve()
     try:
         return _check(_mapping(source, work, say), work, home, limit, say)
     finally:

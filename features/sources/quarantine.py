@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from features.contracts import Type
-from features.home import Home
+from features.home import Home, private
 from features.sources.accept import Accepted
 from features.sources.sql import literal, quoted, run
 from features.sources.stage import FOREIGN_KEY, ROW, Staged, unreadable
@@ -39,8 +39,7 @@ def write_quarantine(
     _join(parts, whole)
     with whole.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
-    target = home.quarantine / digest / FILE
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target = private(private(home.quarantine) / digest) / FILE
     shutil.copyfile(whole, target.with_suffix(".part")).replace(target)
     return target
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from datetime import date
 
+import pytest
+
 from features.build import feature_table
 from features.built import built, dates_between, month_starts
 from features.checked import CheckedSource
 from features.engine import Engine
+from features.errors import SourceError
 from features.home import Home
 
 ACCOUNTS = """
@@ -39,6 +42,40 @@ def test_months_begin_with_the_first_subscription_where_nobody_was_lost(
         {"accounts": ACCOUNTS, "subscriptions": kept}, extracted_at="2020-03-02T00:00:00"
     )
     assert month_starts(source) == (date(2020, 1, 1), date(2020, 2, 1), date(2020, 3, 1))
+
+
+def test_the_end_that_a_newer_version_tells_of_is_a_loss(
+    company: Callable[..., CheckedSource],
+) -> None:
+    versions = """
+    subscription_id  account_id  product  mrr  started_at        ended_at          recorded_at
+    s1               a           core     100  2020-01-01T00:00  2022-02-10T00:00  2022-02-11
+    s1               a           core     100  2020-01-01T00:00  -                 -
+    s2               b           core     100  2021-01-01T00:00  2022-03-10T00:00  2022-03-11
+    """
+    source = company(
+        {"accounts": ACCOUNTS, "subscriptions": versions}, extracted_at="2022-05-02T00:00:00"
+    )
+    assert month_starts(source) == (date(2022, 3, 1), date(2022, 4, 1), date(2022, 5, 1))
+
+
+def test_a_scheduled_end_is_no_loss_yet(company: Callable[..., CheckedSource]) -> None:
+    planned = SUBSCRIPTIONS.replace("2022-02-10T00:00", "2030-01-01T00:00")
+    source = company(
+        {"accounts": ACCOUNTS, "subscriptions": planned}, extracted_at="2020-02-02T00:00:00"
+    )
+    assert month_starts(source) == (date(2020, 1, 1), date(2020, 2, 1))
+
+
+def test_a_date_after_the_extract_is_refused(
+    company: Callable[..., CheckedSource], home: Home
+) -> None:
+    source = company(
+        {"accounts": ACCOUNTS, "subscriptions": SUBSCRIPTIONS}, extracted_at="2022-05-02T10:00:00"
+    )
+    assert len(built(source, (date(2022, 5, 2),), home=home, engine=Engine.POLARS).states) == 2
+    with pytest.raises(SourceError, match="up to the extract's, 2022-05-02, got 2022-05-03"):
+        built(source, (date(2022, 5, 2), date(2022, 5, 3)), home=home)
 
 
 def test_a_series_holds_both_its_ends() -> None:

@@ -166,6 +166,22 @@ def test_the_added_share_is_the_money_won_over_the_money_of_those_who_grew() -> 
     assert added_share(rows, question, border)[30] == pytest.approx((50 + 30) / 400)
 
 
+def test_a_horizon_without_an_expansion_has_no_added_share() -> None:
+    rows = pd.DataFrame(
+        {
+            "as_of": pd.to_datetime(["2024-01-01"]).astype("datetime64[us]"),
+            "event_days": [45.0],
+            "observed_days": 900.0,
+            "mrr": [100.0],
+            "mrr_change__30d": [0.0],
+            "mrr_change__90d": [0.2],
+        }
+    )
+    question = Question("expansion", "expansion", (30, 90))
+    border = pd.Timestamp("2026-01-01").to_pydatetime()
+    assert added_share(rows, question, border) == {90: pytest.approx(0.2)}
+
+
 def test_a_back_test_scores_each_row_once_by_a_model_that_is_older(rolled: Backtest) -> None:
     rows = rolled.test_rows
     assert not rows.duplicated(["account_id", "as_of"]).any()

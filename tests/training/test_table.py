@@ -226,3 +226,10 @@ def test_it_reads_csv_and_parquet_alike(tmp_path):
 def test_it_says_which_files_it_reads(tmp_path, name):
     with pytest.raises(SourceError, match=r"as \.parquet or \.csv"):
         read_table(tmp_path / name)
+
+
+def test_a_row_without_a_date_is_refused_where_dates_split_the_table():
+    table = panel()
+    table.loc[3, "as_of"] = pd.NaT
+    with pytest.raises(SourceError, match="got 1 rows without"):
+        train_table(table, CHURN)
