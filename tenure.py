@@ -1,18 +1,17 @@
 """The command line: the one place where all parts meet; each verb is a short list of calls."""
 
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from features.errors import SettingsError, TenureError
-from serving.console import Session, as_json, figures, step
-from serving.tokens import now, tokens
+from features.errors import TenureError
+from serving.console import Session, as_json, figures, sample_options, source_option, step
+from serving.tokens import how_to_open, tokens
 
 if TYPE_CHECKING:
     from features.built import Built
@@ -25,27 +24,9 @@ if TYPE_CHECKING:
 MODELS = click.Choice(["churn", "expansion"])
 ENGINES = click.Choice(["duckdb", "polars", "spark"])
 DAY = click.DateTime(["%Y-%m-%d"])
-SAMPLE = "sample"
 TOP = 10
 WIDTH = 100
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
-
-
-source_option = click.option(
-    "--source", metavar="SOURCE", help="Folder or database URL; else `source` of tenure.toml."
-)
-
-
-def sample_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what a sample company is made from to a verb."""
-    at_least_one = click.IntRange(1)
-    for option in (
-        click.option("--seed", default=1, show_default=True, help="Another one, another company."),
-        click.option("--months", default=48, show_default=True, type=at_least_one),
-        click.option("--accounts", default=2000, show_default=True, type=at_least_one),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -77,24 +58,23 @@ def quickstart(
     from models.questions import QUESTIONS
     from serving import terminal
 
-    folder = session.home.root / "sample"
+    folder = session.sample
     with step("Making a sample company") as say:
         make(folder, accounts=accounts, months=months, seed=seed, progress=say)
-    source = _checked(session, str(folder))
-    built = _history(session, source)
+    built = _history(session, str(folder))
     gates, tested = {}, {}
     for name in ("churn", "expansion"):
         registered = _trained(session, built, QUESTIONS[name])
         gates[name] = _judged(session, built, QUESTIONS[name], registered.version)
         tested[name] = _backtested(session, built, QUESTIONS[name])
-    released = _released(session, source, source.extracted_at.date())
+    released = _released(session, built.source)
     lines = [
         "\nWhom to call first:",
         terminal.text(released, TOP, WIDTH),
         "\nHow far to trust it (back-test on later, unseen dates; 95 % intervals):",
         *(figures(name, document["metrics"]) for name, document in tested.items()),
         *(report.text() for report in gates.values() if not report.passed),
-        f"\n{_how_to_open(session)}",
+        f"\n{how_to_open(session)}",
     ]
     document = {"backtests": tested, "worklist": terminal.records(released, TOP)}
     session.answer("\n".join(lines), document)
@@ -160,9 +140,9 @@ def features(
     from features.catalog import catalog_json
     from features.engine import Engine
 
-    checked = _checked(session, source)
     if (first is None) != (last is None):
         raise click.UsageError("--from and --to belong together: give both, or --as-of.")
+    checked = _checked(session, source)
     series = dates_between(first, last, every) if first and last else ()
     days = sorted({each.date() for each in dates}.union(series)) or [checked.extracted_at.date()]
     with step("Building features"):
@@ -195,19 +175,13 @@ def train(
     from models.questions import QUESTIONS
 
     if table is None:
-        built = _history(session, _checked(session, _source(session, source)))
+        built = _history(session, source)
         registered = _trained(session, built, QUESTIONS[model])
     else:
         options = {"label": label, "time": time_column, "group": group, "accept": accept}
         registered = _trained_on_table(session, QUESTIONS[model], table, options)
-    document = registered.document
-    said = [
-        figures(model, document["metrics"]),
-        *(f"Audit: {each['message']}" for each in document["audit"] if each["blocking"]),
-        *document["notes"],
-        f"Registered as {model} {registered.version}, the challenger: tenure promote {model}",
-    ]
-    session.answer("\n".join(said), document)
+    said = [figures(model, registered.document["metrics"]), *registered.remarks]
+    session.answer("\n".join(said), registered.document)
 
 
 @cli.command()
@@ -218,7 +192,7 @@ def backtest(session: Session, model: str, source: str | None) -> None:
     """Train at past dates, test on what followed, and write a report."""
     from models.questions import QUESTIONS
 
-    built = _history(session, _checked(session, _source(session, source)))
+    built = _history(session, source)
     document = _backtested(session, built, QUESTIONS[model])
     said = [
         figures(model, document["metrics"]),
@@ -241,7 +215,7 @@ def promote(session: Session, model: str, source: str | None, version: str | Non
     version = version or session.registry.version_of(model, CHALLENGER)
     if version is None:
         raise TenureError(f"Expected a challenger of {model}, got none. Run: tenure train {model}")
-    built = _history(session, _checked(session, _source(session, source)))
+    built = _history(session, source)
     report = _judged(session, built, QUESTIONS[model], version)
     session.answer(report.text(), report.to_json())
     report.demand()
@@ -280,8 +254,7 @@ def score(session: Session, source: str | None, as_of: datetime | None, out: Pat
     from models.scored import write_scores
     from serving import terminal
 
-    checked = _checked(session, _source(session, source))
-    released = _released(session, checked, (as_of or checked.extracted_at).date())
+    released = _released(session, _checked(session, session.source(source)), as_of)
     if out is not None:
         write_scores(released.scores, out)
     publication = released.publication
@@ -313,8 +286,8 @@ def monitor(session: Session, source: str | None) -> None:
     from serving.publication import past_scores
     from training.monitor import monitor as watch
 
-    checked = _checked(session, _source(session, source))
-    history = _history(session, checked)
+    history = _history(session, source)
+    checked = history.source
     with step("Building today's features"):
         today = built(checked, (checked.extracted_at.date(),), home=session.home)
     past = past_scores(session.store)
@@ -333,21 +306,12 @@ def _checked(session: Session, source: str, limit: float = 0.05) -> "CheckedSour
         return check(source, home=session.home, limit=limit, progress=say)
 
 
-def _source(session: Session, named: str | None) -> str:
-    sample = session.home.root / SAMPLE
-    source = named or session.settings.source or (str(sample) if sample.is_dir() else None)
-    if source is None:
-        raise SettingsError(
-            "Expected a source, got none. Name it with --source, or as `source` in tenure.toml."
-        )
-    return source
-
-
-def _history(session: Session, source: "CheckedSource") -> "Built":
+def _history(session: Session, source: str | None) -> "Built":
     from features.built import built, month_starts
 
+    checked = _checked(session, session.source(source))
     with step("Building features at the start of each month"):
-        return built(source, month_starts(source), home=session.home)
+        return built(checked, month_starts(checked), home=session.home)
 
 
 def _trained(session: Session, built: "Built", question: "Question") -> "Registered":
@@ -368,9 +332,8 @@ def _trained_on_table(
     from training.table import train_table
 
     with step(f"Training {question.name} on {path.name}"):
-        return register_table(
-            train_table(read_table(path), question, **options), path, session.registry
-        )
+        trained = train_table(read_table(path), question, **options)
+        return register_table(trained, path, session.registry)
 
 
 def _judged(session: Session, built: "Built", question: "Question", version: str) -> "GateReport":
@@ -396,25 +359,14 @@ def _backtested(session: Session, built: "Built", question: "Question") -> dict[
         return backtest_document(result, folder, {"source": built.source.fingerprint})
 
 
-def _released(session: Session, source: "CheckedSource", as_of: date) -> "Released":
+def _released(
+    session: Session, source: "CheckedSource", as_of: datetime | None = None
+) -> "Released":
     from serving.release import release
 
+    day = (as_of or source.extracted_at).date()
     with step("Scoring every account"):
-        return release(source, as_of, session.registry, session.store, session.settings)
-
-
-def _how_to_open(session: Session) -> str:
-    from serving.access import add_token as add
-
-    name = f"quickstart {now():%Y-%m-%d %H.%M.%S}"
-    token = add(session.store, name, ("read", "feedback"), now())
-    where = f"http://{session.settings.host}:{session.settings.port}/"
-    return f"To open the page: {_command()} serve, then {where} with the token {token}"
-
-
-def _command() -> str:
-    called = Path(sys.argv[0])
-    return os.path.relpath(called) if called.is_file() else called.name
+        return release(source, day, session.registry, session.store, session.settings)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from features.errors import SettingsError
 from features.home import Home
 from serving.settings import Settings, read_settings
 
@@ -55,6 +56,28 @@ class Session:
 
         return open_store(str(self.home and self.settings.store))
 
+    @property
+    def sample(self) -> Path:
+        """Where the quickstart's sample company lies."""
+        return self.home.root / "sample"
+
+    def source(self, named: str | None) -> str:
+        """Give the source to work on: the one named, else that of the settings, else the sample.
+
+        Raises
+        ------
+        SettingsError
+            If there is none of them.
+        """
+        source = named or self.settings.source
+        if source is None and self.sample.is_dir():
+            source = str(self.sample)
+        if source is None:
+            raise SettingsError(
+                "Expected a source, got none. Name it with --source, or as `source` in tenure.toml."
+            )
+        return source
+
     def answer(self, text: str, document: object) -> None:
         """End a verb with text, or with JSON where a script asked for it."""
         shown = json.dumps(document, default=str, allow_nan=False) if self.as_json else text
@@ -71,6 +94,23 @@ def as_json(command: Callable[..., None]) -> Callable[..., None]:
         "--json", "session", is_flag=True, callback=start, help="One JSON document, nothing else."
     )
     return option(command)
+
+
+source_option = click.option(
+    "--source", metavar="SOURCE", help="Folder or database URL; else `source` of tenure.toml."
+)
+
+
+def sample_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what a sample company is made from to a verb."""
+    at_least_one = click.IntRange(1)
+    for option in (
+        click.option("--seed", default=1, show_default=True, help="Another one, another company."),
+        click.option("--months", default=48, show_default=True, type=at_least_one),
+        click.option("--accounts", default=2000, show_default=True, type=at_least_one),
+    ):
+        command = option(command)
+    return command
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """The verbs about access tokens."""
 
+import os
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 
@@ -11,6 +14,21 @@ from serving.console import Session, as_json
 def now() -> datetime:
     """Give the time, naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def how_to_open(session: Session) -> str:
+    """Make a token for a person, and say in one line how to open the page with it."""
+    from serving.access import add_token
+
+    name = f"quickstart {now():%Y-%m-%d %H.%M.%S}"
+    token = add_token(session.store, name, ("read", "feedback"), now())
+    where = f"http://{session.settings.host}:{session.settings.port}/"
+    return f"To open the page: {_command()} serve, then {where} with the token {token}"
+
+
+def _command() -> str:
+    called = Path(sys.argv[0])
+    return os.path.relpath(called) if called.is_file() else called.name
 
 
 @click.group()

@@ -37,6 +37,17 @@ class Registered:
     version: str
     document: Mapping[str, Any]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know: what the audit blocks, what was left out, what comes next."""
+        model = self.document["model"]
+        blocking = [each for each in self.document["audit"] if each["blocking"]]
+        return (
+            *(f"Audit: {each['message']}" for each in blocking),
+            *self.document["notes"],
+            f"Registered as {model} {self.version}, the challenger: tenure promote {model}",
+        )
+
 
 def register(trained: Trained, registry: Registry) -> Registered:
     """Write a training's report and keep both in the registry, as challenger."""
