@@ -33,7 +33,9 @@ def account_facts(accounts: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
         customer_group, arr (money a year, 12 x MRR), renews_at (NaT where no term ends).
     """
     present = [column for column in KNOWN_BY if column in accounts]
-    facts = states.merge(accounts[["account_id", *present]], on="account_id", how="left", validate="one_to_one")
+    facts = states.merge(
+        accounts[["account_id", *present]], on="account_id", how="left", validate="one_to_one"
+    )
     for column in KNOWN_BY:
         facts[column] = _text_or_none(facts[column] if column in present else None, len(facts))
     facts["arr"] = facts["mrr"].astype("float64") * MONTHS_A_YEAR

@@ -211,9 +211,11 @@ def test_the_newest_version_tells_what_came_true(subscriptions: Subscriptions) -
         s1               a           base     100  2024-01-01  -           2024-01-01
         s2               b           base     100  2024-01-01  2024-05-11  2024-05-12
         s2               b           base     100  2024-01-01  -           2024-05-13
+        s3               c           base     100  2024-01-01  2024-05-11  2024-05-12
+        s3               c           base     100  2024-01-01  -           -
     """)
-    labels = labelled(source, CHURN, "a@2024-05-01", "b@2024-05-01")
-    assert days(labels) == [pytest.approx(11), None]
+    labels = labelled(source, CHURN, "a@2024-05-01", "b@2024-05-01", "c@2024-05-01")
+    assert days(labels) == [pytest.approx(11), None, pytest.approx(11)]
 
 
 def test_a_row_recorded_late_is_no_expansion_of_what_already_ran(
