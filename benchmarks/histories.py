@@ -20,7 +20,7 @@ from models.expansion import EXPANSION
 from models.question import Question
 from training.heldout import HeldOut
 from training.run import Trained, labelled_rows, train
-from training.splits import outcome_known_by
+from training.splits import on_record, outcome_known_by
 from training.table import train_table
 
 HEAD = (
@@ -135,8 +135,8 @@ def _rows(asked: Asked, trained: Trained, history: Built) -> list[list[str]]:
 
 def _floors(trained: Trained, history: Built) -> Mapping[str, np.ndarray]:
     question = trained.bundle.question
-    rows = labelled_rows(history, question)
     border = trained.split.test_from
+    rows = on_record(labelled_rows(history, question), border, question)
     known = outcome_known_by(rows, question.main_horizon_days, border, question)
     learn = np.isfinite(known)
     handful = [name for name in HANDFUL if name in rows.columns]

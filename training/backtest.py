@@ -16,12 +16,13 @@ from training.fit import BoosterParams
 from training.run import (
     Progress,
     Tested,
+    dates_of,
     features_of,
     figures_of,
     labelled_rows,
     test,
 )
-from training.splits import origins
+from training.splits import on_record, origins
 
 KEPT = (
     "account_id",
@@ -86,14 +87,15 @@ def backtest(
     TooLittleDataError
         When no origin has enough events before it.
     """
-    rows = labelled_rows(built, question)
+    panel = labelled_rows(built, question)
     features = features_of(built)
-    dates = [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique())]
+    dates = dates_of(built, panel, question)
     runs: list[tuple[Question, Tested]] = []
     notes: list[str] = []
     for split in origins(dates, built.source.extracted_at, question, limit):
         if progress:
             progress(f"origin {split.test_from:%Y-%m-%d}")
+        rows = on_record(panel, split.test_from, question)
         try:
             asked = answerable(rows, question, split.test_from)
         except TooLittleDataError as error:

@@ -20,7 +20,7 @@ from training.bundling import FeatureList, answerable, feature_list, fit_bundle
 from training.evaluate import evaluation
 from training.fit import BoosterParams
 from training.labels import label, outcome_within
-from training.splits import Split, outcome_known_by, record_start, time_split
+from training.splits import Split, on_record, outcome_known_by, time_split
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -127,7 +127,8 @@ def train(
     params = params or BoosterParams()
     say(f"labelling {len(built.table):,} rows")
     rows = labelled_rows(built, question)
-    split = time_split(_dates(rows), built.source.extracted_at, question)
+    split = time_split(dates_of(built, rows, question), built.source.extracted_at, question)
+    rows = on_record(rows, split.test_from, question)
     asked, question = question, answerable(rows, question, split.test_from)
     features = features_of(built)
     say(f"fitting on what was known by {split.test_from:%Y-%m-%d}")
@@ -153,13 +154,12 @@ def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
     Returns
     -------
     One row per active account and date, sorted by as_of and account_id. Rows that had no MRR left
-    by newer knowledge are dropped: nothing was at risk. So are dates before the record of such
-    events begins: an extract often knows of earlier years only the accounts that stayed.
+    by newer knowledge are dropped: nothing was at risk. Those before the record of such events
+    begins are for `training.splits.on_record` to leave aside, at the border of each training.
     """
     active = built.states[built.states["status"] == "active"]
     labels = label(built.source, active, question)
     labels = labels[labels["observed_days"].notna()]
-    labels = labels[labels["as_of"] >= record_start(labels)]
     rows = labels.merge(built.table, on=list(KEYS), how="inner", validate="one_to_one")
     return rows.sort_values(["as_of", "account_id"], ignore_index=True)
 
@@ -211,8 +211,10 @@ def audited(
     return audit(sample, sample["_outcome"].to_numpy(), features.names, groups)
 
 
-def _dates(rows: pd.DataFrame) -> list[datetime]:
-    return [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique())]
+def dates_of(built: Built, rows: pd.DataFrame, question: Question) -> list[datetime]:
+    """Give the dates of labelled rows from which splits are laid out: those on record by now."""
+    stamps = on_record(rows, built.source.extracted_at, question)["as_of"].unique()
+    return [stamp.to_pydatetime() for stamp in sorted(stamps)]
 
 
 def _refuse_an_empty_test(rows: pd.DataFrame, question: Question) -> None:

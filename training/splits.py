@@ -55,14 +55,19 @@ def _between(as_of: pd.Series, start: datetime, end: datetime | None) -> NDArray
     return np.asarray(is_in if end is None else is_in & (as_of < end), dtype=bool)
 
 
-def record_start(labels: pd.DataFrame) -> pd.Timestamp:
-    """Give the moment by which one in a hundred of the events had come.
+def on_record(rows: pd.DataFrame, border: datetime, question: Question) -> pd.DataFrame:
+    """Keep the rows from `record_start` on; of one panel, not of what this has kept of it."""
+    return rows[rows["as_of"] >= record_start(rows, border, question)]
+
+
+def record_start(labels: pd.DataFrame, border: datetime, question: Question) -> pd.Timestamp:
+    """Give the moment by which one in a hundred of the events known at a border had come.
 
     Before it the record is taken not to have begun: a system that was set up, or an extract that
     was cut, in 2022 shows of 2020 only who was still there, and "nobody left" would be learned.
     Without an event it is the first date.
     """
-    came = labels[labels["event_days"].notna()]
+    came = labels[labels["event_days"] < known_days(labels, border, question)]
     moments = came["as_of"] + pd.to_timedelta(came["event_days"], unit="D")
     events = pd.DataFrame({"account_id": came["account_id"], "moment": moments.dt.round("s")})
     ordered = events.drop_duplicates()["moment"].sort_values()

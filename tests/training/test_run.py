@@ -19,8 +19,8 @@ from training.backtest import Backtest, backtest
 from training.bundling import added_share, base_rates
 from training.fit import BoosterParams
 from training.labels import label
-from training.run import Trained, labelled_rows, train
-from training.splits import origins, outcome_known_by
+from training.run import Trained, dates_of, labelled_rows, train
+from training.splits import on_record, origins, outcome_known_by
 
 PARAMS = BoosterParams(trees=100, learning_rate=0.08, feature_share=1.0)
 
@@ -93,7 +93,7 @@ def test_nothing_in_the_test_period_reaches_the_model(known: Built, trained: Tra
 def test_the_base_rate_is_the_share_with_the_event_among_rows_known_at_the_border(
     known: Built, trained: Trained
 ) -> None:
-    rows = labelled_rows(known, CHURN)
+    rows = on_record(labelled_rows(known, CHURN), trained.split.test_from, CHURN)
     is_known = rows["as_of"] + timedelta(days=90 + 30) <= trained.split.test_from
     share = (rows.loc[is_known, "event_days"] < 90).mean()
     assert trained.bundle.base_rates[90] == pytest.approx(share)
@@ -112,7 +112,9 @@ def test_leaving_and_inactive_accounts_are_set_apart(known: Built) -> None:
     )
 
 
-def test_a_date_of_which_only_the_loyal_are_known_is_left_out(known: Built) -> None:
+def test_a_date_of_which_only_the_loyal_are_known_is_left_out(
+    known: Built, trained: Trained
+) -> None:
     first = known.states[known.states["as_of"] == known.states["as_of"].min()]
     loyal = first.assign(as_of=first["as_of"] - pd.Timedelta(days=15))
     table = known.table.merge(first[["account_id", "as_of"]])
@@ -121,7 +123,8 @@ def test_a_date_of_which_only_the_loyal_are_known_is_left_out(known: Built) -> N
         known, states=pd.concat([loyal, known.states]), table=pd.concat([table, known.table])
     )
     assert label(known.source, loyal, CHURN)["observed_days"].notna().all()
-    assert labelled_rows(more, CHURN)["as_of"].min() > loyal["as_of"].max()
+    assert min(dates_of(more, labelled_rows(more, CHURN), CHURN)) > loyal["as_of"].max()
+    assert train(more, CHURN, params=PARAMS).data["dates"] == trained.data["dates"]
 
 
 def test_a_row_of_an_account_that_was_already_gone_is_dropped(known: Built) -> None:
@@ -198,8 +201,9 @@ def test_a_back_test_is_pooled_and_by_origin(rolled: Backtest) -> None:
 
 def test_a_back_test_names_the_origins_that_it_leaves_out(known: Built) -> None:
     rows = labelled_rows(known, CHURN)
-    dates = [stamp.to_pydatetime() for stamp in rows["as_of"].unique()]
+    dates = dates_of(known, rows, CHURN)
     last = origins(dates, known.source.extracted_at, CHURN, limit=3)[-1].test_from
+    rows = on_record(rows, last, CHURN)
     came = outcome_known_by(rows, 90, last, CHURN) == 1
     shy = replace(CHURN, fewest_event_accounts=rows.loc[came, "account_id"].nunique())
     found = backtest(known, shy, params=BoosterParams(trees=5), limit=3)

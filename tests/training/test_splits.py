@@ -10,6 +10,7 @@ from models.churn import CHURN
 from training.splits import (
     Split,
     known_days,
+    on_record,
     origins,
     outcome_known_by,
     record_start,
@@ -104,16 +105,28 @@ def test_the_record_begins_where_one_in_a_hundred_events_has_come() -> None:
     events = [(f"2022-{1 + k % 12:02d}-01", k / 100, 900.0) for k in range(300)]
     frame = labels(*early, *events).assign(account_id=range(328))
     # the first three of 300 events come on 1 January 2022, after 0, 0.12, 0.24 and 0.36 days
-    assert record_start(frame) == pd.Timestamp("2022-01-01") + pd.Timedelta(days=0.36)
+    found = record_start(frame, day("2026-01-01"), CHURN)
+    assert found == pd.Timestamp("2022-01-01") + pd.Timedelta(days=0.36)
 
 
 def test_one_event_that_several_snapshots_see_counts_once() -> None:
     seen = [(f"2022-01-{1 + k:02d}", 30.0 - k, 900.0) for k in range(20)]
     later = [("2022-06-01", float(k), 900.0) for k in range(150)]
     frame = labels(*seen, *later).assign(account_id=["a"] * 20 + list(range(150)))
-    assert record_start(frame) == pd.Timestamp("2022-06-01")
+    assert record_start(frame, day("2026-01-01"), CHURN) == pd.Timestamp("2022-06-01")
 
 
 def test_without_an_event_the_record_begins_with_the_first_date() -> None:
     frame = labels(("2022-02-01", np.nan, 9.0), ("2022-01-01", np.nan, 9.0))
-    assert record_start(frame.assign(account_id="a")) == pd.Timestamp("2022-01-01")
+    found = record_start(frame.assign(account_id="a"), day("2026-01-01"), CHURN)
+    assert found == pd.Timestamp("2022-01-01")
+
+
+def test_events_after_the_border_do_not_move_the_start_of_the_record() -> None:
+    early = [("2022-01-01", float(k), 900.0) for k in range(10)]
+    later = [("2023-01-01", 5.0, 900.0) for _ in range(5_000)]
+    frame = labels(*early, *later).assign(account_id=range(5_010))
+    assert record_start(frame, day("2023-01-01"), CHURN) == pd.Timestamp("2022-01-01")
+    assert record_start(frame, day("2024-01-01"), CHURN) == pd.Timestamp("2023-01-06")
+    assert len(on_record(frame, day("2023-01-01"), CHURN)) == 5_010
+    assert on_record(frame, day("2024-01-01"), CHURN).empty
