@@ -17,6 +17,7 @@ DRAWS = 200
 BINS = 10
 CAPACITIES = (0.05, 0.10, 0.20)
 MONTHS_OF_ANNUAL = 12
+CAN_LEAVE = "can_leave"
 _SMALLEST = 1e-6
 
 
@@ -142,7 +143,7 @@ def populations(rows: pd.DataFrame, horizon_days: int) -> dict[str, Booleans]:
     days = ends_in.to_numpy(dtype=float, na_value=np.nan) / 86_400
     return {
         "pooled": np.full(len(rows), fill_value=True),
-        "can_leave": np.isnan(days) | (months <= 1) | (days < horizon_days),
+        CAN_LEAVE: np.isnan(days) | (months <= 1) | (days < horizon_days),
         "annual": months >= MONTHS_OF_ANNUAL,
     }
 
@@ -181,14 +182,7 @@ def evaluation(
         "horizon_days": horizon_days,
         "by_horizon": by_horizon,
         "populations": {
-            name: {
-                **measured(outcome[member], probability[member], groups[member]),
-                "baselines": {
-                    rival: measured(outcome[member], guess[member], groups[member])
-                    for rival, guess in rivals.items()
-                    if name == "can_leave"
-                },
-            }
+            name: _within(member, outcome, probability, groups, rivals if name == CAN_LEAVE else {})
             for name, member in populations(rows, horizon_days).items()
             if name != "pooled"
         }
@@ -199,6 +193,23 @@ def evaluation(
         },
         "reliability": reliability(outcome, probability),
         "capacity": at_capacity(rows, outcome, probability),
+    }
+
+
+def _within(
+    member: Booleans,
+    outcome: Floats,
+    probability: Floats,
+    groups: NDArray[np.object_],
+    rivals: Mapping[str, Floats],
+) -> dict[str, Any]:
+    """Give the figures of one population, and of the rivals in it."""
+    return {
+        **measured(outcome[member], probability[member], groups[member]),
+        "baselines": {
+            rival: measured(outcome[member], guess[member], groups[member])
+            for rival, guess in rivals.items()
+        },
     }
 
 

@@ -95,6 +95,15 @@ class TableTrained:
 
 
 @dataclass(frozen=True)
+class _Roles:
+    """Which columns are no features: the label, the date, and whose row it is."""
+
+    label: str
+    time: str | None
+    group: str | None
+
+
+@dataclass(frozen=True)
 class _Table:
     """The rows with a known outcome, ready to be fitted on."""
 
@@ -139,22 +148,32 @@ def train_table(
     SourceError
         If a named column is missing, or the label is not of two values.
     """
-    label = label_column(frame, question.name, label)
-    time = _present(frame, time, AS_OF, "time")
-    group = _present(frame, group, ACCOUNT, "group")
-    outcome = outcomes(frame[label])
+    roles = _Roles(
+        label_column(frame, question.name, label),
+        _present(frame, time, AS_OF, "time"),
+        _present(frame, group, ACCOUNT, "group"),
+    )
+    outcome = outcomes(frame[roles.label])
     known = np.flatnonzero(np.isfinite(outcome))
-    rows = frame.iloc[known].reset_index(drop=True)
     hit = outcome[known] == 1
     _enough(hit, "rows with a known label")
-    dates = None if time is None else _dates(rows[time])
+    rows = frame.iloc[known].reset_index(drop=True)
+    trained = _trained(rows, hit, roles, question, accept)
+    return replace(trained, rows=known[trained.rows])
+
+
+def _trained(
+    rows: pd.DataFrame, hit: Booleans, roles: _Roles, question: Question, accept: Sequence[str]
+) -> TableTrained:
+    """Train on rows with a known label; the positions that it gives are theirs."""
+    dates = None if roles.time is None else _dates(rows[roles.time])
     learn, test = _slices(dates, question, len(rows))
     _enough(hit[learn], "rows whose window was over before the test period")
     _enough(hit[test], "rows of the test period")
-    apart = [name for name in (label, time, group, ACCOUNT) if name is not None]
+    apart = [n for n in (roles.label, roles.time, roles.group, ACCOUNT) if n is not None]
     ready = offered(rows, apart=apart, learn=learn)
-    groups = np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
-    looked_at = [name for name in frame.columns if name not in apart]
+    groups = _groups(rows, roles.group)
+    looked_at = [name for name in rows.columns if name not in apart]
     findings = audit(rows[learn], hit[learn].astype(float), looked_at, groups[learn])
     left_out = {**ready.left_out, **_left_out(findings, accept)}
     features = tuple(name for name in ready.frame.columns if name not in left_out)
@@ -164,16 +183,15 @@ def train_table(
             "Take one on with --accept, or bring others."
         )
     table = _Table(question, ready, features, hit, groups)
-    measured = _by_folds(table) if dates is None else _by_time(table, learn, test)
-    bundle, held_out = measured
+    bundle, held_out = _by_folds(table) if dates is None else _by_time(table, learn, test)
     return TableTrained(
-        bundle=_dated(bundle, dates, learn),
-        label=label,
+        bundle=_dated(bundle, dates, learn, test),
+        label=roles.label,
         left_out=left_out,
         audit=findings,
         metrics=(metrics := figures(held_out)),
         verdict=verdict(metrics),
-        rows=known[test],
+        rows=np.flatnonzero(test),
         held_out=held_out,
     )
 
@@ -203,6 +221,11 @@ def _enough(hit: Booleans, where: str) -> None:
             f"Expected at least {FEWEST_EVENTS} rows of either outcome among the {where}, got "
             f"{events} with and {others} without the event. Bring a longer history."
         )
+
+
+def _groups(rows: pd.DataFrame, group: str | None) -> NDArray[np.object_]:
+    """Whose row each is; without a group column each stands alone."""
+    return np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
 
 
 def _dates(column: pd.Series) -> NDArray[np.datetime64]:
@@ -339,9 +362,12 @@ def _entry(name: str, is_category: bool) -> dict[str, Any]:  # noqa: FBT001 - pr
     }
 
 
-def _dated(bundle: Bundle, dates: NDArray[np.datetime64] | None, learn: Booleans) -> Bundle:
+def _dated(
+    bundle: Bundle, dates: NDArray[np.datetime64] | None, learn: Booleans, test: Booleans
+) -> Bundle:
+    """Say from when to when it learned: up to the first test date, by which all windows ended."""
     day = bundle.trained_at.date()
     if dates is None:
         return replace(bundle, as_of_range=(day, day))
-    first, last = dates[learn].min(), dates[learn].max()
-    return replace(bundle, as_of_range=(first.item().date(), last.item().date()))
+    first, border = dates[learn].min(), dates[test].min()
+    return replace(bundle, as_of_range=(first.item().date(), border.item().date()))

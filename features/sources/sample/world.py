@@ -17,7 +17,6 @@ FIRST_DAY = datetime(2022, 1, 1)  # noqa: DTZ001 - times in the project are naiv
 NEVER = 1 << 30
 TIERS = ("high", "mid", "tech")
 CAUSES = ("other", "adoption", "value", "champion", "outage", "price", "budget")
-GROWTH_CAUSES = ("other", "growth", "value", "adoption", "price")
 
 
 @dataclass(frozen=True)
