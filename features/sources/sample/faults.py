@@ -12,6 +12,7 @@ COPIES = MappingProxyType(
 )
 COPIES_OF_USAGE = 0.002
 BROKEN = 4
+ROWS_A_BROKEN_ONE = 50  # so that a small company too stays below the limit of broken rows
 ENDS = MappingProxyType(
     {
         "subscriptions": ("started_at", "ended_at"),
@@ -45,7 +46,9 @@ def spoil(
     name: str, table: pd.DataFrame, extracted_at: datetime, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Add exact copies and a few broken rows to a table; the true rows stay as they are."""
-    broken = _broken(name, table.sample(min(BROKEN, len(table)), random_state=rng), extracted_at)
+    count = min(BROKEN, len(table) // ROWS_A_BROKEN_ONE)
+    some = table.sample(count, random_state=rng)
+    broken = _broken(name, some, extracted_at) if count else []
     copies = table.sample(frac=COPIES.get(name, 0), random_state=rng)
     return pd.concat([table, copies, *broken], ignore_index=True)
 

@@ -59,6 +59,13 @@ def test_a_check_takes_it_and_sets_a_few_broken_rows_aside(company, tmp_path):
     assert not source.extracted_at_is_guess
 
 
+def test_a_check_takes_the_smallest_company_too(tmp_path):
+    simulate(tmp_path / "company", accounts=20, months=6, seed=1)
+    source = check(str(tmp_path / "company"), home=Home(tmp_path / "home"))
+    assert source.quarantined["subscriptions"] > 0
+    assert source.has("incidents")
+
+
 def test_the_same_seed_gives_the_same_bytes(company, tmp_path):
     simulate(tmp_path / "again", accounts=ACCOUNTS, months=MONTHS, seed=3)
     assert _digest(tmp_path / "again") == _digest(company)
