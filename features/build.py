@@ -60,7 +60,8 @@ def feature_table(
     spine = active[["account_id", "as_of"]].drop_duplicates()
     spine = spine.sort_values(["as_of", "account_id"], ignore_index=True)
     if spine.empty or not chosen:
-        return spine.assign(**{feature.column: pd.Series(dtype="float64") for feature in chosen})
+        nothing = {feature.column: pd.Series(dtype="float64") for feature in chosen}
+        return pd.concat([spine, pd.DataFrame(nothing, index=spine.index)], axis=1)
     days = snapshot_days(spine["as_of"])
     with session(engine) as running:
         rows = running.frame({"account_id": list(spine["account_id"]), "as_of_day": days}, _SPINE)

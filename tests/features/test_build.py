@@ -169,8 +169,8 @@ def test_only_active_accounts_have_rows(company: Company) -> None:
 def test_no_active_account_gives_an_empty_table_with_all_columns(company: Company) -> None:
     source = known(company)
     states = pd.DataFrame({"account_id": [], "as_of": pd.to_datetime([]), "status": []})
-    table = feature_table(source, states, engine=Engine.POLARS)
-    names = [feature.column for feature in available(source)]
+    table = feature_table(source, states, engine=Engine.POLARS, features=catalog())
+    names = [feature.column for feature in catalog()]
     assert table.empty
     assert list(table.columns) == ["account_id", "as_of", *names]
 
