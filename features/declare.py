@@ -1,6 +1,6 @@
 """How one feature is declared: one value that says what it is, and how it is computed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
@@ -47,17 +47,24 @@ class Text:
     """What a CSM reads, as `str.format` templates over the columns of the feature's own row.
 
     `{value}` is the feature's own number; `[ticket is|tickets are]` agrees with the number before.
+    `now` and `against` decide whether rising, falling or equal is said; none of them is said where
+    one of the two is null, or where they differ by less than is written.
 
     Parameters
     ----------
     level
-        Says the value; the fallback of the others.
-    rising, falling
-        Say that the value is above, or below, `against`.
+        Says the value alone, whatever it is; the last resort of the others.
+    rising, falling, equal
+        Say that `now` is above, below, or exactly `against`.
     missing
         Says that the value is null.
     against
-        The feature column, or the number, that the value is compared with.
+        The feature column, or the number, that is compared with. Beside a number, `now` is written
+        without its sign.
+    now
+        The feature column that is compared; None is the value itself.
+    beside
+        Says the value beside other numbers, without a direction.
     """
 
     level: str
@@ -65,6 +72,18 @@ class Text:
     falling: str | None = None
     missing: str = "Nothing is known about this"
     against: str | float | None = None
+    now: str | None = None
+    equal: str | None = None
+    beside: str | None = None
+
+    def over(self, days: int) -> "Text":
+        """Write out `<days>`."""
+        texts = {
+            name: text.replace("<days>", str(days))
+            for name, text in vars(self).items()
+            if isinstance(text, str)
+        }
+        return replace(self, **texts)
 
 
 @dataclass(frozen=True)
@@ -249,25 +268,18 @@ def merged_facts(features: Sequence[Feature]) -> Facts:
     return Facts(first.table, first.at, first.until, tuple(uses))
 
 
-def over(windows: tuple[int, ...], feature: Feature) -> tuple[Feature, ...]:
-    """Declare one feature over several windows of so many days."""
-    return tuple(_in_window(feature, days) for days in windows)
+def over(
+    windows: tuple[int, ...], feature: Feature, texts: Mapping[int, Text] | None = None
+) -> tuple[Feature, ...]:
+    """Declare one feature over several windows of so many days; `texts` are those of some."""
+    own = {days: replace(feature, text=text) for days, text in (texts or {}).items()}
+    return tuple(_in_window(own.get(days, feature), days) for days in windows)
 
 
 def _in_window(feature: Feature, days: int) -> Feature:
     def fill(text: str) -> str:
         return text.replace("<days>", str(days))
 
-    text = feature.text
-    against = fill(text.against) if isinstance(text.against, str) else text.against
-    optional = {
-        name: fill(template)
-        for name in ("rising", "falling")
-        if (template := getattr(text, name)) is not None
-    }
-    filled = replace(
-        text, level=fill(text.level), missing=fill(text.missing), against=against, **optional
-    )
     recipe = feature.recipe
     if isinstance(recipe, Formula):
         recipe = replace(recipe, of=tuple(map(fill, recipe.of)))
@@ -276,7 +288,7 @@ def _in_window(feature: Feature, days: int) -> Feature:
         recipe=recipe,
         window_days=days,
         description=fill(feature.description),
-        text=filled,
+        text=feature.text.over(days),
     )
 
 

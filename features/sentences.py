@@ -9,8 +9,14 @@ from typing import Any
 from features.declare import Unit
 
 _NOUN = re.compile(
-    r"(?P<number>[\d.,]+)(?P<between>[^\d\[]*)\[(?P<one>[^|\]]*)\|(?P<many>[^\]]*)\]"
+    r"(?P<number>\d[\d.,]*)(?P<between>[^\d\[]*)\[(?P<one>[^|\]]*)\|(?P<many>[^\]]*)\]"
 )
+_NONE = re.compile(
+    r"(?<=[,;] )0(?= (?:in|of|on|was|were|failed|opened|escalated)\b)|(?<=from )0(?= in\b)"
+)
+_TODAY = re.compile(r"\bin 0 days\b")
+_NEARLY_ALL = 0.995  # from there a share is rounded to 100%
+_WHOLE_COUNTS_FROM, _WHOLE_FROM = 10, 100  # from there fractions say nothing
 _COUNTS = frozenset(
     {
         Unit.EVENTS,
@@ -38,19 +44,22 @@ def sentence(entry: Mapping[str, Any], row: Mapping[str, float]) -> str:
     Returns
     -------
     str
-        The text of the entry whose numbers are all there; its `missing` text when none is.
+        The first text of the entry whose numbers are all there: the one of the direction, if the
+        numbers have one, then `beside`, then `level`; its `missing` text when the value is null.
     """
     text = entry["text"]
     value = _number(row.get(entry["column"]))
     if value is None:
         return str(text["missing"])
-    units = {**entry["units"], "value": entry["unit"]}
-    numbers = {name: _number(row.get(name)) for name in entry["units"]}
-    moved = _moved(text, value, row)
-    if moved is not None and all(numbers[name] is not None for name in fields(moved) - {"value"}):
-        return _filled(moved, {**numbers, "value": abs(value)}, units)
-    if all(numbers[name] is not None for name in fields(text["level"]) - {"value"}):
-        return _filled(text["level"], {**numbers, "value": value}, units)
+    units = {**entry["units"], entry["column"]: entry["unit"], "value": entry["unit"]}
+    found = {name: _number(row.get(name)) for name in units}
+    numbers = {name: number for name, number in found.items() if number is not None}
+    numbers["value"] = value
+    way, compared = _way(text, numbers, units)
+    for told, shown in ((way, compared), ("beside", numbers), ("level", numbers)):
+        template = text.get(told)
+        if template is not None and fields(template) <= shown.keys():
+            return _filled(template, shown, units)
     return f"{str(entry['description']).rstrip('.')}: {written(value, entry['unit'])}"
 
 
@@ -62,31 +71,47 @@ def fields(template: str) -> set[str]:
 def written(value: float, unit: str) -> str:
     """Write a number in its unit: counts and days whole, money with separators, shares in %."""
     if unit == Unit.SHARE:
-        return f"{value:.0%}"
-    if unit == Unit.DAYS or abs(value) >= 100:  # noqa: PLR2004 - from there fractions say nothing
+        return "over 99%" if _NEARLY_ALL <= value < 1 else f"{value:,.0%}"
+    if unit == Unit.DAYS or abs(value) >= _WHOLE_FROM:
         return f"{round(value):,}"
-    if unit in _COUNTS and (value == round(value) or abs(value) >= 10):  # noqa: PLR2004 - as above
-        return f"{round(value):,}"
-    if unit in {Unit.MONEY, Unit.MONEY_PER_MONTH}:
-        return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
-    return f"{value:.1f}"
+    is_money = unit in {Unit.MONEY, Unit.MONEY_PER_MONTH}
+    places = 2 if is_money else 1
+    rounded = round(value, places)
+    is_whole = rounded == round(rounded) and (is_money or unit in _COUNTS)
+    if is_whole or (unit in _COUNTS and abs(rounded) >= _WHOLE_COUNTS_FROM):
+        return f"{round(rounded):,}"
+    return f"{rounded:.{places}f}"
 
 
-def _moved(text: Mapping[str, Any], value: float, row: Mapping[str, float]) -> str | None:
-    """Give the rising or falling template, if the value differs from what it is held against."""
-    against = text["against"]
-    pivot = _number(row.get(against)) if isinstance(against, str) else against
-    if pivot is None or value == pivot:
-        return None
-    template: str | None = text["rising"] if value > pivot else text["falling"]
-    return template
+def _way(
+    text: Mapping[str, Any], numbers: Mapping[str, float], units: Mapping[str, str]
+) -> tuple[str, Mapping[str, float]]:
+    """Say whether the compared number is rising, falling or equal, and give the numbers to write.
+
+    No way at all where the two numbers differ and would be written alike: a reader would see the
+    direction denied.
+    """
+    name, against = text.get("now") or "value", text.get("against")
+    now = numbers.get(name)
+    pivot = numbers.get(against) if isinstance(against, str) else against
+    if now is None or pivot is None:
+        return "", numbers
+    if now == pivot:
+        return "equal", numbers
+    size = now if isinstance(against, str) else abs(now)
+    if written(size, units[name]) == written(pivot, units[name]):
+        return "", numbers
+    return "rising" if now > pivot else "falling", {**numbers, name: size}
 
 
-def _filled(template: str, numbers: Mapping[str, float | None], units: Mapping[str, str]) -> str:
-    shown = {
-        name: written(number, units[name]) for name, number in numbers.items() if number is not None
-    }
-    return _NOUN.sub(_agreed, template.format(**shown))
+def _filled(template: str, numbers: Mapping[str, float], units: Mapping[str, str]) -> str:
+    said = template.format(**{name: written(numbers[name], units[name]) for name in numbers})
+    counted = _NOUN.match(said)
+    # A second noun may stand after the first one, and agree with the same number.
+    said = _NOUN.sub(_agreed, _NOUN.sub(_agreed, said))
+    if counted and counted["number"] == "0":
+        said = said.replace("0", "No", 1)
+    return _TODAY.sub("today", _NONE.sub("none", said))
 
 
 def _agreed(found: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from features.declare import (
     ratio,
 )
 from features.windows import DAY
+from features.wording import in_window, unless_none
 
 WINDOWS = (90, 365)
 
@@ -39,6 +40,19 @@ SUCCEEDED = Facts(
     "payments", at="attempted_at", uses=("succeeded",), where=nw.col("succeeded") == 1
 )
 
+NOTHING_OVERDUE = "Nothing is overdue"
+NO_CREDIT = "Nothing was credited in the last <days> days"
+SOME_FAILED = "{value} [payment|payments] failed"
+FAILED_OF_TRIED = (
+    "{billing__failed_payments__365d} of {billing__payment_attempts__365d} payment"
+    " [attempt|attempts] failed in the last 365 days"
+)
+NONE_FAILED = (
+    "No payment failed in the last 365 days,"
+    " of {billing__payment_attempts__365d} [attempt|attempts]"
+)
+NONE_TRIED = "No payment was tried in the last 365 days"
+
 FEATURES = (
     Feature(
         "billing",
@@ -47,7 +61,7 @@ FEATURES = (
         Unit.DAYS,
         subject="overdue invoices",
         description="Days since the oldest unpaid invoice fell due; 0 when none is overdue.",
-        text=Text("An invoice is {value} [day|days] overdue"),
+        text=unless_none("No invoice is overdue", "An invoice is {value} [day|days] overdue"),
         risk="up",
     ),
     Feature(
@@ -57,7 +71,11 @@ FEATURES = (
         Unit.INVOICES,
         subject="overdue invoices",
         description="Unpaid invoices past their due date.",
-        text=Text("{value} [invoice is|invoices are] overdue"),
+        text=unless_none(
+            "No invoice is overdue",
+            "{value} [invoice is|invoices are] overdue, [for|the oldest for]"
+            " {billing__days_overdue} [day|days]",
+        ),
         risk="up",
     ),
     Feature(
@@ -67,7 +85,10 @@ FEATURES = (
         Unit.MONEY,
         subject="overdue invoices",
         description="Amount of the unpaid invoices past their due date.",
-        text=Text("{value} is overdue"),
+        text=unless_none(
+            NOTHING_OVERDUE,
+            "Overdue invoices come to {value}, at an MRR of {lifecycle__mrr}",
+        ),
     ),
     Feature(
         "billing",
@@ -76,8 +97,9 @@ FEATURES = (
         Unit.RATIO,
         subject="overdue invoices",
         description="The overdue amount in months of MRR.",
-        text=Text(
-            "{billing__overdue_amount} is overdue, {value} times a month's MRR",
+        text=unless_none(
+            NOTHING_OVERDUE,
+            "Overdue invoices come to {billing__overdue_amount}, at an MRR of {lifecycle__mrr}",
             missing="There is no MRR to compare with",
         ),
         missing=Missing.UNKNOWN,
@@ -90,7 +112,13 @@ FEATURES = (
         Unit.MONEY,
         subject="open invoices",
         description="Amount of the invoices that are not paid, due or not.",
-        text=Text("{value} is invoiced and not paid"),
+        text=Text(
+            "Unpaid invoices come to {value}",
+            rising="Unpaid invoices come to {value}, overdue ones to {billing__overdue_amount}",
+            equal="Unpaid invoices come to {value}, none of them overdue",
+            now="billing__overdue_amount",
+            against=0.0,
+        ),
     ),
     *over(
         (365,),
@@ -101,11 +129,14 @@ FEATURES = (
             Unit.MONEY,
             subject="invoiced amount",
             description="Amount invoiced in the last <days> days.",
-            text=Text("{value} invoiced in the last <days> days"),
+            text=unless_none(
+                "Nothing was invoiced in the last <days> days",
+                "{value} invoiced in the last <days> days, MRR is {lifecycle__mrr}",
+            ),
         ),
     ),
     *over(
-        WINDOWS,
+        (90, 365),
         Feature(
             "billing",
             "credited",
@@ -113,8 +144,18 @@ FEATURES = (
             Unit.MONEY,
             subject="credits",
             description="Amount credited in the last <days> days.",
-            text=Text("{value} credited in the last <days> days"),
+            text=unless_none(
+                NO_CREDIT,
+                "{value} credited in the last <days> days, {billing__credited__365d} in the"
+                " last 365",
+            ),
         ),
+        {
+            365: unless_none(
+                NO_CREDIT,
+                "{value} credited of {billing__invoiced__365d} invoiced in the last <days> days",
+            )
+        },
     ),
     *over(
         (365,),
@@ -125,7 +166,11 @@ FEATURES = (
             Unit.INVOICES,
             subject="credits",
             description="Credit notes in the last <days> days.",
-            text=Text("{value} credit [note|notes] in the last <days> days"),
+            text=unless_none(
+                NO_CREDIT,
+                "{value} credit [note|notes] in the last <days> days,"
+                " {billing__credited__365d} in all",
+            ),
         ),
     ),
     Feature(
@@ -135,14 +180,16 @@ FEATURES = (
         Unit.SHARE,
         subject="credits",
         description="Credits of the last 365 days as a share of what was invoiced.",
-        text=Text(
-            "{value} of the year's invoices was credited back",
-            missing="Nothing was invoiced in the last year",
+        text=unless_none(
+            "Nothing was credited in the last 365 days",
+            "{billing__credited__365d} credited of {billing__invoiced__365d} invoiced in the"
+            " last 365 days",
+            missing="Nothing was invoiced in the last 365 days",
         ),
         missing=Missing.UNKNOWN,
     ),
     *over(
-        WINDOWS,
+        (90, 365),
         Feature(
             "billing",
             "late_payments",
@@ -150,8 +197,9 @@ FEATURES = (
             Unit.INVOICES,
             subject="late payments",
             description="Invoices paid after their due date in the last <days> days.",
-            text=Text("{value} [invoice|invoices] paid late in the last <days> days"),
+            text=in_window("{value} [invoice|invoices] paid late", "billing__late_payments__365d"),
         ),
+        {365: in_window("{value} [invoice|invoices] paid late", "billing__late_payments__90d")},
     ),
     *over(
         WINDOWS,
@@ -164,13 +212,13 @@ FEATURES = (
             description="Mean days from the due date to payment, of the last <days> days' payments;"
             " negative when paid early.",
             text=Text(
-                "Invoices were paid on their due date on average in the last <days> days",
-                "Invoices were paid {value} [day|days] after they were due on average in the last"
+                "Invoices were paid on average within a day of their due date in the last"
                 " <days> days",
-                "Invoices were paid {value} [day|days] before they were due on average in the last"
-                " <days> days",
+                "Invoices were paid {value} [day|days] late on average in the last <days> days",
+                "Invoices were paid {value} [day|days] early on average in the last <days> days",
                 missing="No invoice was paid in the last <days> days",
                 against=0.0,
+                equal="Invoices were paid on their due date on average in the last <days> days",
             ),
             missing=Missing.UNKNOWN,
         ),
@@ -184,8 +232,12 @@ FEATURES = (
             Unit.PAYMENTS,
             subject="failed payments",
             description="Payment attempts that failed in the last <days> days.",
-            text=Text("{value} [payment|payments] failed in the last <days> days"),
+            text=in_window(SOME_FAILED, "billing__failed_payments__90d"),
         ),
+        {
+            90: in_window(SOME_FAILED, "billing__failed_payments__365d"),
+            365: unless_none(NONE_FAILED, FAILED_OF_TRIED),
+        },
     ),
     *over(
         (365,),
@@ -196,7 +248,11 @@ FEATURES = (
             Unit.PAYMENTS,
             subject="failed payments",
             description="Payment attempts in the last <days> days.",
-            text=Text("{value} payment [attempt|attempts] in the last <days> days"),
+            text=unless_none(
+                NONE_TRIED,
+                "{value} payment [attempt|attempts] in the last <days> days,"
+                " {billing__failed_payments__365d} failed",
+            ),
         ),
     ),
     Feature(
@@ -206,10 +262,10 @@ FEATURES = (
         Unit.SHARE,
         subject="failed payments",
         description="Share of the last 365 days' payment attempts that failed.",
-        text=Text(
-            "{billing__failed_payments__365d} of the year's {billing__payment_attempts__365d}"
-            " payments failed",
-            missing="No payment was tried in the last year",
+        text=unless_none(
+            NONE_FAILED,
+            FAILED_OF_TRIED,
+            missing=NONE_TRIED,
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -221,7 +277,9 @@ FEATURES = (
         subject="failed payments",
         description="Days since a payment last failed.",
         text=Text(
-            "A payment failed {value} [day|days] ago", missing="No payment has failed so far"
+            "A payment last failed {value} [day|days] ago;"
+            " {billing__failed_payments__365d} failed in the last 365 days",
+            missing="No payment has failed so far",
         ),
         missing=Missing.UNKNOWN,
     ),

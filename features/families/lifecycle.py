@@ -21,6 +21,7 @@ from features.declare import (
     relative_change,
 )
 from features.terms import signed_terms, with_term_end
+from features.wording import in_window, moved, unless_none
 
 TERMS = View(
     "terms",
@@ -55,6 +56,56 @@ NOT_RENEWING = Facts(
 TERM_END = Extreme(SIGNED, nw.col("term_end_day"), "min", at_snapshot=with_term_end)
 NO_MRR = "There is no MRR to compare with"
 
+NO_SEATS = "The number of seats is not known"
+ENDS = "The term ends in {lifecycle__days_to_term_end} [day|days]"
+TERM_ENDS = Text(
+    ENDS,
+    ENDS + ", notice can be given for {lifecycle__days_to_notice_deadline} more",
+    ENDS + ", the last day for notice was {lifecycle__days_to_notice_deadline} [day|days] ago",
+    missing="No end of the term is known",
+    against=0.0,
+    now="lifecycle__days_to_notice_deadline",
+    equal=ENDS + ", today is the last day for notice",
+)
+CANCELLED = unless_none(
+    "No cancellation was requested",
+    "A cancellation was requested for {lifecycle__mrr_cancelled} of the MRR of {lifecycle__mrr}",
+    missing=NO_MRR,
+)
+BY_USAGE = unless_none(
+    "No MRR is billed by usage",
+    "{lifecycle__usage_billed_mrr} of the MRR of {lifecycle__mrr} is billed by usage",
+    missing=NO_MRR,
+)
+SOME_CHANGES = "{value} contract [start, renewal or change|starts, renewals or changes]"
+MRR_MOVED = moved(
+    "MRR",
+    "MRR is {lifecycle__mrr}",
+    "lifecycle__mrr",
+    "lifecycle__mrr_before__<days>d",
+    missing="There was no MRR <days> days ago",
+)
+SEATS_MOVED = moved(
+    "Seats",
+    "{lifecycle__seats} [seat|seats]",
+    "lifecycle__seats",
+    "lifecycle__seats_before__<days>d",
+    missing="No seats were known <days> days ago",
+)
+PRICE_MOVED = moved(
+    "The price of a seat",
+    "A seat costs {lifecycle__mrr_per_seat} a month",
+    "lifecycle__mrr_per_seat",
+    "lifecycle__mrr_per_seat_before__<days>d",
+    missing="No price of a seat was known <days> days ago",
+)
+PRODUCTS_MOVED = moved(
+    "Products owned",
+    "{lifecycle__products_owned} [product|products] owned",
+    "lifecycle__products_owned",
+    "lifecycle__products_owned_before__<days>d",
+)
+
 FEATURES = (
     Feature(
         "lifecycle",
@@ -73,7 +124,7 @@ FEATURES = (
         Unit.DAYS,
         subject="time to renewal",
         description="Days to the next end of a signed term.",
-        text=Text("The term ends in {value} [day|days]", missing="No end of the term is known"),
+        text=TERM_ENDS,
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -84,7 +135,12 @@ FEATURES = (
         subject="term length",
         description="The shortest term of the running subscriptions, in months.",
         text=Text(
-            "Signed for {value} [month|months] at a time", missing="The term's length is not known"
+            "Signed for {value} [month|months] at a time",
+            beside=(
+                "Signed for {value} [month|months] at a time, the term ends in"
+                " {lifecycle__days_to_term_end} [day|days]"
+            ),
+            missing="The term's length is not known",
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -102,13 +158,7 @@ FEATURES = (
         subject="notice deadline",
         description="Days to the last day on which notice can be given for this term; negative once"
         " it has passed.",
-        text=Text(
-            "Today is the last day to give notice",
-            "Notice can be given for {value} more [day|days]",
-            "The notice deadline passed {value} [day|days] ago",
-            missing="No notice deadline is known",
-            against=0.0,
-        ),
+        text=TERM_ENDS,
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -118,7 +168,7 @@ FEATURES = (
         Unit.MONEY_PER_MONTH,
         subject="MRR",
         description="Monthly recurring revenue of the running subscriptions.",
-        text=Text("MRR is {value}"),
+        text=MRR_MOVED.over(90),
     ),
     *over(
         (28, 90, 365),
@@ -129,7 +179,7 @@ FEATURES = (
             Unit.MONEY_PER_MONTH,
             subject="MRR",
             description="Monthly recurring revenue <days> days ago.",
-            text=Text("<days> days ago MRR was {value}"),
+            text=MRR_MOVED,
         ),
     ),
     *over(
@@ -141,13 +191,7 @@ FEATURES = (
             Unit.SHARE,
             subject="MRR",
             description="Relative change of MRR over <days> days.",
-            text=Text(
-                "MRR is {lifecycle__mrr}, as it was <days> days ago",
-                "MRR rose from {lifecycle__mrr_before__<days>d} to {lifecycle__mrr} in <days> days",
-                "MRR fell from {lifecycle__mrr_before__<days>d} to {lifecycle__mrr} in <days> days",
-                missing="There was no MRR <days> days ago",
-                against=0.0,
-            ),
+            text=MRR_MOVED,
             missing=Missing.UNKNOWN,
         ),
     ),
@@ -158,7 +202,7 @@ FEATURES = (
         Unit.SEATS,
         subject="seats",
         description="Seats of the running subscriptions.",
-        text=Text("{value} [seat|seats]", missing="The number of seats is not known"),
+        text=replace(SEATS_MOVED.over(90), missing=NO_SEATS),
         missing=Missing.UNKNOWN,
     ),
     *over(
@@ -170,10 +214,7 @@ FEATURES = (
             Unit.SEATS,
             subject="seats",
             description="Seats <days> days ago.",
-            text=Text(
-                "<days> days ago there were {value} [seat|seats]",
-                missing="No seats were known <days> days ago",
-            ),
+            text=SEATS_MOVED,
             missing=Missing.UNKNOWN,
         ),
     ),
@@ -186,15 +227,7 @@ FEATURES = (
             Unit.SHARE,
             subject="seats",
             description="Relative change of seats over <days> days.",
-            text=Text(
-                "{lifecycle__seats} seats, as <days> days ago",
-                "Seats rose from {lifecycle__seats_before__<days>d} to {lifecycle__seats} in <days>"
-                " days",
-                "Seats fell from {lifecycle__seats_before__<days>d} to {lifecycle__seats} in <days>"
-                " days",
-                missing="No seats were known <days> days ago",
-                against=0.0,
-            ),
+            text=SEATS_MOVED,
             missing=Missing.UNKNOWN,
         ),
     ),
@@ -205,7 +238,7 @@ FEATURES = (
         Unit.MONEY_PER_MONTH,
         subject="price",
         description="MRR for each seat.",
-        text=Text("A seat costs {value} a month", missing="The number of seats is not known"),
+        text=replace(PRICE_MOVED.over(365), missing=NO_SEATS),
         missing=Missing.UNKNOWN,
     ),
     *over(
@@ -217,10 +250,7 @@ FEATURES = (
             Unit.MONEY_PER_MONTH,
             subject="price",
             description="MRR for each seat <days> days ago.",
-            text=Text(
-                "<days> days ago a seat cost {value} a month",
-                missing="No seats were known <days> days ago",
-            ),
+            text=PRICE_MOVED,
             missing=Missing.UNKNOWN,
         ),
     ),
@@ -236,15 +266,7 @@ FEATURES = (
             Unit.SHARE,
             subject="price",
             description="Relative change of MRR per seat over <days> days.",
-            text=Text(
-                "A seat costs {lifecycle__mrr_per_seat} a month, as <days> days ago",
-                "The price of a seat rose from {lifecycle__mrr_per_seat_before__<days>d} to"
-                " {lifecycle__mrr_per_seat} in <days> days",
-                "The price of a seat fell from {lifecycle__mrr_per_seat_before__<days>d} to"
-                " {lifecycle__mrr_per_seat} in <days> days",
-                missing="No price per seat was known <days> days ago",
-                against=0.0,
-            ),
+            text=PRICE_MOVED,
             missing=Missing.UNKNOWN,
         ),
     ),
@@ -255,7 +277,7 @@ FEATURES = (
         Unit.ITEMS,
         subject="products owned",
         description="Different products of the running subscriptions.",
-        text=Text("{value} [product|products] owned"),
+        text=PRODUCTS_MOVED.over(365),
     ),
     *over(
         (365,),
@@ -266,7 +288,7 @@ FEATURES = (
             Unit.ITEMS,
             subject="products owned",
             description="Different products of the subscriptions that ran <days> days ago.",
-            text=Text("<days> days ago {value} [product|products] owned"),
+            text=PRODUCTS_MOVED,
         ),
     ),
     *over(
@@ -281,14 +303,7 @@ FEATURES = (
             Unit.ITEMS,
             subject="products owned",
             description="Products owned now, less those owned <days> days ago.",
-            text=Text(
-                "{lifecycle__products_owned} products owned, as <days> days ago",
-                "Products owned rose from {lifecycle__products_owned_before__<days>d} to"
-                " {lifecycle__products_owned} in <days> days",
-                "Products owned fell from {lifecycle__products_owned_before__<days>d} to"
-                " {lifecycle__products_owned} in <days> days",
-                against=0.0,
-            ),
+            text=PRODUCTS_MOVED,
         ),
     ),
     Feature(
@@ -298,7 +313,9 @@ FEATURES = (
         Unit.ITEMS,
         subject="subscriptions",
         description="Running subscriptions.",
-        text=Text("{value} [subscription is|subscriptions are] running"),
+        text=Text(
+            "{value} [subscription is|subscriptions are] running, at an MRR of {lifecycle__mrr}",
+        ),
     ),
     *over(
         (90, 365),
@@ -308,10 +325,12 @@ FEATURES = (
             Total(STARTED),
             Unit.ITEMS,
             subject="contract changes",
-            description="Subscriptions, renewals and changes of plan that began in the last <days>"
-            " days.",
-            text=Text("{value} contract [change|changes] in the last <days> days"),
+            description=(
+                "Subscriptions, renewals and changes of plan that began in the last <days> days."
+            ),
+            text=in_window(SOME_CHANGES, "lifecycle__contract_changes__365d"),
         ),
+        {365: in_window(SOME_CHANGES, "lifecycle__contract_changes__90d")},
     ),
     Feature(
         "lifecycle",
@@ -321,7 +340,8 @@ FEATURES = (
         subject="contract changes",
         description="Days since a running subscription last began, was renewed or changed.",
         text=Text(
-            "The contract last changed {value} [day|days] ago", missing="No contract is running"
+            "A contract last began, was renewed or changed {value} [day|days] ago",
+            missing="No contract is running",
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -332,7 +352,7 @@ FEATURES = (
         Unit.MONEY_PER_MONTH,
         subject="cancel requests",
         description="MRR of the running subscriptions that were asked to be cancelled.",
-        text=Text("{value} of MRR was asked to be cancelled"),
+        text=CANCELLED,
     ),
     Feature(
         "lifecycle",
@@ -341,7 +361,7 @@ FEATURES = (
         Unit.SHARE,
         subject="cancel requests",
         description="Share of MRR that was asked to be cancelled.",
-        text=Text("{value} of the MRR was asked to be cancelled", missing=NO_MRR),
+        text=CANCELLED,
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -351,7 +371,7 @@ FEATURES = (
         Unit.MONEY_PER_MONTH,
         subject="usage billing",
         description="MRR that is billed by usage.",
-        text=Text("{value} of MRR is billed by usage"),
+        text=BY_USAGE,
     ),
     Feature(
         "lifecycle",
@@ -360,7 +380,7 @@ FEATURES = (
         Unit.SHARE,
         subject="usage billing",
         description="Share of MRR that is billed by usage.",
-        text=Text("{value} of the MRR is billed by usage", missing=NO_MRR),
+        text=BY_USAGE,
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -370,6 +390,9 @@ FEATURES = (
         Unit.MONEY_PER_MONTH,
         subject="automatic renewal",
         description="MRR of the running subscriptions that do not renew by themselves.",
-        text=Text("{value} of MRR does not renew by itself"),
+        text=unless_none(
+            "No subscription is marked as not renewing by itself",
+            "{value} of the MRR of {lifecycle__mrr} does not renew by itself",
+        ),
     ),
 )

@@ -1,5 +1,7 @@
 """What customers asked for help with, how it was answered, and how they liked the answer."""
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from features.declare import (
@@ -18,9 +20,10 @@ from features.declare import (
     ratio,
 )
 from features.windows import HOUR, Rows
+from features.wording import against_before, in_window, unless_none
 
-WINDOWS = (7, 28, 90, 365)
 LOW_CSAT = 2 * 10_000  # in ten-thousandths
+UNRESOLVED = "No ticket was resolved in the last <days> days"
 UNANSWERED = "No ticket was answered in the last <days> days"
 
 
@@ -62,9 +65,35 @@ RATED = Facts("support_tickets", at="csat_at", uses=("csat",))
 RATED_LOW = Facts("support_tickets", at="csat_at", uses=("csat",), where=nw.col("csat") <= LOW_CSAT)
 CATEGORIES = Facts("support_tickets", at="opened_at", uses=("category",))
 
+FIRST_TOOK = "A first response took {value} [hour|hours] on average"
+RESOLUTION_TOOK = "A resolution took {value} [hour|hours] on average"
+SOME_OPENED = "{value} [ticket|tickets] opened"
+SOME_ESCALATED = "{value} [ticket|tickets] escalated"
+SOME_REOPENED = "{value} [ticket|tickets] reopened"
+WAITING = "{value} [ticket waits|tickets wait] for a first response"
+OPEN_SINCE = (
+    "{support__open_tickets} [ticket is|tickets are] open,"
+    " [for|the oldest for] {support__oldest_open_ticket_days} [day|days]"
+)
+OPENED_BEFORE = against_before(
+    "{support__tickets_opened__<days>d} [ticket|tickets] opened",
+    "support__tickets_opened__<days>d",
+    "support__tickets_opened_before__<days>d",
+)
+CSAT = "Support was rated {support__csat__90d} of 5 in the last 90 days"
+CSAT_MOVED = Text(
+    CSAT,
+    CSAT + ", above the {support__csat__365d} of the last 365",
+    CSAT + ", below the {support__csat__365d} of the last 365",
+    missing="Support was not rated in the last 90 days",
+    against="support__csat__365d",
+    now="support__csat__90d",
+    equal=CSAT + ", as in the last 365",
+)
+
 FEATURES = (
     *over(
-        WINDOWS,
+        (7, 28, 90, 365),
         Feature(
             "support",
             "tickets_opened",
@@ -72,8 +101,13 @@ FEATURES = (
             Unit.TICKETS,
             subject="tickets opened",
             description="Tickets opened in the last <days> days.",
-            text=Text("{value} [ticket|tickets] opened in the last <days> days"),
+            text=in_window(SOME_OPENED, "support__tickets_opened__28d"),
         ),
+        {
+            28: OPENED_BEFORE,
+            90: in_window(SOME_OPENED, "support__tickets_opened__365d"),
+            365: in_window(SOME_OPENED, "support__tickets_opened__90d"),
+        },
     ),
     *over(
         (28,),
@@ -84,7 +118,7 @@ FEATURES = (
             Unit.TICKETS,
             subject="tickets opened",
             description="Tickets opened in the <days> days before the last <days>.",
-            text=Text("{value} [ticket|tickets] opened in the <days> days before the last <days>"),
+            text=OPENED_BEFORE,
         ),
     ),
     *over(
@@ -99,14 +133,7 @@ FEATURES = (
             Unit.TICKETS,
             subject="tickets opened",
             description="Tickets opened in the last <days> days, less those in the days before.",
-            text=Text(
-                "As many tickets as before: {support__tickets_opened__<days>d} in <days> days",
-                "Tickets rose from {support__tickets_opened_before__<days>d} to"
-                " {support__tickets_opened__<days>d} in <days> days",
-                "Tickets fell from {support__tickets_opened_before__<days>d} to"
-                " {support__tickets_opened__<days>d} in <days> days",
-                against=0.0,
-            ),
+            text=OPENED_BEFORE,
         ),
     ),
     Feature(
@@ -116,7 +143,7 @@ FEATURES = (
         Unit.TICKETS,
         subject="open tickets",
         description="Tickets that are open.",
-        text=Text("{value} [ticket is|tickets are] open"),
+        text=Text("{value} [ticket is|tickets are] open", beside=OPEN_SINCE),
     ),
     Feature(
         "support",
@@ -125,7 +152,10 @@ FEATURES = (
         Unit.TICKETS,
         subject="urgent tickets",
         description="Urgent tickets that are open.",
-        text=Text("{value} urgent [ticket is|tickets are] open"),
+        text=unless_none(
+            "No urgent ticket is open",
+            "{value} urgent [ticket is|tickets are] open, of {support__open_tickets} open in all",
+        ),
     ),
     Feature(
         "support",
@@ -134,7 +164,10 @@ FEATURES = (
         Unit.TICKETS,
         subject="escalations",
         description="Escalated tickets that are not resolved.",
-        text=Text("{value} escalated [ticket is|tickets are] not resolved"),
+        text=Text(
+            "{value} escalated [ticket is|tickets are] open,"
+            " {support__tickets_escalated__90d} escalated in the last 90 days",
+        ),
     ),
     Feature(
         "support",
@@ -143,7 +176,12 @@ FEATURES = (
         Unit.TICKETS,
         subject="first response",
         description="Tickets that wait for their first response.",
-        text=Text("{value} [ticket waits|tickets wait] for a first response"),
+        text=Text(
+            WAITING,
+            beside=WAITING
+            + "; responses took {support__first_response_hours__90d} hours on average"
+            " in the last 90 days",
+        ),
     ),
     Feature(
         "support",
@@ -152,7 +190,11 @@ FEATURES = (
         Unit.DAYS,
         subject="open tickets",
         description="Days since the oldest open ticket was opened.",
-        text=Text("The oldest open ticket is {value} [day|days] old", missing="No ticket is open"),
+        text=Text(
+            "The oldest open ticket is {value} [day|days] old",
+            beside=OPEN_SINCE,
+            missing="No ticket is open",
+        ),
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -162,7 +204,11 @@ FEATURES = (
         Unit.DAYS,
         subject="last ticket",
         description="Days since the last ticket was opened.",
-        text=Text("The last ticket was opened {value} [day|days] ago", missing="No ticket so far"),
+        text=Text(
+            "The last ticket was opened {value} [day|days] ago;"
+            " {support__tickets_opened__365d} [was|were] opened in the last 365 days",
+            missing="No ticket so far",
+        ),
         missing=Missing.UNKNOWN,
     ),
     *over(
@@ -174,8 +220,9 @@ FEATURES = (
             Unit.TICKETS,
             subject="escalations",
             description="Tickets escalated in the last <days> days.",
-            text=Text("{value} [ticket|tickets] escalated in the last <days> days"),
+            text=in_window(SOME_ESCALATED, "support__tickets_escalated__90d"),
         ),
+        {90: in_window(SOME_ESCALATED, "support__tickets_escalated__365d")},
     ),
     *over(
         (90,),
@@ -186,7 +233,11 @@ FEATURES = (
             Unit.TICKETS,
             subject="urgent tickets",
             description="Urgent tickets opened in the last <days> days.",
-            text=Text("{value} urgent [ticket|tickets] opened in the last <days> days"),
+            text=unless_none(
+                "No urgent ticket was opened in the last <days> days",
+                "{value} urgent [ticket|tickets] opened in the last <days> days, of"
+                " {support__tickets_opened__90d} in all",
+            ),
         ),
     ),
     *over(
@@ -198,8 +249,9 @@ FEATURES = (
             Unit.TICKETS,
             subject="reopened tickets",
             description="Tickets reopened in the last <days> days.",
-            text=Text("{value} [ticket|tickets] had to be reopened in the last <days> days"),
+            text=in_window(SOME_REOPENED, "support__tickets_reopened__365d"),
         ),
+        {365: in_window(SOME_REOPENED, "support__tickets_reopened__90d")},
     ),
     *over(
         (90,),
@@ -210,7 +262,10 @@ FEATURES = (
             Unit.TICKETS,
             subject="tickets resolved",
             description="Tickets resolved in the last <days> days.",
-            text=Text("{value} [ticket|tickets] resolved in the last <days> days"),
+            text=Text(
+                "{value} [ticket|tickets] resolved in the last <days> days,"
+                " {support__tickets_opened__90d} opened",
+            ),
         ),
     ),
     *over(
@@ -219,20 +274,25 @@ FEATURES = (
             "support",
             "first_response_hours",
             Total(
-                ANSWERED,
-                nw.col("first_responded_at") - nw.col("opened_at"),
-                per=HOUR,
-                mean=True,
+                ANSWERED, nw.col("first_responded_at") - nw.col("opened_at"), per=HOUR, mean=True
             ),
             Unit.HOURS,
             subject="first response",
             description="Mean hours to the first responses given in the last <days> days.",
-            text=Text(
-                "A first response took {value} [hour|hours] on average in the last <days> days",
+            text=in_window(
+                FIRST_TOOK,
+                "support__first_response_hours__90d",
                 missing=UNANSWERED,
             ),
             missing=Missing.UNKNOWN,
         ),
+        {
+            90: in_window(
+                FIRST_TOOK,
+                "support__first_response_hours__28d",
+                missing=UNANSWERED,
+            )
+        },
     ),
     *over(
         (90, 365),
@@ -243,12 +303,20 @@ FEATURES = (
             Unit.HOURS,
             subject="time to resolution",
             description="Mean hours from opening to the resolutions of the last <days> days.",
-            text=Text(
-                "A resolution took {value} [hour|hours] on average in the last <days> days",
-                missing="No ticket was resolved in the last <days> days",
+            text=in_window(
+                RESOLUTION_TOOK,
+                "support__resolution_hours__365d",
+                missing=UNRESOLVED,
             ),
             missing=Missing.UNKNOWN,
         ),
+        {
+            365: in_window(
+                RESOLUTION_TOOK,
+                "support__resolution_hours__90d",
+                missing=UNRESOLVED,
+            )
+        },
     ),
     *over(
         (90, 365),
@@ -259,12 +327,16 @@ FEATURES = (
             Unit.POINTS,
             subject="satisfaction with support",
             description="Mean satisfaction (1 to 5) of the answers in the last <days> days.",
-            text=Text(
-                "Support was rated {value} of 5 in the last <days> days",
-                missing="Support was not rated in the last <days> days",
-            ),
+            text=CSAT_MOVED,
             missing=Missing.UNKNOWN,
         ),
+        {
+            365: replace(
+                CSAT_MOVED,
+                level="Support was rated {value} of 5 in the last 365 days",
+                missing="Support was not rated in the last 365 days",
+            )
+        },
     ),
     Feature(
         "support",
@@ -273,13 +345,7 @@ FEATURES = (
         Unit.POINTS,
         subject="satisfaction with support",
         description="Mean satisfaction of the last 90 days less that of the last 365.",
-        text=Text(
-            "Support is rated {support__csat__90d} of 5, as in the whole year",
-            "Support is rated {support__csat__90d} of 5, after {support__csat__365d} in the year",
-            "Support is rated {support__csat__90d} of 5, after {support__csat__365d} in the year",
-            missing="Support was not rated in the last 90 days",
-            against=0.0,
-        ),
+        text=CSAT_MOVED,
         missing=Missing.UNKNOWN,
     ),
     *over(
@@ -291,7 +357,13 @@ FEATURES = (
             Unit.ITEMS,
             subject="satisfaction with support",
             description="Ratings of 1 or 2 in the last <days> days.",
-            text=Text("{value} [rating|ratings] of 1 or 2 in the last <days> days"),
+            text=Text(
+                "{value} [rating|ratings] of 1 or 2 out of 5 in the last <days> days",
+                beside=(
+                    "{value} [rating|ratings] of 1 or 2 out of 5 in the last <days> days;"
+                    " the average was {support__csat__365d}"
+                ),
+            ),
         ),
     ),
     *over(
@@ -303,7 +375,11 @@ FEATURES = (
             Unit.ITEMS,
             subject="breadth of problems",
             description="Different categories of the tickets opened in the last <days> days.",
-            text=Text("Tickets in {value} [category|categories] in the last <days> days"),
+            text=unless_none(
+                "No ticket of a known category in the last <days> days",
+                "{support__tickets_opened__90d} [ticket|tickets] in {value}"
+                " [category|categories] in the last <days> days",
+            ),
         ),
     ),
     Feature(
@@ -314,9 +390,9 @@ FEATURES = (
         subject="escalations",
         description="Tickets escalated in the last 365 days as a share of those opened.",
         text=Text(
-            "{support__tickets_escalated__365d} of the year's {support__tickets_opened__365d}"
-            " tickets were escalated",
-            missing="No ticket in the last year",
+            "{support__tickets_escalated__365d} [ticket|tickets] escalated in the last 365"
+            " days, {support__tickets_opened__365d} opened",
+            missing="No ticket was opened in the last 365 days",
         ),
         missing=Missing.UNKNOWN,
     ),

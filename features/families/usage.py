@@ -1,5 +1,7 @@
 """How much, how broadly and by how many the product is used, and whether that fades."""
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from features.declare import (
@@ -18,8 +20,8 @@ from features.declare import (
     relative_change,
 )
 from features.windows import DAY, Rows, day_of
+from features.wording import against_average, against_before, in_window, moved
 
-WINDOWS = (7, 28, 90, 365)
 MONTH = 28
 YEAR = 365
 
@@ -36,7 +38,7 @@ USERS = Facts("usage_events", at="occurred_at", uses=("user_id",))
 KINDS = Facts("usage_events", at="occurred_at", uses=("event",))
 DAYS = Facts(View("days_of_use", "usage_events", ("occurred_at",), days_of_use), at="occurred_at")
 PRODUCTS = Facts("usage_events", at="occurred_at", uses=("product",))
-NO_PAST = "There was no use in the period before to compare with"
+NO_PAST = "There was no use in the <days> days before the last <days>"
 
 
 def pace_of_week(week: nw.Expr, month: nw.Expr) -> nw.Expr:
@@ -56,9 +58,42 @@ def gone_quiet(month: nw.Expr, quarter: nw.Expr) -> nw.Expr:
     return ratio(quarter - month, quarter)
 
 
+EVENTS_BEFORE = against_before(
+    "{usage__events__<days>d} [event|events]",
+    "usage__events__<days>d",
+    "usage__events_before__<days>d",
+    missing=NO_PAST,
+)
+LAST_WEEK = against_average(
+    "{usage__events__7d} [event|events] in the last 7 days",
+    "the average of the 3 weeks before",
+    now="usage__week_against_month",
+    missing="No use in the 3 weeks before the last",
+)
+SOME_USERS = "{value} active [user|users]"
+USERS_NOW = "{usage__active_users__<days>d} active [user|users] in the last <days> days"
+USERS_BEFORE = replace(
+    moved(
+        "Active users",
+        USERS_NOW,
+        "usage__active_users__<days>d",
+        "usage__active_users_before__<days>d",
+        missing=NO_PAST,
+    ),
+    equal=f"{USERS_NOW}, as in the <days> days before",
+)
+DAYS_BEFORE = against_before(
+    "Used on {usage__active_days__<days>d}",
+    "usage__active_days__<days>d",
+    "usage__active_days_before__<days>d",
+    of="of",
+    missing=NO_PAST,
+)
+SOME_KINDS = "{value} [function|functions] used"
+
 FEATURES = (
     *over(
-        WINDOWS,
+        (7, 28, 90, 365),
         Feature(
             "usage",
             "events",
@@ -66,8 +101,13 @@ FEATURES = (
             Unit.EVENTS,
             subject="usage volume",
             description="Events in the last <days> days.",
-            text=Text("{value} [event|events] in the last <days> days"),
+            text=LAST_WEEK,
         ),
+        {
+            28: EVENTS_BEFORE,
+            90: EVENTS_BEFORE,
+            365: in_window("{value} [event|events]", "usage__events__28d"),
+        },
     ),
     *over(
         (28, 90),
@@ -78,7 +118,7 @@ FEATURES = (
             Unit.EVENTS,
             subject="usage volume",
             description="Events in the <days> days before the last <days>.",
-            text=Text("{value} [event|events] in the <days> days before the last <days>"),
+            text=EVENTS_BEFORE,
         ),
     ),
     *over(
@@ -90,20 +130,12 @@ FEATURES = (
             Unit.SHARE,
             subject="usage volume",
             description="Relative change of events, the last <days> days against the ones before.",
-            text=Text(
-                "Usage is as it was: {usage__events__<days>d} events in <days> days",
-                "Usage rose from {usage__events_before__<days>d} to {usage__events__<days>d} events"
-                " in <days> days",
-                "Usage fell from {usage__events_before__<days>d} to {usage__events__<days>d} events"
-                " in <days> days",
-                missing=NO_PAST,
-                against=0.0,
-            ),
+            text=EVENTS_BEFORE,
             missing=Missing.UNKNOWN,
         ),
     ),
     *over(
-        WINDOWS,
+        (7, 28, 90, 365),
         Feature(
             "usage",
             "active_users",
@@ -111,8 +143,9 @@ FEATURES = (
             Unit.USERS,
             subject="active users",
             description="Different users in the last <days> days.",
-            text=Text("{value} active [user|users] in the last <days> days"),
+            text=in_window(SOME_USERS, "usage__active_users__28d"),
         ),
+        {28: USERS_BEFORE},
     ),
     *over(
         (28,),
@@ -123,7 +156,7 @@ FEATURES = (
             Unit.USERS,
             subject="active users",
             description="Different users in the <days> days before the last <days>.",
-            text=Text("{value} active [user|users] in the <days> days before the last <days>"),
+            text=USERS_BEFORE,
         ),
     ),
     *over(
@@ -138,20 +171,12 @@ FEATURES = (
             Unit.SHARE,
             subject="active users",
             description="Relative change of active users against the <days> days before the last.",
-            text=Text(
-                "As many active users as <days> days ago: {usage__active_users__<days>d}",
-                "Active users rose from {usage__active_users_before__<days>d} to"
-                " {usage__active_users__<days>d} in <days> days",
-                "Active users fell from {usage__active_users_before__<days>d} to"
-                " {usage__active_users__<days>d} in <days> days",
-                missing=NO_PAST,
-                against=0.0,
-            ),
+            text=USERS_BEFORE,
             missing=Missing.UNKNOWN,
         ),
     ),
     *over(
-        WINDOWS,
+        (7, 28, 90, 365),
         Feature(
             "usage",
             "active_days",
@@ -159,8 +184,9 @@ FEATURES = (
             Unit.DAYS,
             subject="days of use",
             description="Days with any use in the last <days> days.",
-            text=Text("Used on {value} of the last <days> days"),
+            text=in_window("Used on {value}", "usage__active_days__28d", of="of"),
         ),
+        {28: DAYS_BEFORE},
     ),
     *over(
         (28,),
@@ -171,7 +197,7 @@ FEATURES = (
             Unit.DAYS,
             subject="days of use",
             description="Days with any use in the <days> days before the last <days>.",
-            text=Text("Used on {value} of the <days> days before the last <days>"),
+            text=DAYS_BEFORE,
         ),
     ),
     *over(
@@ -186,15 +212,7 @@ FEATURES = (
             Unit.SHARE,
             subject="days of use",
             description="Relative change of days with use against the <days> days before the last.",
-            text=Text(
-                "Used on as many days as before: {usage__active_days__<days>d} of <days>",
-                "Days of use rose from {usage__active_days_before__<days>d} to"
-                " {usage__active_days__<days>d} of <days>",
-                "Days of use fell from {usage__active_days_before__<days>d} to"
-                " {usage__active_days__<days>d} of <days>",
-                missing=NO_PAST,
-                against=0.0,
-            ),
+            text=DAYS_BEFORE,
             missing=Missing.UNKNOWN,
         ),
     ),
@@ -207,8 +225,12 @@ FEATURES = (
             Unit.ITEMS,
             subject="breadth of use",
             description="Different kinds of event in the last <days> days.",
-            text=Text("{value} different [function|functions] used in the last <days> days"),
+            text=in_window(SOME_KINDS, "usage__event_kinds__90d"),
         ),
+        {
+            90: in_window(SOME_KINDS, "usage__event_kinds__365d"),
+            365: in_window(SOME_KINDS, "usage__event_kinds__28d"),
+        },
     ),
     Feature(
         "usage",
@@ -218,9 +240,9 @@ FEATURES = (
         subject="breadth of use",
         description="Share of the year's kinds of event that were used in the last 28 days.",
         text=Text(
-            "{usage__event_kinds__28d} of the year's {usage__event_kinds__365d} functions are still"
-            " used",
-            missing="No function was used in the last year",
+            "Of {usage__event_kinds__365d} [function|functions] used in the last 365 days,"
+            " {usage__event_kinds__28d} [was|were] used in the last 28",
+            missing="No function was used in the last 365 days",
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -233,7 +255,10 @@ FEATURES = (
             Unit.ITEMS,
             subject="products used",
             description="Different products used in the last <days> days.",
-            text=Text("{value} [product|products] used in the last <days> days"),
+            text=Text(
+                "{value} [product|products] used in the last <days> days,"
+                " {lifecycle__products_owned} owned",
+            ),
         ),
     ),
     Feature(
@@ -243,7 +268,10 @@ FEATURES = (
         Unit.DAYS,
         subject="last use",
         description="Days since the last event.",
-        text=Text("Last used {value} [day|days] ago", missing="Never used so far"),
+        text=Text(
+            "Last used {value} [day|days] ago, on {usage__active_days__90d} of the last 90 days",
+            missing="Never used so far",
+        ),
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -253,7 +281,11 @@ FEATURES = (
         Unit.DAYS,
         subject="first use",
         description="Days since the first event.",
-        text=Text("In use for {value} [day|days]", missing="Never used so far"),
+        text=Text(
+            "First used {value} [day|days] ago, last used"
+            " {usage__days_since_last_event} [day|days] ago",
+            missing="Never used so far",
+        ),
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -263,15 +295,7 @@ FEATURES = (
         Unit.SHARE,
         subject="sudden change of use",
         description="Relative change of the last week's events against the mean of three before.",
-        text=Text(
-            "{usage__events__7d} events last week, as in the three weeks before",
-            "Usage jumped last week, to {usage__events__7d} of the four weeks'"
-            " {usage__events__28d} events",
-            "Usage dropped last week, to {usage__events__7d} of the four weeks'"
-            " {usage__events__28d} events",
-            missing="No use in the three weeks before the last",
-            against=0.0,
-        ),
+        text=LAST_WEEK.over(7),
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -284,12 +308,10 @@ FEATURES = (
         subject="usage volume",
         description="Relative change of the last 28 days' events against the account's own mean of"
         " 28 days in the year before them.",
-        text=Text(
-            "{usage__events__28d} events in 28 days, as usual for this account",
-            "{usage__events__28d} events in 28 days, {value} above this account's own past year",
-            "{usage__events__28d} events in 28 days, {value} below this account's own past year",
+        text=against_average(
+            "{usage__events__28d} [event|events] in the last 28 days",
+            "this account's own average of the year before",
             missing="Too short a past to compare with",
-            against=0.0,
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -301,8 +323,8 @@ FEATURES = (
         subject="active users",
         description="Share of the last 90 days' users who were not active in the last 28.",
         text=Text(
-            "{value} of the quarter's {usage__active_users__90d} users did not come in the last"
-            " four weeks",
+            "Of {usage__active_users__90d} [user|users] of the last 90 days,"
+            " {usage__active_users__28d} [was|were] active in the last 28",
             missing="No users in the last 90 days",
         ),
         missing=Missing.UNKNOWN,
@@ -315,8 +337,8 @@ FEATURES = (
         subject="regularity of use",
         description="Share of the last 28 days' users who were active in the last 7.",
         text=Text(
-            "{usage__active_users__7d} of the month's {usage__active_users__28d} users came in the"
-            " last week",
+            "Of {usage__active_users__28d} [user|users] of the last 28 days,"
+            " {usage__active_users__7d} [was|were] active in the last 7",
             missing="No users in the last 28 days",
         ),
         missing=Missing.UNKNOWN,
@@ -329,7 +351,8 @@ FEATURES = (
         subject="depth of use",
         description="Events for each active user in the last 28 days.",
         text=Text(
-            "{value} [event|events] for each active user in four weeks",
+            "{usage__events__28d} [event|events] by {usage__active_users__28d} active"
+            " [user|users] in the last 28 days, {value} each",
             missing="No users in the last 28 days",
         ),
         missing=Missing.UNKNOWN,
@@ -342,7 +365,13 @@ FEATURES = (
         subject="seats used",
         description="Active users of the last 28 days as a share of the seats paid for.",
         text=Text(
-            "{usage__active_users__28d} of {lifecycle__seats} seats are in use",
+            "{usage__active_users__28d} active [user|users] in the last 28 days on"
+            " {lifecycle__seats} [seat|seats]",
+            falling=(
+                "Of {lifecycle__seats} [seat|seats], {usage__active_users__28d} [was|were]"
+                " in use in the last 28 days"
+            ),
+            against=1.0,
             missing="The number of seats is not known",
         ),
         missing=Missing.UNKNOWN,
