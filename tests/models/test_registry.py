@@ -71,6 +71,15 @@ def test_what_was_logged_comes_back_and_predicts_the_same(registry: Registry, tr
     assert (back.probabilities(ROWS) == training.bundle.probabilities(ROWS)).all()
 
 
+def test_what_mlflow_keeps_is_its_owners_alone(
+    registry: Registry, train: Train, template: Path
+) -> None:
+    registry.fetch("churn", registry.log(train()))
+    home = registry.home
+    kept = {template: 0o600, home.mlflow_artifacts: 0o700, home.bundles: 0o700}
+    assert {path: path.stat().st_mode & 0o777 for path in kept} == kept
+
+
 def test_a_new_model_is_challenger_and_not_champion(registry: Registry, train: Train) -> None:
     registry.log(train())
     registry.log(train(1.0))

@@ -170,6 +170,13 @@ def test_health_says_what_is_wrong(store: Store, home: Home, scored: Scored) -> 
     )
 
 
+def test_the_models_in_service_are_their_owners_alone(
+    store: Store, home: Home, scored: Scored
+) -> None:
+    publish(store, home, scored, PUBLISHED_AT)
+    assert home.bundles.stat().st_mode & 0o777 == 0o700
+
+
 def test_the_sqlite_file_is_its_owners_alone_and_durable(store: Store) -> None:
     assert Path(store.engine.url.database or "").stat().st_mode & 0o777 == 0o600
     with store.reading() as connection:
