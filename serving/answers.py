@@ -7,7 +7,7 @@ from typing import Any
 
 from serving import lookup, schema
 from serving.cursor import Cursor, read_cursor
-from serving.feedback import Feedback, Recorded, feedback_of, record
+from serving.feedback import Feedback, Recorded, feedback_of, record, recorded_before
 from serving.parts import Caller, Parts
 from serving.plays import suggested_play
 from serving.publication import Publication, numbered
@@ -102,9 +102,12 @@ def work_list(parts: Parts, _caller: Caller, asked: schema.WorklistQuery) -> sch
 def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> schema.FeedbackAnswer:
     """Answer ``POST /v1/feedback``."""
     publication = parts.in_service().publication
+    told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key)
+    # A request that is sent again is answered alike, even if the account is gone by now.
+    if (before := recorded_before(parts.store, told)) is not None:
+        return _told(before)
     if lookup.account(parts.store, publication, asked.account_id) is None:
         raise not_found()
-    told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key)
     return _told(record(parts.store, told, caller.principal.token_id, parts.now()))
 
 

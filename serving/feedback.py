@@ -1,12 +1,13 @@
 """What people did or learned about an account, recorded exactly once."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 import sqlalchemy as sa
 
+from features.errors import StoreError
 from serving import tables
 from serving.refusal import RefusedError
 from serving.store import Store
@@ -41,12 +42,7 @@ def record(store: Store, feedback: Feedback, token_id: str, now: datetime) -> Re
     RefusedError
         With status 409 if the key was used for something else.
     """
-    row = {
-        "idempotency_key": feedback.idempotency_key,
-        "account_id": feedback.account_id,
-        "kind": feedback.kind,
-        "note": feedback.note,
-    }
+    row = asdict(feedback)
     try:
         with store.writing() as connection:
             connection.execute(
@@ -55,14 +51,33 @@ def record(store: Store, feedback: Feedback, token_id: str, now: datetime) -> Re
             tables.note(connection, now, token_id, "feedback", feedback.account_id)
     except sa.exc.IntegrityError:
         pass  # the unique key says that it is recorded already: the answer below is the first's
-    found = _by_key(store, feedback.idempotency_key)
-    if any(found[name] != value for name, value in row.items()):
+    recorded = recorded_before(store, feedback)
+    if recorded is None:
+        raise StoreError("Expected the feedback that was just recorded, got none. Send it again.")
+    return recorded
+
+
+def recorded_before(store: Store, feedback: Feedback) -> Recorded | None:
+    """Give what was recorded under the key of this feedback, None before the first time.
+
+    Raises
+    ------
+    RefusedError
+        With status 409 if the key was used for something else.
+    """
+    told = tables.feedback
+    query = sa.select(told).where(told.c.idempotency_key == feedback.idempotency_key)
+    with store.reading() as connection:
+        found = connection.execute(query).mappings().one_or_none()
+    if found is None:
+        return None
+    if any(found[name] != value for name, value in asdict(feedback).items()):
         raise RefusedError(
             HTTPStatus.CONFLICT,
             "idempotency_key_reused",
             "This idempotency key was used for other feedback. Send a new key with it.",
         )
-    return _recorded(found)
+    return _recorded(dict(found))
 
 
 def feedback_of(store: Store, account_id: str, limit: int) -> tuple[Recorded, ...]:
@@ -76,13 +91,6 @@ def feedback_of(store: Store, account_id: str, limit: int) -> tuple[Recorded, ..
     )
     with store.reading() as connection:
         return tuple(_recorded(dict(row)) for row in connection.execute(query).mappings())
-
-
-def _by_key(store: Store, idempotency_key: str) -> dict[str, Any]:
-    told = tables.feedback
-    with store.reading() as connection:
-        query = sa.select(told).where(told.c.idempotency_key == idempotency_key)
-        return dict(connection.execute(query).mappings().one())
 
 
 def _recorded(row: dict[str, Any]) -> Recorded:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from models.bundle import Bundle
 from serving import schema, tables
+from serving.feedback import Feedback, record
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -399,6 +400,15 @@ def test_feedback_on_an_unknown_account_is_not_recorded(
     told = {"account_id": "nobody", "kind": "contacted", "idempotency_key": "k4"}
     assert error_of(client.post("/v1/feedback", json=told)) == (404, "not_found")
     assert _told(served, "k4") == 0
+
+
+def test_feedback_sent_again_is_answered_alike_when_its_account_is_gone(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "gone", "kind": "contacted", "note": "Called", "idempotency_key": "k5"}
+    first = record(served.parts.store, Feedback(**told), "a token", served.parts.now())
+    again = client.post("/v1/feedback", json=told)
+    assert (again.status_code, again.json()["feedback_id"]) == (200, first.feedback_id)
 
 
 @pytest.mark.parametrize(
