@@ -3,7 +3,7 @@
 from features.declare import Text
 
 
-def moved(thing: str, is_now: str, now: str, before: str, *, missing: str = Text.missing) -> Text:
+def moved(thing: str, is_now: str, now: str, before: str = "", missing: str = Text.missing) -> Text:
     """Say a state now and so many days ago: "Seats fell from 44 to 30 in 90 days".
 
     Parameters
@@ -13,10 +13,11 @@ def moved(thing: str, is_now: str, now: str, before: str, *, missing: str = Text
     is_now
         Says the number of today alone.
     now, before
-        The feature columns of today and of so many days ago.
+        The feature columns of today and of so many days ago, by default `<now>_before__<days>d`.
     missing
         Says that the feature is null.
     """
+    before = before or f"{now}_before__<days>d"
     span = f"from {{{before}}} to {{{now}}} in <days> days"
     return Text(
         is_now,
@@ -77,10 +78,8 @@ def in_window(said: str, other: str, *, of: str = "in", missing: str = Text.miss
     return Text(level, beside=beside, missing=missing)
 
 
-def against_average(
-    said: str, average: str, *, now: str = "value", missing: str = Text.missing
-) -> Text:
-    """Say a number that is a share above or below an average: "7 events, 65% below the ...".
+def against_average(said: str, average: str, *, missing: str = Text.missing) -> Text:
+    """Say a number whose share above or below an average is the value: "7 events, 65% below ...".
 
     Parameters
     ----------
@@ -88,18 +87,15 @@ def against_average(
         Says the number.
     average
         Names the average.
-    now
-        The feature column of the share, or the value itself.
     missing
         Says that the feature is null.
     """
     return Text(
         said,
-        rising=f"{said}, {{{now}}} above {average}",
-        falling=f"{said}, {{{now}}} below {average}",
+        rising=f"{said}, {{value}} above {average}",
+        falling=f"{said}, {{value}} below {average}",
         equal=f"{said}, equal to {average}",
         missing=missing,
-        now=None if now == "value" else now,
         against=0.0,
     )
 

@@ -54,9 +54,7 @@ NOT_RENEWING = Facts(
     where=nw.col("auto_renew") == 0,
 )
 TERM_END = Extreme(SIGNED, nw.col("term_end_day"), "min", at_snapshot=with_term_end)
-NO_MRR = "There is no MRR to compare with"
 
-NO_SEATS = "The number of seats is not known"
 ENDS = "The term ends in {lifecycle__days_to_term_end} [day|days]"
 TERM_ENDS = Text(
     ENDS,
@@ -67,43 +65,47 @@ TERM_ENDS = Text(
     now="lifecycle__days_to_notice_deadline",
     equal=ENDS + ", today is the last day for notice",
 )
+NOTICE_ENDS = Text(
+    "The last day for notice is today, or nearly",
+    "Notice can be given for {value} more [day|days]",
+    "The last day for notice was {value} [day|days] ago",
+    missing="No last day for notice is known",
+    against=0.0,
+    equal="Today is the last day for notice",
+)
 CANCELLED = unless_none(
     "No cancellation was requested",
     "A cancellation was requested for {lifecycle__mrr_cancelled} of the MRR of {lifecycle__mrr}",
-    missing=NO_MRR,
+    missing="There is no MRR that could be cancelled",
 )
 BY_USAGE = unless_none(
     "No MRR is billed by usage",
     "{lifecycle__usage_billed_mrr} of the MRR of {lifecycle__mrr} is billed by usage",
-    missing=NO_MRR,
+    missing="There is no MRR that could be billed by usage",
 )
 SOME_CHANGES = "{value} contract [start, renewal or change|starts, renewals or changes]"
 MRR_MOVED = moved(
     "MRR",
     "MRR is {lifecycle__mrr}",
     "lifecycle__mrr",
-    "lifecycle__mrr_before__<days>d",
     missing="There was no MRR <days> days ago",
 )
 SEATS_MOVED = moved(
     "Seats",
     "{lifecycle__seats} [seat|seats]",
     "lifecycle__seats",
-    "lifecycle__seats_before__<days>d",
     missing="No seats were known <days> days ago",
 )
 PRICE_MOVED = moved(
     "The price of a seat",
     "A seat costs {lifecycle__mrr_per_seat} a month",
     "lifecycle__mrr_per_seat",
-    "lifecycle__mrr_per_seat_before__<days>d",
     missing="No price of a seat was known <days> days ago",
 )
 PRODUCTS_MOVED = moved(
     "Products owned",
     "{lifecycle__products_owned} [product|products] owned",
     "lifecycle__products_owned",
-    "lifecycle__products_owned_before__<days>d",
 )
 
 FEATURES = (
@@ -158,7 +160,7 @@ FEATURES = (
         subject="notice deadline",
         description="Days to the last day on which notice can be given for this term; negative once"
         " it has passed.",
-        text=TERM_ENDS,
+        text=NOTICE_ENDS,
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -202,7 +204,7 @@ FEATURES = (
         Unit.SEATS,
         subject="seats",
         description="Seats of the running subscriptions.",
-        text=replace(SEATS_MOVED.over(90), missing=NO_SEATS),
+        text=replace(SEATS_MOVED.over(90), missing="The number of seats is not known"),
         missing=Missing.UNKNOWN,
     ),
     *over(
@@ -238,7 +240,7 @@ FEATURES = (
         Unit.MONEY_PER_MONTH,
         subject="price",
         description="MRR for each seat.",
-        text=replace(PRICE_MOVED.over(365), missing=NO_SEATS),
+        text=replace(PRICE_MOVED.over(365), missing="The price of a seat is not known"),
         missing=Missing.UNKNOWN,
     ),
     *over(

@@ -38,7 +38,6 @@ USERS = Facts("usage_events", at="occurred_at", uses=("user_id",))
 KINDS = Facts("usage_events", at="occurred_at", uses=("event",))
 DAYS = Facts(View("days_of_use", "usage_events", ("occurred_at",), days_of_use), at="occurred_at")
 PRODUCTS = Facts("usage_events", at="occurred_at", uses=("product",))
-NO_PAST = "There was no use in the <days> days before the last <days>"
 
 
 def pace_of_week(week: nw.Expr, month: nw.Expr) -> nw.Expr:
@@ -62,13 +61,7 @@ EVENTS_BEFORE = against_before(
     "{usage__events__<days>d} [event|events]",
     "usage__events__<days>d",
     "usage__events_before__<days>d",
-    missing=NO_PAST,
-)
-LAST_WEEK = against_average(
-    "{usage__events__7d} [event|events] in the last 7 days",
-    "the average of the 3 weeks before",
-    now="usage__week_against_month",
-    missing="No use in the 3 weeks before the last",
+    missing="There were no events in the <days> days before the last <days>",
 )
 SOME_USERS = "{value} active [user|users]"
 USERS_NOW = "{usage__active_users__<days>d} active [user|users] in the last <days> days"
@@ -78,7 +71,7 @@ USERS_BEFORE = replace(
         USERS_NOW,
         "usage__active_users__<days>d",
         "usage__active_users_before__<days>d",
-        missing=NO_PAST,
+        missing="There were no active users in the <days> days before the last <days>",
     ),
     equal=f"{USERS_NOW}, as in the <days> days before",
 )
@@ -87,7 +80,7 @@ DAYS_BEFORE = against_before(
     "usage__active_days__<days>d",
     "usage__active_days_before__<days>d",
     of="of",
-    missing=NO_PAST,
+    missing="There was no day of use in the <days> days before the last <days>",
 )
 SOME_KINDS = "{value} [function|functions] used"
 
@@ -101,13 +94,9 @@ FEATURES = (
             Unit.EVENTS,
             subject="usage volume",
             description="Events in the last <days> days.",
-            text=LAST_WEEK,
+            text=in_window("{value} [event|events]", "usage__events__28d"),
         ),
-        {
-            28: EVENTS_BEFORE,
-            90: EVENTS_BEFORE,
-            365: in_window("{value} [event|events]", "usage__events__28d"),
-        },
+        {28: EVENTS_BEFORE, 90: EVENTS_BEFORE},
     ),
     *over(
         (28, 90),
@@ -284,7 +273,7 @@ FEATURES = (
         text=Text(
             "First used {value} [day|days] ago, last used"
             " {usage__days_since_last_event} [day|days] ago",
-            missing="Never used so far",
+            missing="Not taken into use so far",
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -295,7 +284,11 @@ FEATURES = (
         Unit.SHARE,
         subject="sudden change of use",
         description="Relative change of the last week's events against the mean of three before.",
-        text=LAST_WEEK.over(7),
+        text=against_average(
+            "{usage__events__7d} [event|events] in the last 7 days",
+            "the average of the 3 weeks before",
+            missing="No use in the 3 weeks before the last",
+        ),
         missing=Missing.UNKNOWN,
     ),
     Feature(
@@ -353,7 +346,7 @@ FEATURES = (
         text=Text(
             "{usage__events__28d} [event|events] by {usage__active_users__28d} active"
             " [user|users] in the last 28 days, {value} each",
-            missing="No users in the last 28 days",
+            missing="No events by a user in the last 28 days",
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -372,7 +365,7 @@ FEATURES = (
                 " in use in the last 28 days"
             ),
             against=1.0,
-            missing="The number of seats is not known",
+            missing="The share of seats in use is not known",
         ),
         missing=Missing.UNKNOWN,
     ),

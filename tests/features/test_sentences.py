@@ -105,6 +105,17 @@ def test_a_column_that_is_compared_is_one_that_the_sentence_may_read(column: str
     assert named <= units.keys() <= ENTRIES.keys()
 
 
+@pytest.mark.parametrize("value", [None, 0.0, 1.0, -2.0, 40.0])
+def test_two_subjects_never_say_the_same(value: float | None) -> None:
+    subjects: dict[str, set[str]] = {}
+    for column, entry in ENTRIES.items():
+        if value is None and entry["missing"] == "zero":
+            continue
+        said = sentence(entry, dict.fromkeys((column, *entry["units"]), value))
+        subjects.setdefault(said, set()).add(entry["subject"])
+    assert [said for said, telling in subjects.items() if len(telling) > 1] == []
+
+
 @pytest.mark.parametrize(
     "tables", ["accounts subscriptions", "accounts subscriptions usage_events support_tickets"]
 )
@@ -210,7 +221,7 @@ def test_a_direction_that_the_numbers_deny_would_be_seen(said: str) -> None:
             "2 functions used in the last 90 days, 5 in the last 365",
         ),
         (
-            {"usage__events__7d": 11.0, "usage__week_against_month": -0.62},
+            {"usage__week_against_month": -0.62, "usage__events__7d": 11.0},
             "11 events in the last 7 days, 62% below the average of the 3 weeks before",
         ),
         (
@@ -240,13 +251,14 @@ def test_a_direction_that_the_numbers_deny_would_be_seen(said: str) -> None:
             "Support was rated 3.2 of 5 in the last 90 days, below the 4.0 of the last 365",
         ),
         (
-            {"lifecycle__days_to_notice_deadline": -3.0, "lifecycle__days_to_term_end": 0.0},
+            {"lifecycle__days_to_term_end": 0.0, "lifecycle__days_to_notice_deadline": -3.0},
             "The term ends today, the last day for notice was 3 days ago",
         ),
         (
             {"lifecycle__days_to_term_end": 20.0, "lifecycle__days_to_notice_deadline": 5.0},
             "The term ends in 20 days, notice can be given for 5 more",
         ),
+        ({"lifecycle__days_to_notice_deadline": -3.0}, "The last day for notice was 3 days ago"),
         ({"usage__days_since_last_event": float("nan")}, "Never used so far"),
         ({"usage__days_since_last_event": None}, "Never used so far"),
     ],
