@@ -142,6 +142,8 @@ def features(
 
     if (first is None) != (last is None):
         raise click.UsageError("--from and --to belong together: give both, or --as-of.")
+    if first and last and first > last:
+        raise click.UsageError("--from lies after --to: give the earlier date first.")
     checked = _checked(session, source)
     series = dates_between(first, last, every) if first and last else ()
     days = sorted({each.date() for each in dates}.union(series)) or [checked.extracted_at.date()]
@@ -375,6 +377,11 @@ def main() -> None:
         cli.main(prog_name="tenure", standalone_mode=False)
     except TenureError as error:
         click.echo(f"tenure: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        cure = "Choose a place that can be read and written."
+        click.echo(f"tenure: {error.strerror or error}{place}. {cure}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()

@@ -63,11 +63,28 @@ def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
     assert tenure(tmp_path / "home", "fly").returncode == 2
 
 
-def test_half_a_series_of_dates_is_wrong_usage(tmp_path: Path) -> None:
-    company = three_tables(tmp_path / "company")
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ("--from", "2024-01-01"),
+        ("--to", "2024-01-01"),
+        ("--from", "2024-02-01", "--to", "2024-01-01"),
+        ("--as-of", "yesterday"),
+    ],
+)
+def test_half_a_series_or_a_reversed_one_is_wrong_usage(
+    tmp_path: Path, dates: tuple[str, ...]
+) -> None:
     out = str(tmp_path / "features.parquet")
-    arguments = ("features", str(company), "--out", out, "--from", "2024-01-01")
-    assert tenure(tmp_path / "home", *arguments).returncode == 2
+    assert tenure(tmp_path / "home", "features", "company", "--out", out, *dates).returncode == 2
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = tenure(tmp_path / "home", "simulate", "--out", str(tmp_path / "file" / "company"))
+    assert done.returncode == 1
+    assert "Choose a place that can be read and written" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

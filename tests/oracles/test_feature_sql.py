@@ -1,7 +1,8 @@
 """The same features by another road: SQL by hand, in SQLite, row by row."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib.util import module_from_spec, spec_from_file_location
@@ -112,7 +113,9 @@ def as_sqlite(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, sqlite3.Connection]:
+def both(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[pd.DataFrame, sqlite3.Connection]]:
     drawn = drawn_companies()
     tables = drawn.draw_company(seed=11, rows=120)
     source = drawn.write_checked(tmp_path_factory.mktemp("oracle") / "company", tables)
@@ -121,7 +124,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, sqlite
         names=["account_id", "as_of"],
     )
     table = feature_table(source, spine.to_frame(index=False), engine=Engine.POLARS)
-    return table, in_sqlite(tables)
+    with closing(in_sqlite(tables)) as connection:
+        yield table, connection
 
 
 def by_sql(connection: sqlite3.Connection, query: str, rows: pd.DataFrame) -> Sequence[float]:

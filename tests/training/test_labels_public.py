@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -46,7 +47,7 @@ FROM snapshots ORDER BY 1, 2
 def test_it_finds_the_churn_that_sql_finds_in_the_mrr_playbook(home: Home, tmp_path: Path) -> None:
     dates = pd.DataFrame({"as_of": pd.date_range("2017-10-01", "2019-09-01", freq="MS")})
     periods = pd.read_csv(PERIODS).astype({"customer_id": str})
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         periods.to_sql("periods", database, index=False)
         dates.astype(str).to_sql("dates", database, index=False)
         expected = pd.read_sql(CHURNED, database)

@@ -51,7 +51,7 @@ def seen_days(history: History, month: int, rows: Ints) -> Days:
 
 def rhythm(day: Ints) -> Floats:
     """Share of a working day's use that is usual on days, by week, holidays and late summer."""
-    dates = np.datetime64(FIRST_DAY, "D") + day
+    dates = np.datetime64(FIRST_DAY, "D") + day.astype("timedelta64[D]")
     weekday = (dates.astype("datetime64[D]").astype(int) + 3) % 7
     month = dates.astype("datetime64[M]").astype(int) % 12 + 1
     of_month = (dates - dates.astype("datetime64[M]")).astype(int) + 1

@@ -81,7 +81,7 @@ class Ledger:
 
 def day_of(month: int, billing_day: int) -> int:
     """Give the day number of a billing day in a month, before the first day too."""
-    date = np.datetime64(FIRST_DAY, "M") + month
+    date = np.datetime64(FIRST_DAY, "M") + np.timedelta64(month, "M")
     return int((date.astype("datetime64[D]") - np.datetime64(FIRST_DAY, "D")).astype(int)) + (
         billing_day - 1
     )

@@ -155,7 +155,7 @@ class Calendar:
 def calendar(months: int) -> Calendar:
     """Lay out the months from the first day, and sixty more for terms that end later."""
     first = np.datetime64(FIRST_DAY, "M")
-    edges = first + np.arange(months + 62)
+    edges = first + np.arange(months + 62).astype("timedelta64[M]")
     starts = (edges.astype("datetime64[D]") - edges[0].astype("datetime64[D]")).astype(np.int64)
     return Calendar(starts, months)
 
