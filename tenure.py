@@ -1,7 +1,6 @@
 """The command line: the one place where all parts meet; each verb is a short list of calls."""
 
 import json
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from features.errors import TenureError
-from serving.console import Session, as_json, figures, sample_options, source_option, step
+from serving.console import (
+    Session,
+    as_json,
+    dates_asked,
+    ended_as_promised,
+    figures,
+    parquet,
+    sample_options,
+    source_option,
+    step,
+)
 from serving.tokens import how_to_open, tokens
 
 if TYPE_CHECKING:
@@ -23,10 +32,10 @@ if TYPE_CHECKING:
 
 MODELS = click.Choice(["churn", "expansion"])
 ENGINES = click.Choice(["duckdb", "polars", "spark"])
+FILE = click.Path(path_type=Path, dir_okay=False)
 DAY = click.DateTime(["%Y-%m-%d"])
 TOP = 10
 WIDTH = 100
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -117,7 +126,7 @@ def validate(session: Session, source: str, limit: float) -> None:
 
 @cli.command()
 @click.argument("source")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--out", required=True, type=FILE, callback=parquet, help="A .parquet file.")
 @click.option("--as-of", "dates", multiple=True, type=DAY, help="A date; may be repeated.")
 @click.option("--from", "first", type=DAY, help="First date of a series.")
 @click.option("--to", "last", type=DAY, help="Last date of a series.")
@@ -136,17 +145,13 @@ def features(
 ) -> None:
     """Build the feature table of every active account at the dates, with its catalogue."""
     from features.build import write_feature_table
-    from features.built import built, dates_between
+    from features.built import built
     from features.catalog import catalog_json
     from features.engine import Engine
 
-    if (first is None) != (last is None):
-        raise click.UsageError("--from and --to belong together: give both, or --as-of.")
-    if first and last and first > last:
-        raise click.UsageError("--from lies after --to: give the earlier date first.")
+    asked = dates_asked(dates, first, last, every)
     checked = _checked(session, source)
-    series = dates_between(first, last, every) if first and last else ()
-    days = sorted({each.date() for each in dates}.union(series)) or [checked.extracted_at.date()]
+    days = asked or [checked.extracted_at.date()]
     with step("Building features"):
         made = built(checked, days, home=session.home, engine=Engine(engine))
         write_feature_table(made.table, catalog_json(made.features), out)
@@ -176,11 +181,13 @@ def train(
     """Train a model, test it on a later period, and register it as challenger."""
     from models.questions import QUESTIONS
 
+    options = {"label": label, "time": time_column, "group": group, "accept": accept}
+    if table is None and any(options.values()):
+        raise click.UsageError("--label, --time, --group and --accept belong to --table.")
     if table is None:
         built = _history(session, source)
         registered = _trained(session, built, QUESTIONS[model])
     else:
-        options = {"label": label, "time": time_column, "group": group, "accept": accept}
         registered = _trained_on_table(session, QUESTIONS[model], table, options)
     said = [figures(model, registered.document["metrics"]), *registered.remarks]
     session.answer("\n".join(said), registered.document)
@@ -249,7 +256,7 @@ def models(session: Session) -> None:
 @cli.command()
 @source_option
 @click.option("--as-of", type=DAY, help="Default: the day of the extract.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also as Parquet.")
+@click.option("--out", type=FILE, callback=parquet, help="Also as a .parquet file.")
 @as_json
 def score(session: Session, source: str | None, as_of: datetime | None, out: Path | None) -> None:
     """Score every account with the champions, and publish the scores to the service."""
@@ -373,22 +380,8 @@ def _released(
 
 def main() -> None:
     """Run a verb; 0 on success, 1 with one clear line on a failure, 2 on wrong usage."""
-    try:
+    with ended_as_promised():
         cli.main(prog_name="tenure", standalone_mode=False)
-    except TenureError as error:
-        click.echo(f"tenure: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        cure = "Choose a place that can be read and written."
-        click.echo(f"tenure: {error.strerror or error}{place}. {cure}", err=True)
-        sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("tenure: stopped", err=True)
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,19 @@
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from features.errors import SettingsError
+from features.errors import SettingsError, TenureError
 from features.home import Home
 from serving.settings import Settings, read_settings
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("log_loss", "log loss"))
 NAME_WIDTH = 30
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,65 @@ def sample_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = option(command)
     return command
+
+
+def parquet(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a name that promises another format than the one that is written."""
+    if path is not None and path.suffix != ".parquet":
+        raise click.BadParameter(f"{str(path)!r} is written as Parquet: let it end in .parquet.")
+    return path
+
+
+def dates_asked(
+    dates: Sequence[datetime], first: datetime | None, last: datetime | None, every: str
+) -> list[date]:
+    """Give the dates of --as-of and those of the series from --from to --to, in order.
+
+    Raises
+    ------
+    click.UsageError
+        If the series has one end only, runs backwards, or has no date in it.
+    """
+    from features.built import dates_between
+
+    if (first is None) != (last is None):
+        raise click.UsageError("--from and --to belong together: give both, or --as-of.")
+    series: tuple[date, ...] = ()
+    if first and last:
+        series = dates_between(first.date(), last.date(), every)
+        if not series:
+            raise click.UsageError(
+                f"No {every} begins between --from {first:%Y-%m-%d} and --to {last:%Y-%m-%d}: "
+                "give the earlier date first, and a longer span."
+            )
+    return sorted({each.date() for each in dates}.union(series))
+
+
+@contextmanager
+def ended_as_promised() -> Iterator[None]:
+    """End with 1 and one clear line on a failure, 2 on wrong usage, 130 when stopped."""
+    try:
+        yield
+    except TenureError as error:
+        _end(str(error), 1)
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        cure = "Choose a place that can be read and written."
+        _end(f"{error.strerror or error}{place}. {cure}", 1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _end("stopped", INTERRUPTED)
+    except RuntimeError as error:
+        if "Query interrupted" not in str(error):  # DuckDB's word for Ctrl-C
+            raise
+        _end("stopped", INTERRUPTED)
+
+
+def _end(text: str, code: int) -> None:
+    click.echo(f"tenure: {text}", err=True)
+    sys.exit(code)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tenure import cli
+from tenure import cli, main
 
 ROOT = Path(__file__).parents[1]
 VERBS = [
@@ -69,6 +69,7 @@ def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
         ("--from", "2024-01-01"),
         ("--to", "2024-01-01"),
         ("--from", "2024-02-01", "--to", "2024-01-01"),
+        ("--from", "2024-01-15", "--to", "2024-01-20"),
         ("--as-of", "yesterday"),
     ],
 )
@@ -77,6 +78,31 @@ def test_half_a_series_or_a_reversed_one_is_wrong_usage(
 ) -> None:
     out = str(tmp_path / "features.parquet")
     assert tenure(tmp_path / "home", "features", "company", "--out", out, *dates).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("features", "company", "--out", "features.csv"),
+        ("train", "churn", "--source", "company", "--label", "churned"),
+        ("train", "churn", "--source", "company", "--accept", "score"),
+    ],
+)
+def test_an_option_that_would_not_be_kept_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(cli, list(arguments)).exit_code == 2
+
+
+def test_an_interrupt_inside_duckdb_ends_as_one_outside_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_options: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "tenure: stopped\n"
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
