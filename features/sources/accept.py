@@ -1,15 +1,12 @@
 """Parting a staged table: rows that keep the contract, rows set aside, copies that collapse."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from features.checked import Counts
-from features.contracts import Type
 from features.sources.currency import UNRATED
 from features.sources.rules import (
     FAILURES,
@@ -98,24 +95,6 @@ def known_accounts(
         query += f" UNION SELECT from_account_id FROM {literal(merges)}"
     rows = run(connection, f"SELECT DISTINCT account_id FROM ({query})")
     return pl.Series("account_id", [account for (account,) in rows], dtype=pl.String)
-
-
-def guess_extracted_at(
-    connection: duckdb.DuckDBPyConnection, tables: Iterable[Staged], today: datetime
-) -> datetime:
-    """Give the day after the latest thing that happened, 00:00 UTC.
-
-    Times after `today` are left out: one slip in a year would move the whole extract there.
-    """
-    latest = [
-        f"SELECT max({quoted(name)}) AS t FROM {literal(staged.file)} "
-        f"WHERE {quoted(name)} <= TIMESTAMP {literal(today)}"
-        for staged in tables
-        for name in staged.columns
-        if staged.table[name].dtype is Type.TIME and staged.table[name].happened
-    ]
-    day = run(connection, f"SELECT max(t) FROM ({' UNION ALL '.join(latest)})")[0][0] or today
-    return datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - naive UTC by contract
 
 
 def _extra_rules(staged: Staged) -> tuple[Rule, ...]:

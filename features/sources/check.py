@@ -17,9 +17,10 @@ from features.checked import MANIFEST, CheckedSource, write_manifest
 from features.contracts import TABLES
 from features.errors import SourceError
 from features.home import Home, private
-from features.sources.accept import Accepted, accept, guess_extracted_at, known_accounts
+from features.sources.accept import Accepted, accept, known_accounts
 from features.sources.currency import read_rates
 from features.sources.database import is_database, unload
+from features.sources.extracted import doubts, guess_extracted_at
 from features.sources.folder import FolderReader, open_folder
 from features.sources.mapping import SourceMap, read_mapping
 from features.sources.notes import errors_of, notes, stable_columns, warnings
@@ -122,7 +123,18 @@ def _stage(reader: FolderReader, work: Path, say: Callable[[str], None]) -> tupl
     for name in present:
         say(f"reading {name}")
         staged.append(stage(reader, TABLES[name], work))
+    _hold_rows(staged)
     return tuple(staged)
+
+
+def _hold_rows(tables: list[Staged]) -> None:
+    for staged in tables:
+        name = staged.table.name
+        if staged.table.required and not (staged.read or staged.malformed):
+            raise SourceError(
+                f"Expected rows in the table {name}, got none: {name} has no rows below its "
+                "heading. Extract it again."
+            )
 
 
 def _accept(
@@ -163,7 +175,8 @@ def _hold_limit(tables: Mapping[str, Accepted], limit: float, quarantine: Path |
     for table in tables.values():
         if table.staged.table.required and not table.counts.accepted:
             raise SourceError(
-                f"Expected rows in the table {table.staged.table.name}, got none. Extract it again."
+                f"Expected good rows in the table {table.staged.table.name}, got none. "
+                f"The rows and reasons are in {quarantine}: mend the source."
             )
 
 
@@ -184,6 +197,7 @@ def _describe(
     is_guess = reader.mapping.extracted_at is None
     findings = (
         *(finding for table in tables.values() for finding in errors_of(table)),
+        *doubts(reader.connection, tables, extracted_at, is_guess=is_guess),
         *warnings(reader.connection, tables),
         *notes(reader, tables, extracted_at, is_guess=is_guess),
     )

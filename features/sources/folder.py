@@ -191,7 +191,13 @@ def _header(file: Path) -> tuple[str, list[str]]:
             f"Expected UTF-8 in {file}, got bytes that are not ({error.reason}). Save it as UTF-8."
         ) from error
     delimiter = max(_DELIMITERS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise SourceError(
+            f"Expected a first line of column names in {file}, got one that is none ({error}). "
+            "Save it as CSV whose lines end in \\n or \\r\\n, with a heading of short names."
+        ) from error
     if not names or "" in names or len({name.lower() for name in names}) < len(names):
         raise SourceError(
             f"Expected a first line of different column names in {file}, got {names}. "

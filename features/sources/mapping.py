@@ -139,7 +139,7 @@ class _Reader:
         return SourceMap(
             folder=folder.resolve(),
             database=database,
-            extracted_at=self.moment(content.get("extracted_at")),
+            extracted_at=self.past(content.get("extracted_at")),
             currency=currency,
             rates=rates,
             tables=MappingProxyType(
@@ -204,6 +204,18 @@ class _Reader:
         if isinstance(value, str | date):
             return "'" + str(value).replace("'", "''") + "'"
         raise self.wrong(key, "a text, number, boolean, date or time", repr(value))
+
+    def past(self, value: object) -> datetime | None:
+        moment, now = self.moment(value), datetime.now(UTC).replace(tzinfo=None)
+        # today's date stands for the end of the day, which is still to come
+        is_today = moment == datetime.combine(now, _END_OF_DAY)
+        if moment and moment > now and not is_today:
+            raise SourceError(
+                f"Expected a past time at `extracted_at` in {self.file}, got {value}, which is "
+                f"after this machine's clock, {now:%Y-%m-%d %H:%M} UTC. Correct it; a time "
+                "without an offset is UTC."
+            )
+        return moment
 
     def moment(self, value: object) -> datetime | None:
         if isinstance(value, str):

@@ -29,13 +29,10 @@ def errors_of(table: Accepted) -> tuple[Finding, ...]:
             "n", "column", "reason", descending=[True, False, False]
         ).iter_rows()
     ]
-    broken_lines = len(table.staged.malformed)
-    if broken_lines:
-        found.append(
-            Finding(
-                "error", name, "", "is not a row of the file", broken_lines, broken_lines / read
-            )
-        )
+    lines = [wrong for _, _, wrong in table.staged.malformed]
+    if lines:
+        message = f"is not a row of the file{_encoding(lines)}"
+        found.append(Finding("error", name, "", message, len(lines), len(lines) / read))
     return tuple(found)
 
 
@@ -110,6 +107,16 @@ def _table_notes(name: str, table: Accepted) -> list[Finding]:
             )
             found.append(Finding("note", name, column.name, message))
     return found
+
+
+def _encoding(problems: list[str]) -> str:
+    not_utf_8 = sum("not utf-8" in problem for problem in problems)
+    if 2 * not_utf_8 < len(problems):
+        return ""
+    return (
+        ", most likely as the file is not UTF-8 but in an encoding such as Latin-1 or "
+        "Windows-1252: save it as UTF-8"
+    )
 
 
 def _early_fact(connection: duckdb.DuckDBPyConnection, table: Accepted, column: Column) -> Finding:

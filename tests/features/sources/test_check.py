@@ -36,7 +36,7 @@ def quarantine(source):
 
 
 def test_it_keeps_a_good_source_whole(company):
-    source = company(BASE)
+    source = company(BASE, extracted_at="2024-02-29")
     subscriptions = source.read("subscriptions")
     assert subscriptions["mrr"].tolist() == [Decimal("100.1000"), Decimal("50.0000")]
     assert subscriptions["ended_at"].isna().tolist() == [True, False]
@@ -337,13 +337,13 @@ def test_implausible_rows_are_kept_and_counted(company):
     }
     source = company(tables)
     assert source.counts["usage_events"].accepted == 3
-    warned = [(f.table, f.rows, round(f.share, 3)) for f in source.findings if f.level == "warning"]
+    warned = [(f.table, f.rows, round(f.share, 3)) for f in source.findings if f.rows]
     assert warned == [("usage_events", 1, 0.333), ("support_tickets", 1, 0.5)]
 
 
 def test_a_response_before_the_ticket_is_kept_with_a_warning(company):
     tickets = "ticket_id account_id opened_at first_responded_at\nt1 a 2024-03-02 2024-03-01"
-    source = company(BASE | {"support_tickets": tickets})
+    source = company(BASE | {"support_tickets": tickets}, extracted_at="2024-03-31")
     assert source.counts["support_tickets"].accepted == 1
     assert [f.column for f in source.findings] == ["first_responded_at"]
 
@@ -375,8 +375,18 @@ def test_a_table_without_a_required_column_is_refused(company):
 
 def test_a_source_without_accounts_in_it_is_refused(company):
     headings = {name: text.strip().splitlines()[0] for name, text in BASE.items()}
-    with pytest.raises(SourceError, match="Expected rows in the table accounts"):
+    with pytest.raises(SourceError, match="accounts has no rows"):
         company(headings)
+
+
+def test_accounts_without_rows_are_named_though_other_tables_have_rows_of_them(company):
+    with pytest.raises(SourceError, match="accounts has no rows"):
+        company(BASE | {"accounts": "account_id created_at"})
+
+
+def test_accounts_of_broken_rows_alone_are_refused_whatever_the_limit(company):
+    with pytest.raises(SourceError, match="Expected good rows in the table accounts"):
+        company(BASE | {"accounts": "account_id created_at\na never\nb never"}, limit=1.0)
 
 
 def test_a_folder_that_is_not_there_is_refused(home, tmp_path):
@@ -386,7 +396,8 @@ def test_a_folder_that_is_not_there_is_refused(home, tmp_path):
 
 def test_unknown_tables_and_columns_are_reported_and_left_alone(company):
     accounts = "account_id created_at shoe_size\na 2024-01-01 43\nb 2024-02-01 38"
-    source = company(BASE | {"accounts": accounts, "weather": "day\n2024-01-01"})
+    tables = BASE | {"accounts": accounts, "weather": "day\n2024-01-01"}
+    source = company(tables, extracted_at="2024-02-29")
     messages = [finding.message for finding in source.findings]
     assert messages == [
         "no tables of the contract, left alone: weather",

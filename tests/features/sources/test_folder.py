@@ -14,7 +14,7 @@ BASE = {
 
 @pytest.fixture
 def folder(source_folder):
-    return source_folder(BASE, extracted_at="2025-01-01")
+    return source_folder(BASE, extracted_at="2024-01-31")
 
 
 OUTSIDE = (
@@ -96,8 +96,24 @@ def test_bytes_that_are_no_text_set_their_line_aside(folder, home):
     assert check(str(folder), home=home, limit=1.0).quarantined["accounts"] == 1
 
 
+def test_a_file_of_another_encoding_is_told_by_its_encoding(folder, home):
+    lines = "account_id,created_at,name\n" + "".join(f"{n},2024-01-01,Müller\n" for n in range(9))
+    (folder / "accounts.csv").write_bytes(lines.encode("latin-1"))
+    with pytest.raises(SourceError, match=r"100\.0% in accounts .*not UTF-8.*Latin-1.*save it as"):
+        check(str(folder), home=home)
+
+
+def test_lines_with_a_cell_too_many_are_not_blamed_on_the_encoding(folder, home):
+    lines = "account_id,created_at\n" + "a,2024-01-01,Müller\n" * 9
+    (folder / "accounts.csv").write_text(lines, encoding="utf-8")
+    with pytest.raises(SourceError, match="not a row of the file") as caught:
+        check(str(folder), home=home)
+    assert "Latin-1" not in str(caught.value)
+
+
 UNREADABLE = {
     "accounts.csv": [b"", b"a,a\n1,2\n", b"a,\n1,2\n", b"\xff\xfe,b\n1,2\n"],
+    "subscriptions.csv": [b"a,b\r1,2\r", b"a" * 200_000 + b"\n1\n"],
     "accounts.parquet": [b"", b"PAR1 but no more"],
 }
 
@@ -106,7 +122,8 @@ UNREADABLE = {
     ("name", "content"), [(name, c) for name, contents in UNREADABLE.items() for c in contents]
 )
 def test_a_file_that_cannot_be_read_is_named(folder, home, name, content):
-    (folder / "accounts.csv").unlink()
+    if name == "accounts.parquet":
+        (folder / "accounts.csv").unlink()
     (folder / name).write_bytes(content)
     with pytest.raises(SourceError, match=name):
         check(str(folder), home=home)
