@@ -28,7 +28,7 @@ def term_end(company: Company, row: str, as_of: str, *more: str) -> str | None:
     lines = [" ".join(names[i] for i in kept)]
     lines += [" ".join(cells[i] for i in kept) for cells in rows]
     tables = {"accounts": ACCOUNTS, "subscriptions": "\n".join(lines)}
-    source = company(tables, extracted_at="2030-01-01")
+    source = company(tables, extracted_at="2026-04-01")
     states = account_states(source, [datetime.fromisoformat(as_of)], engine=Engine.POLARS)
     (end,) = states["term_ends_at"]
     return None if pd.isna(end) else str(end.date())
