@@ -11,7 +11,7 @@ from serving.feedback import Feedback, Recorded, feedback_of, record, recorded_b
 from serving.parts import Caller, Parts
 from serving.plays import suggested_play
 from serving.publication import Publication, numbered
-from serving.refusal import invalid, not_found
+from serving.refusal import invalid, no_account, not_found
 
 HISTORY = 26
 FEEDBACK_SHOWN = 20
@@ -60,7 +60,7 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
         name=found["name"],
         tier=found["tier"],
         csm=found["csm"],
-        status=found["status"],
+        status=rows[0]["status"],
         as_of=_utc(publication.as_of),
         age_hours=parts.age_hours(publication.as_of),
         contract=schema.Contract(found["arr"], publication.currency, _date(found["renews_at"])),
@@ -107,7 +107,7 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
     if (before := recorded_before(parts.store, told)) is not None:
         return _told(before)
     if lookup.account(parts.store, publication, asked.account_id) is None:
-        raise not_found()
+        raise no_account()
     return _told(record(parts.store, told, caller.principal.token_id, parts.now()))
 
 

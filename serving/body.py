@@ -2,7 +2,7 @@
 
 import re
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -14,6 +14,9 @@ MOST_BYTES = 1024 * 1024
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 WHERE = re.compile(r"^(?P<problem>.*) - at `(?:key in )?\$?\.?(?P<field>[^`]*)`$", re.DOTALL)
+UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>.*)`$", re.DOTALL)
+PLACE = re.compile(r"\(byte (?P<byte>\d+)\)$")
+NOT_FINITE = (b"NaN", b"Infinity", b"-Infinity")
 MOST_OF_A_PROBLEM = 300
 
 T = TypeVar("T")
@@ -25,11 +28,9 @@ async def read_json(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise _refused(error) from error
+        raise _refused(error, kind) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST, "invalid_json", "The body is no JSON that can be read."
-        ) from error
+        raise _no_json(error, content) from error
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -53,7 +54,7 @@ def read_query(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _refused(error) from error
+        raise _refused(error, kind) from error
 
 
 async def _read(request: Request, media_type: str) -> bytes:
@@ -82,8 +83,22 @@ def _too_large() -> RefusedError:
     )
 
 
-def _refused(error: msgspec.ValidationError) -> RefusedError:
+def _no_json(error: Exception, content: bytes) -> RefusedError:
+    place = PLACE.search(str(error))
+    start = int(place["byte"]) if place else len(content)
+    if content.startswith(NOT_FINITE, start):
+        problem = "NaN and Infinity are not JSON. Send null where there is no number."
+    else:
+        problem = "The body is no JSON that can be read."
+    return RefusedError(HTTPStatus.BAD_REQUEST, "invalid_json", problem)
+
+
+def _refused(error: msgspec.ValidationError, kind: type) -> RefusedError:
     found = WHERE.match(str(error))
-    field = found["field"] if found else ""
     problem = found["problem"] if found else str(error)
+    named = found or UNKNOWN.match(problem)
+    field = named["field"] if named else ""
+    wanted = get_type_hints(kind).get(field)
+    if get_origin(wanted) is Literal:
+        problem = f"expected one of {', '.join(get_args(wanted))}"
     return invalid(field[:MOST_OF_A_PROBLEM] or "body", problem[:MOST_OF_A_PROBLEM])

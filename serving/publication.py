@@ -39,7 +39,7 @@ class Publication:
     Attributes
     ----------
     number:
-        Grows with each publication; readers see the highest.
+        Grows with each publication; readers see the highest of the newest date.
     as_of, scored_at, published_at:
         Naive UTC times.
     list_horizon_days:
@@ -60,10 +60,14 @@ class Publication:
     models: tuple[PublishedModel, ...]
 
 
+NEWEST_FIRST = (tables.publications.c.as_of.desc(), tables.publications.c.number.desc())
+"""By the date scored, so that scoring a past date again does not take the list back to it."""
+
+
 def latest(store: Store) -> Publication | None:
-    """Give the newest publication, None before the first."""
+    """Give the newest publication of the newest date, None before the first."""
     with store.reading() as connection:
-        newest = sa.select(tables.publications).order_by(tables.publications.c.number.desc())
+        newest = sa.select(tables.publications).order_by(*NEWEST_FIRST)
         row = connection.execute(newest.limit(1)).mappings().first()
         return None if row is None else _publication(connection, row)
 
@@ -78,9 +82,10 @@ def numbered(store: Store, number: int) -> Publication | None:
 
 
 def latest_number(store: Store) -> int | None:
-    """Give the newest publication's number: cheap enough for every request."""
+    """Give the number of the latest publication: cheap enough for every request."""
     with store.reading() as connection:
-        return connection.execute(sa.select(sa.func.max(tables.publications.c.number))).scalar()
+        newest = sa.select(tables.publications.c.number).order_by(*NEWEST_FIRST)
+        return connection.execute(newest.limit(1)).scalar()
 
 
 def publications(store: Store) -> tuple[Publication, ...]:

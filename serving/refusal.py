@@ -50,3 +50,13 @@ def invalid(field: str, problem: str) -> RefusedError:
 def not_found() -> RefusedError:
     """Refuse in the same words whether there is nothing there or it may not be seen."""
     return RefusedError(HTTPStatus.NOT_FOUND, "not_found", "There is nothing under this address.")
+
+
+def no_account() -> RefusedError:
+    """Refuse a body that names an account which the publication in service does not hold."""
+    return RefusedError(
+        HTTPStatus.NOT_FOUND,
+        "not_found",
+        "There is no such account.",
+        (Detail("account_id", "expected an account of the latest scores"),),
+    )

@@ -16,6 +16,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\x00]*$")]
 Note = Annotated[str, Meta(max_length=4000, pattern="^[^\x00]*$")]
 Horizon = Annotated[int, Meta(ge=1, le=36500)]
 ReasonCount = Annotated[int, Meta(ge=0, le=10)]
+Status = Literal["scored", "leaving", "inactive", "no_data"]
 FeedbackKind = Literal[
     "contacted", "play_done", "will_renew", "will_leave", "expanding", "score_wrong", "other"
 ]
@@ -93,7 +94,7 @@ class AccountScores(Struct):
     """Scores of one account; `status` says why there is no probability where there is none."""
 
     account_id: str
-    status: Literal["scored", "leaving", "inactive", "no_data"]
+    status: Status
     as_of: datetime
     age_hours: float
     models: list[ModelScores]
@@ -142,7 +143,7 @@ class PastScore(Struct):
     model: str
     model_version: str
     horizon_days: int
-    status: str
+    status: Status
     probability: float | None
     band: str | None
     rank: int | None
@@ -182,7 +183,7 @@ class AccountAnswer(Struct):
     name: str | None
     tier: str | None
     csm: str | None
-    status: str
+    status: Status
     as_of: datetime
     age_hours: float
     contract: Contract

@@ -7,7 +7,8 @@ asking who sends them. `serve` runs the service's ASGI application under uvicorn
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -101,14 +102,14 @@ def serve(settings: Settings, port: int | None = None) -> None:
         If the store cannot be opened or the port is taken.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    _log_to_standard_error()
-    parts = open_parts(settings)
-    listener = _listen(settings.host, settings.port if port is None else port)
-    try:
-        server(parts).run(sockets=[listener])
-    finally:
-        listener.close()
-        parts.store.close()
+    with _log_on_standard_error():
+        parts = open_parts(settings)
+        listener = _listen(settings.host, settings.port if port is None else port)
+        try:
+            server(parts).run(sockets=[listener])
+        finally:
+            listener.close()
+            parts.store.close()
 
 
 def server(parts: Parts) -> uvicorn.Server:
@@ -148,12 +149,19 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _log_to_standard_error() -> None:
+@contextmanager
+def _log_on_standard_error() -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("tenure")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # BentoML writes what reaches the root logger a second time
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
 
 
 def _from_environment() -> Parts:

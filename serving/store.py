@@ -33,13 +33,13 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection; raises StoreError when the database fails."""
-        with _as_store_errors(), self.engine.connect() as connection:
+        with _as_store_errors(self.engine), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection whose transaction is committed as a whole, or not at all."""
-        with _as_store_errors(), self.engine.begin() as connection:
+        with _as_store_errors(self.engine), self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -48,13 +48,22 @@ class Store:
 
 
 @contextmanager
-def _as_store_errors() -> Iterator[None]:
+def _as_store_errors(engine: Engine) -> Iterator[None]:
+    is_file = engine.dialect.name == "sqlite"
+    place = engine.url.database if is_file else engine.url.render_as_string(hide_password=True)
     try:
         yield
     except sa.exc.OperationalError as error:
         raise StoreError(
-            f"Expected the store to answer, got: {error.orig}. "
+            f"Expected the store {place} to answer, got: {error.orig}. "
             "Look whether its database is there, may be written and has room."
+        ) from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:  # its subclasses tell of a row or a query
+            raise
+        raise StoreError(
+            f"Expected {place} to be the store's database, got: {error.orig}. "
+            "Put a copy of it in its place, or move it away and score again."
         ) from error
 
 
@@ -64,28 +73,34 @@ def open_store(url: str) -> Store:
     Raises
     ------
     StoreError
-        If the database cannot be reached or the URL is not one.
+        If the database cannot be reached, written or read, or the URL is not one.
     """
     try:
         address = sa.make_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             _private_file(Path(address.database))
         engine = sa.create_engine(address, pool_size=CONNECTIONS, max_overflow=CONNECTIONS)
-    except (sa.exc.ArgumentError, ImportError, OSError) as error:
+    except (sa.exc.ArgumentError, ImportError) as error:
         raise StoreError(
             f"Expected store_url to be a SQLAlchemy URL of SQLite or PostgreSQL that can be "
             f"opened, got {type(error).__name__}. Correct store_url, or install its driver."
         ) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _make_durable)
-    with _as_store_errors():
+    with _as_store_errors(engine):
         tables.METADATA.create_all(engine)
     return Store(engine)
 
 
 def _private_file(path: Path) -> None:
-    private(path.parent)
-    path.touch(mode=OWNER_ONLY, exist_ok=True)
+    try:
+        private(path.parent)
+        path.touch(mode=OWNER_ONLY, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"Expected a store that can be written at {path}, got: {error.strerror}. "
+            "Make its folder writable, or set home or store_url to another place."
+        ) from error
 
 
 def _make_durable(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type

@@ -49,22 +49,28 @@ def rank(scores: pd.DataFrame, facts: pd.DataFrame, horizon_days: int) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        `facts` with probability, band, expected_loss (money a year) and position (1 = first;
-        null for accounts that the churn model did not score), in order of account_id.
+        `facts`, with status as the scores have it, probability, band, expected_loss (money a
+        year) and position (1 = first; null for accounts that the churn model did not score), in
+        order of account_id.
 
     Raises
     ------
     ModelError
-        If churn was not scored at that horizon.
+        If no account was scored, or churn was not at that horizon.
     """
+    if not (scores["status"] == "scored").any():
+        raise ModelError(
+            "Expected accounts that were active at the scored date, got none. "
+            "Score a date at which subscriptions run."
+        )
     at_horizon = scores[(scores["model"] == "churn") & (scores["horizon_days"] == horizon_days)]
     if at_horizon.empty:
         raise ModelError(
             f"Expected churn scores at {horizon_days} days for the work list, got none. "
             "Set worklist_horizon_days to a horizon of the model, or promote a churn model."
         )
-    listed = facts.merge(
-        at_horizon[["account_id", "probability", "band"]], on="account_id", how="left"
+    listed = facts.drop(columns="status").merge(
+        at_horizon[["account_id", "status", "probability", "band"]], on="account_id", how="left"
     )
     listed["expected_loss"] = listed["probability"] * listed["arr"]
     ordered = listed.dropna(subset=["expected_loss"]).sort_values(

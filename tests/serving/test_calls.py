@@ -105,7 +105,7 @@ def test_models_horizons_and_reasons_can_be_chosen(client: httpx.Client) -> None
         ({"account_ids": ["a\u0000"]}, "account_ids[0]"),
         ({"account_ids": ["acme", "acme"]}, "account_ids"),
         ({"account_ids": [str(number) for number in range(1001)]}, "account_ids"),
-        ({"account_ids": ["acme"], "extra": 1}, "body"),
+        ({"account_ids": ["acme"], "extra": 1}, "extra"),
         ({"account_ids": ["acme"], "reasons": 11}, "reasons"),
         ({"account_ids": ["acme"], "reasons": True}, "reasons"),
         ({"account_ids": ["acme"], "models": ["weather"]}, "models"),
@@ -156,6 +156,14 @@ def test_a_number_that_is_not_finite_is_refused(client: httpx.Client, number: st
     response = client.post("/v1/predict", content=content, headers=JSON)
     assert response.status_code in {400, 422}
     assert error_of(response)[1] in {"invalid_json", "invalid"}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_it_says_that_nan_and_infinity_are_not_json(client: httpx.Client, number: str) -> None:
+    content = f'{{"account_ids": ["acme"], "reasons": {number}}}'.encode()
+    response = client.post("/v1/scores", content=content, headers=JSON)
+    assert error_of(response) == (400, "invalid_json")
+    assert "NaN and Infinity are not JSON" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
@@ -279,6 +287,19 @@ def test_an_account_shows_contract_signals_scores_and_history(client: httpx.Clie
     assert [model["model"] for model in body["models"]] == ["churn", "expansion"]
 
 
+@pytest.mark.parametrize(
+    ("account_id", "status"),
+    [("acme", "scored"), ("quit", "leaving"), ("gone", "inactive"), ("newt", "no_data")],
+)
+def test_an_account_has_one_status_in_all_answers(
+    client: httpx.Client, account_id: str, status: str
+) -> None:
+    listed = client.post("/v1/scores", json={"account_ids": [account_id]}).json()["accounts"][0]
+    shown = client.get(f"/v1/accounts/{account_id}").json()
+    assert (listed["status"], shown["status"]) == (status, status)
+    assert {past["status"] for past in shown["history"]} == {status}
+
+
 @pytest.mark.parametrize("account_id", ["nobody", "a/b", "..", "%00", "' OR 1=1 --", "é"])
 def test_an_account_that_is_not_there_is_not_found(client: httpx.Client, account_id: str) -> None:
     response = client.get(f"/v1/accounts/{account_id}")
@@ -353,6 +374,11 @@ def test_a_query_that_makes_no_sense_is_refused(client: httpx.Client, query: str
     assert error_of(client.get(f"/v1/worklist?{query}")) == (422, "invalid")
 
 
+def test_an_unknown_parameter_is_named(client: httpx.Client) -> None:
+    response = client.get("/v1/worklist?page=2")
+    assert [detail["field"] for detail in response.json()["error"]["details"]] == ["page"]
+
+
 # Feedback
 
 
@@ -398,8 +424,21 @@ def test_feedback_on_an_unknown_account_is_not_recorded(
     served: "Served", client: httpx.Client
 ) -> None:
     told = {"account_id": "nobody", "kind": "contacted", "idempotency_key": "k4"}
-    assert error_of(client.post("/v1/feedback", json=told)) == (404, "not_found")
+    response = client.post("/v1/feedback", json=told)
+    assert error_of(response) == (404, "not_found")
+    assert response.json()["error"]["message"] == "There is no such account."
+    assert [detail["field"] for detail in response.json()["error"]["details"]] == ["account_id"]
     assert _told(served, "k4") == 0
+
+
+def test_an_unknown_kind_of_feedback_is_answered_with_the_known_ones(client: httpx.Client) -> None:
+    told = {"account_id": "acme", "kind": "sold", "idempotency_key": "k6"}
+    (detail,) = client.post("/v1/feedback", json=told).json()["error"]["details"]
+    assert detail == {
+        "field": "kind",
+        "problem": "expected one of contacted, play_done, will_renew, will_leave, expanding, "
+        "score_wrong, other",
+    }
 
 
 def test_feedback_sent_again_is_answered_alike_when_its_account_is_gone(

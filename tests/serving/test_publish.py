@@ -94,6 +94,18 @@ def test_past_scores_hold_what_was_published_last_for_a_date(
     assert set(only_later["as_of"]) == {pd.Timestamp(2026, 4, 1)}
 
 
+def test_scoring_a_past_date_again_does_not_take_the_list_back_to_it(
+    store: Store, home: Home, scored_company: Company, bundles: dict[str, Bundle], scored: Scored
+) -> None:
+    newer = scored_company(bundles, as_of=datetime(2026, 4, 1))  # noqa: DTZ001 - naive UTC
+    first = publish(store, home, newer, PUBLISHED_AT + timedelta(days=31))
+    publish(store, home, scored, PUBLISHED_AT + timedelta(days=32))
+    assert latest(store) == first
+    assert latest_number(store) == first.number
+    again = publish(store, home, newer, PUBLISHED_AT + timedelta(days=33))
+    assert latest(store) == again
+
+
 def test_another_model_under_a_kept_version_is_refused(
     store: Store,
     home: Home,
@@ -182,6 +194,23 @@ def test_the_sqlite_file_is_its_owners_alone_and_durable(store: Store) -> None:
     with store.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("a file")
+    with pytest.raises(StoreError, match="can be written at") as refused:
+        open_store(f"sqlite:///{home / 'store.db'}")
+    assert str(home) in str(refused.value)
+    assert "driver" not in str(refused.value)
+
+
+def test_a_damaged_store_is_said_in_a_sentence_that_names_it(tmp_path: Path) -> None:
+    damaged = tmp_path / "store.db"
+    damaged.write_bytes(b"junk" * 1000)
+    with pytest.raises(StoreError, match="file is not a database") as refused:
+        open_store(f"sqlite:///{damaged}")
+    assert f"Expected {damaged} to be" in str(refused.value)
 
 
 @pytest.mark.parametrize(

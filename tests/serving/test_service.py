@@ -138,6 +138,15 @@ def test_feedback_that_was_answered_survives_the_process_being_killed(
     store.close()
 
 
+def test_a_request_is_logged_once(settings: Settings) -> None:
+    with _running(settings) as (started, url):
+        request_id = httpx.get(f"{url}/livez").headers["x-request-id"]
+        started.kill()
+        assert started.stderr is not None
+        logged = started.stderr.read()
+    assert logged.count(request_id) == 1
+
+
 def test_importing_the_service_opens_nothing_and_leaves_mlflow_out(tmp_path: Path) -> None:
     environ = {**os.environ, "TENURE_HOME": str(tmp_path / "home"), "BENTOML_HOME": str(tmp_path)}
     code = "import sys, serving.service, serving.__main__; sys.exit('mlflow' in sys.modules)"

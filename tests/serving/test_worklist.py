@@ -25,13 +25,13 @@ ACCOUNTS = """
     other       Other mid
 """
 SCORES = """
-    account_id  model      horizon_days  probability  band
-    big         churn      90            0.10         medium
-    even        churn      90            0.50         high
-    odd         churn      90            0.50         high
-    old         churn      90            -            -
-    big         churn      30            0.90         high
-    odd         expansion  90            0.99         high
+    account_id  model      horizon_days  status    probability  band
+    big         churn      90            scored    0.10         medium
+    even        churn      90            scored    0.50         high
+    odd         churn      90            scored    0.50         high
+    old         churn      90            inactive  -            -
+    big         churn      30            scored    0.90         high
+    odd         expansion  90            scored    0.99         high
 """
 
 
@@ -76,6 +76,24 @@ def test_positions_count_from_the_largest_expected_loss_then_by_id(listed: pd.Da
 
 def test_an_account_without_a_score_has_no_position(listed: pd.DataFrame) -> None:
     assert pd.isna(listed.loc["old", "position"])
+
+
+def test_an_active_account_that_was_scored_says_scored(listed: pd.DataFrame) -> None:
+    assert listed["status"].to_dict() == {
+        "big": "scored",
+        "even": "scored",
+        "odd": "scored",
+        "old": "inactive",
+    }
+
+
+@pytest.mark.parametrize("kept", [[], ["old"]], ids=["no account", "none active"])
+def test_a_date_without_active_accounts_is_said(
+    facts: pd.DataFrame, read_table: ReadTable, kept: list[str]
+) -> None:
+    scores = read_table(SCORES).astype({"horizon_days": int, "probability": float})
+    with pytest.raises(ModelError, match="active at the scored date, got none"):
+        rank(scores[scores["account_id"].isin(kept)], facts, 90)
 
 
 def test_a_horizon_that_was_not_scored_is_an_error(
