@@ -93,8 +93,9 @@ class GateReport:
         if self.passed:
             return
         refused = [gate for gate in self.gates if not gate.passed]
-        failed = "; ".join(f"{gate.name}: {gate.sentence}" for gate in refused)
+        failed = "; ".join(f"{gate.name}: {gate.sentence.rstrip('.')}" for gate in refused)
+        cure = "Train again." if self.champion is None else "Train again, or keep the champion."
         raise GateError(
             f"Expected {self.model} {self.challenger} to pass its gates, got: "
-            f"{failed or 'no gate was computed'}. Train again, or keep the champion."
+            f"{failed or 'no gate was computed'}. {cure}"
         )

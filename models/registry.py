@@ -9,7 +9,8 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from features.errors import GateError, ModelError
 from features.home import Home, private
 from models.bundle import Bundle, load
 from models.gate import GateReport
+from models.lock import alone
+from models.outage import damaged, demand_folder, gone, unreachable
 from models.provenance import provenance
 from models.record import (
     AUDIT_FILE,
@@ -71,18 +74,21 @@ class Registry:
         str
             The version that the registry gave.
         """
-        client = self._client()
-        run_id = client.create_run(
-            self._experiment(client), run_name=f"{training.bundle.question.name}"
-        ).info.run_id
-        try:
-            _log_figures(client, run_id, training)
-            _log_files(client, run_id, training)
-            version = _register(client, run_id, training.bundle)
-        except BaseException:
-            client.set_terminated(run_id, status="FAILED")
-            raise
-        client.set_terminated(run_id)
+        with self._client() as client:
+            with alone(self._lock):
+                experiment = self._experiment(client)
+                _name(client, training.bundle)
+            run_id = client.create_run(
+                experiment, run_name=training.bundle.question.name
+            ).info.run_id
+            try:
+                _log_figures(client, run_id, training)
+                _log_files(client, run_id, training)
+                version = _register(client, run_id, training.bundle)
+            except BaseException:
+                client.set_terminated(run_id, status="FAILED")
+                raise
+            client.set_terminated(run_id)
         return version
 
     def fetch(self, model: str, version: str) -> Bundle:
@@ -154,13 +160,14 @@ class Registry:
                 f"Expected a gate report on {model} {version} against champion {present}, got one "
                 f"on {judged[0]} {judged[1]} against {judged[2]}. Compute the gates again."
             )
-        client = self._client()
-        if present is not None and present != version:
-            # The way back is written first: a crash between the two leaves the old champion.
-            _remember(client, model, [*self._previous(model), present])
-        gates = json.dumps(gate_report.to_json())
-        client.set_model_version_tag(PREFIX + model, version, "gates", gates)
-        client.set_registered_model_alias(PREFIX + model, CHAMPION, version)
+        earlier = self._previous(model)
+        with self._client() as client:
+            if present is not None and present != version:
+                # The way back is written first: a crash between the two leaves the old champion.
+                _remember(client, model, [*earlier, present])
+            gates = json.dumps(gate_report.to_json())
+            client.set_model_version_tag(PREFIX + model, version, "gates", gates)
+            client.set_registered_model_alias(PREFIX + model, CHAMPION, version)
 
     def rollback(self, model: str) -> str:
         """Give the previous champion its place back, and name its version.
@@ -179,35 +186,70 @@ class Registry:
                 f"Expected an earlier champion of {model} to go back to, got none. "
                 "tenure models lists what there is."
             )
-        client = self._client()
-        client.set_registered_model_alias(PREFIX + model, CHAMPION, earlier[-1])
-        _remember(client, model, earlier[:-1])
+        with self._client() as client:
+            client.set_registered_model_alias(PREFIX + model, CHAMPION, earlier[-1])
+            _remember(client, model, earlier[:-1])
         return earlier[-1]
 
     def models(self) -> tuple[RegisteredModel, ...]:
         """List every version of every model: by name, newest first."""
-        client = self._client()
-        return tuple(
-            _registered_model(client, registered, version)
-            for registered in client.search_registered_models(f"name LIKE '{PREFIX}%'")
-            for version in _newest_first(client, registered.name)
-        )
+        with self._client() as client:
+            return tuple(
+                _registered_model(client, registered, version)
+                for registered in client.search_registered_models(f"name LIKE '{PREFIX}%'")
+                for version in _newest_first(client, registered.name)
+            )
 
-    def _client(self) -> "MlflowClient":
-        """Import MLflow late: it takes seconds, and most verbs do without."""
+    @contextmanager
+    def _client(self) -> "Iterator[MlflowClient]":
+        """Speak to MLflow, and say in one sentence where it cannot be spoken to.
+
+        MLflow is imported late: it takes seconds, and most verbs do without.
+        """
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # MLflow's own seven retries keep a person waiting for minutes before they read why.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         with warnings.catch_warnings():
             # MLflow maps its tables with a loader that SQLAlchemy 2.1 deprecates.
             warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")
-            from mlflow import MlflowClient  # noqa: PLC0415 - imported late, see above
+            from mlflow.exceptions import MlflowException  # noqa: PLC0415 - imported late, see above
+            from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - imported late, see above
 
-            return MlflowClient(tracking_uri=self._uri())
+            try:
+                yield self._opened()
+            except (MlflowException, SQLAlchemyError) as error:
+                raise self._unusable(error) from error
+
+    def _opened(self) -> "MlflowClient":
+        """Open MLflow; only one process at a time sets up the default database."""
+        from mlflow import MlflowClient  # noqa: PLC0415 - imported late, see _client
+
+        uri = self._uri()
+        if not self._is_default():
+            return MlflowClient(tracking_uri=uri)
+        with alone(self._lock):
+            # Two processes that migrate one new file at once leave it broken for good.
+            client = MlflowClient(tracking_uri=uri)
+            client.search_registered_models(max_results=1)
+            return client
+
+    @property
+    def _lock(self) -> Path:
+        return self.home.mlflow_database.with_suffix(".lock")
+
+    def _is_default(self) -> bool:
+        return self.tracking_uri is None and not os.environ.get("MLFLOW_TRACKING_URI")
+
+    def _unusable(self, error: Exception) -> ModelError:
+        if self._is_default():
+            return damaged(self.home.mlflow_database, error)
+        return unreachable(self.tracking_uri or os.environ["MLFLOW_TRACKING_URI"], error)
 
     def _uri(self) -> str | None:
         """Name the default database, or leave the choice to MLFLOW_TRACKING_URI."""
-        if self.tracking_uri is not None or os.environ.get("MLFLOW_TRACKING_URI"):
+        if not self._is_default():
             return self.tracking_uri
         database = str(self.home.mlflow_database.resolve())
         if "?" in database or "%" in database:
@@ -222,19 +264,24 @@ class Registry:
     def _experiment(self, client: "MlflowClient") -> str:
         """Find the experiment, or make it; beside the default database lie its artifacts."""
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+        where = None
+        if self._is_default():
+            where = private(self.home.mlflow_artifacts).resolve().as_uri()
         found = client.get_experiment_by_name(name)
         if found is not None:
+            if where is not None:
+                demand_folder(found.artifact_location)
             return str(found.experiment_id)
-        is_default = str(client.tracking_uri).endswith(str(self.home.mlflow_database.resolve()))
-        where = private(self.home.mlflow_artifacts).resolve().as_uri() if is_default else None
         return str(client.create_experiment(name, artifact_location=where))
 
     def _registered(self, model: str) -> "NamedModel | None":
-        found = self._client().search_registered_models(f"name = '{PREFIX}{_word(model)}'")
+        with self._client() as client:
+            found = client.search_registered_models(f"name = '{PREFIX}{_word(model)}'")
         return found[0] if found else None
 
     def _version(self, model: str, version: str) -> "ModelVersion":
-        found = self._client().search_model_versions(f"name = '{PREFIX}{_word(model)}'")
+        with self._client() as client:
+            found = client.search_model_versions(f"name = '{PREFIX}{_word(model)}'")
         for candidate in found:
             if str(candidate.version) == str(version):
                 return candidate
@@ -249,7 +296,14 @@ class Registry:
         return list(json.loads(registered.tags.get(_PREVIOUS, "[]"))) if registered else []
 
     def _download(self, run_id: str, path: str, aside: str) -> Path:
-        return Path(self._client().download_artifacts(run_id, path, aside))
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - imported late, see _client
+
+        with self._client() as client:
+            kept = client.get_run(run_id).info.artifact_uri
+            try:
+                return Path(client.download_artifacts(run_id, path, aside))
+            except (MlflowException, OSError) as error:
+                raise gone(f"{kept}/{path}", at_home=self._is_default()) from error
 
 
 def _word(model: str) -> str:
@@ -295,10 +349,14 @@ def _write_mlmodel(file: Path, run_id: str, bundle: Bundle) -> None:
     ).save(file)
 
 
-def _register(client: "MlflowClient", run_id: str, bundle: Bundle) -> str:
+def _name(client: "MlflowClient", bundle: Bundle) -> None:
     name = PREFIX + _word(bundle.question.name)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
+
+
+def _register(client: "MlflowClient", run_id: str, bundle: Bundle) -> str:
+    name = PREFIX + bundle.question.name
     tags = {"digest": bundle.digest, "features_fingerprint": bundle.features_fingerprint}
     created = client.create_model_version(name, f"runs:/{run_id}/{ROOT}", run_id, tags=tags)
     client.set_registered_model_alias(name, CHALLENGER, str(created.version))

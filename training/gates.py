@@ -5,13 +5,13 @@ gate that cannot be computed has not passed, and says why.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from features.errors import GateError
+from features.errors import GateError, TenureError
 from models.gate import Gate, GateReport
 from training.evaluate import calibration_slope
 from training.heldout import SMALLEST
@@ -41,7 +41,7 @@ def decide(trial: Trial) -> GateReport:
         model=trial.model,
         challenger=trial.version,
         champion=None if trial.champion is None else trial.champion.version,
-        gates=tuple(_answer(name, gate, trial) for name, gate in asked),
+        gates=tuple(_each_reason_once(_answer(name, gate, trial) for name, gate in asked)),
     )
 
 
@@ -56,7 +56,8 @@ def _answer(name: str, gate: Callable[[Trial], _Answer], trial: Trial) -> Gate:
     try:
         answer = gate(trial)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong inside a gate is its refusal
-        return _refusal(name, f"{type(error).__name__}: {error}")
+        is_ours = isinstance(error, TenureError)
+        return _refusal(name, str(error) if is_ours else f"{type(error).__name__}: {error}")
     broken = [figure for figure, value in answer.figures.items() if not math.isfinite(value)]
     if broken:
         return _refusal(name, f"{', '.join(broken)} is not a number.")
@@ -65,6 +66,16 @@ def _answer(name: str, gate: Callable[[Trial], _Answer], trial: Trial) -> Gate:
 
 def _refusal(name: str, why: str) -> Gate:
     return Gate(name, passed=False, sentence=f"It could not be computed: {why}")
+
+
+def _each_reason_once(gates: Iterator[Gate]) -> Iterator[Gate]:
+    """Name the earlier gate where a later one fails for the same reason, word for word."""
+    first: dict[str, str] = {}
+    for gate in gates:
+        earlier = first.setdefault(gate.sentence, gate.name)
+        same = f"It could not be computed, for the same reason as {earlier}."
+        repeats = earlier != gate.name and not gate.passed
+        yield replace(gate, sentence=same) if repeats else gate
 
 
 def _loads(trial: Trial) -> _Answer:

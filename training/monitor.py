@@ -74,6 +74,23 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class LeftAside:
+    """Past scores that are no forecasts: one row is an account, date and horizon.
+
+    Attributes
+    ----------
+    learned:
+        Scores as of a date before the border of the bundle: it may have learned their outcome.
+    late:
+        Other scores that were made when their own window was over.
+    """
+
+    learned: int
+    late: int
+    sentence: str
+
+
+@dataclass(frozen=True)
 class MonitorReport:
     """What changed since training, in words and figures."""
 
@@ -81,6 +98,7 @@ class MonitorReport:
     features: tuple[Drift, ...]
     scores: tuple[Drift, ...]
     calibration: tuple[Calibration, ...]
+    left_aside: LeftAside
 
     def to_json(self) -> dict[str, Any]:
         """Give the report as JSON values."""
@@ -100,6 +118,7 @@ class MonitorReport:
             *(drift.sentence for drift in [*far, *moved][:SHOWN]),
             *(drift.sentence for drift in self.scores),
             *(calibration.sentence for calibration in self.calibration),
+            *([self.left_aside.sentence] if self.left_aside.sentence else []),
         ]
         return "\n".join(lines)
 
@@ -116,7 +135,7 @@ def monitor(
     Parameters
     ----------
     past_scores:
-        The scores table (`models.scored`), all dates.
+        The scores table (`models.scored`), all dates; those that are no forecasts are left aside.
     source:
         The newest extract.
     bundle:
@@ -126,13 +145,15 @@ def monitor(
     """
     first, border = (pd.Timestamp(day) for day in bundle.as_of_range)
     learned = training_table["as_of"].between(first, border, inclusive="left")
-    outcomes = realised(past_scores, source, bundle.question)
+    forecasts, left_aside = _forecasts(past_scores, bundle)
+    outcomes = realised(forecasts, source, bundle.question)
     drifts = _feature_drifts(bundle, training_table[learned], current_table)
     return MonitorReport(
         model=bundle.question.name,
         features=tuple(sorted(drifts, key=_worst_first)),
         scores=tuple(_score_drifts(outcomes)),
         calibration=tuple(_calibrations(outcomes)),
+        left_aside=left_aside,
     )
 
 
@@ -150,6 +171,26 @@ def stability_index(reference: Floats, current: Floats) -> float:
     edges = np.unique(np.quantile(finite, tenths)) if len(finite) else finite
     p, q = (_shares(values, edges) for values in (reference, current))
     return float(((q - p) * np.log(q / p)).sum())
+
+
+def _forecasts(scores: pd.DataFrame, bundle: Bundle) -> tuple[pd.DataFrame, LeftAside]:
+    """Keep the model's scores that were made before anybody, or the model, knew how it ended."""
+    own = scores[(scores["model"] == bundle.question.name) & (scores["status"] == "scored")]
+    border = pd.Timestamp(bundle.as_of_range[1])
+    learned = own["as_of"] < border
+    ends = own["as_of"] + pd.to_timedelta(own["horizon_days"], unit="D")
+    late = ~learned & (own["scored_at"] >= ends)
+    counts = int(learned.sum()), int(late.sum())
+    return own[~learned & ~late], LeftAside(*counts, _set_aside(*counts, border))
+
+
+def _set_aside(learned: int, late: int, border: pd.Timestamp) -> str:
+    if not learned + late:
+        return ""
+    return (
+        f"Left aside are {learned:,} scores as of dates before {border:%Y-%m-%d}, which the model "
+        f"learned from, and {late:,} that were made when their own window was over."
+    )
 
 
 def _shares(values: Floats, edges: Floats) -> Floats:

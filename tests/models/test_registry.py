@@ -1,3 +1,4 @@
+import fcntl
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from features.errors import GateError, ModelError
 from features.home import Home
@@ -182,9 +184,8 @@ def test_a_promotion_that_died_half_way_rolls_back_to_another_model(
         registry.log(train(float(version)))
         registry.promote("churn", version, passed(version, champion))
     # What promote writes before it moves the alias, and then the process dies.
-    registry._client().set_registered_model_tag(  # noqa: SLF001 - the fault is planted
-        "tenure-churn", "previous_champions", '["1", "2"]'
-    )
+    with registry._client() as client:  # noqa: SLF001 - the fault is planted
+        client.set_registered_model_tag("tenure-churn", "previous_champions", '["1", "2"]')
     assert registry.rollback("churn") == "1"
 
 
@@ -234,8 +235,8 @@ def test_a_failed_upload_marks_the_run_and_registers_nothing(
 ) -> None:
     with pytest.raises(FileNotFoundError):
         registry.log(train(reports=(tmp_path / "gone.png",)))
-    client = registry._client()  # noqa: SLF001 - the run's state is MLflow's
-    (run,) = client.search_runs([client.get_experiment_by_name("tenure").experiment_id])
+    with registry._client() as client:  # noqa: SLF001 - the run's state is MLflow's
+        (run,) = client.search_runs([client.get_experiment_by_name("tenure").experiment_id])
     assert run.info.status == "FAILED"
     assert registry.models() == ()
 
@@ -274,6 +275,93 @@ def test_a_home_that_reads_as_an_address_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="TENURE_HOME"):
         Registry(Home(tmp_path / "what?")).models()
     assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_may_set_up_one_home_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib, features.home, models.registry, mlflow\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "home = features.home.Home(pathlib.Path(sys.argv[1]))\n"
+        "print(models.registry.Registry(home).models())\n"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "home")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for each in both:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in both:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    answers = [each.communicate(timeout=30) for each in both]
+    assert [each.returncode for each in both] == [0, 0], answers
+    assert [out for out, _ in answers] == ["()\n", "()\n"]
+
+
+def test_the_first_training_names_experiment_and_model_with_others_locked_out(
+    registry: Registry, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+
+    def watched(name: str) -> None:
+        create = getattr(MlflowClient, name)
+
+        def while_locked(client: MlflowClient, *given: str, **more: str) -> object:
+            file = registry.home.root / "mlflow.lock"
+            with file.open() as lock, pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            named.append(name)
+            return create(client, *given, **more)
+
+        monkeypatch.setattr(MlflowClient, name, while_locked)
+
+    watched("create_experiment")
+    watched("create_registered_model")
+    assert registry.log(train()) == "1"
+    assert named == ["create_experiment", "create_registered_model"]
+
+
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.mlflow_database.write_text("junk\n")
+    with pytest.raises(ModelError, match=r"mlflow\.db, got: .*not a database") as refusal:
+        Registry(home).models()
+    assert "train again" in str(refusal.value)
+
+
+def test_a_home_that_was_moved_is_told_where_its_files_were(
+    registry: Registry, train: Train, tmp_path: Path
+) -> None:
+    old, new = Home(tmp_path / "old"), Home(tmp_path / "new")
+    old.root.mkdir()
+    old.mlflow_database.write_bytes(registry.home.mlflow_database.read_bytes())
+    Registry(old).log(train())
+    old.root.rename(new.root)
+    with pytest.raises(ModelError, match=r"old/mlartifacts/.*A home is bound to its path"):
+        Registry(new).fetch("churn", "1")
+    with pytest.raises(ModelError, match=r"old/mlartifacts, got.*A home is bound to its path"):
+        Registry(new).log(train())
+    assert not old.root.exists()
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = Registry(Home(tmp_path), "http://me:secret@127.0.0.1:9")
+    with pytest.raises(ModelError, match=r"answer at http://127\.0\.0\.1:9, got: ") as refusal:
+        server.models()
+    assert "secret" not in str(refusal.value)
+    assert "MLFLOW_TRACKING_URI" in str(refusal.value)
 
 
 def test_importing_the_registry_imports_no_mlflow() -> None:

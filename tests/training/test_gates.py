@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.errors import GateError
 from models.bundle import Bundle, save
+from models.gate import GateReport
 from training.gates import Limits, Trial, decide
 
 EVENTS = "usage__events__28d"
@@ -188,7 +190,8 @@ def test_every_gate_refuses_when_the_challenger_does_not_load(trial: Make) -> No
     (broken.challenger / "booster.txt").write_text("tree")
     failed = refused(broken)
     assert set(failed) == {"loads", "later_period", "log_loss", "calibration"}
-    assert all("manifest" in sentence for sentence in failed.values())
+    assert "manifest" in failed.pop("loads")
+    assert set(failed.values()) == {"It could not be computed, for the same reason as loads."}
 
 
 def test_a_feature_that_only_the_champion_knows_is_refused(
@@ -198,11 +201,33 @@ def test_a_feature_that_only_the_champion_knows_is_refused(
     assert "support__open_tickets" in failed["log_loss"]
 
 
+def test_a_missing_feature_is_told_once(trial: Make) -> None:
+    failed = refused(trial(rows=later_rows().drop(columns=EVENTS)))
+    assert [name for name, sentence in failed.items() if EVENTS in sentence] == ["loads"]
+    assert failed["log_loss"] == "It could not be computed, for the same reason as loads."
+
+
+def test_a_refusal_ends_each_sentence_once_and_keeps_only_a_champion_that_is_there(
+    trial: Make, model: Callable[..., Bundle]
+) -> None:
+    def told(report: GateReport) -> str:
+        with pytest.raises(GateError) as refusal:
+            report.demand()
+        return str(refusal.value)
+
+    first = told(decide(trial(model(0.25, 0.25))))
+    assert "must lie below 0; calibration" in first
+    assert first.endswith("is asked for). Train again.")
+    later = told(decide(trial(model(0.25, 0.22), champion=model())))
+    assert later.endswith(" Train again, or keep the champion.")
+    assert ".." not in first + later
+
+
 def test_a_champion_of_another_question_is_refused(
     trial: Make, stumps: Callable[..., Bundle]
 ) -> None:
     other = stumps((EVENTS, 40.0, 1.0, 0.0), model="expansion")
-    assert "one question" in refused(trial(champion=other))["log_loss"]
+    assert "one question" in refused(trial(champion=other))["loads"]
 
 
 def test_a_bundle_of_another_model_is_refused(trial: Make) -> None:
@@ -228,7 +253,8 @@ def test_a_base_rate_that_is_not_a_number_is_refused(
 
 def test_rows_without_labels_are_refused(trial: Make) -> None:
     failed = refused(trial(rows=later_rows().drop(columns="event_days")))
-    assert "KeyError" in failed["later_period"]
+    assert "KeyError" in failed["loads"]
+    assert "loads" in failed["later_period"]
 
 
 def test_no_rows_are_refused(trial: Make) -> None:

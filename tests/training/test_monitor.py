@@ -39,6 +39,7 @@ def scores(as_of: str, probability: float, spread: float = 0.0) -> pd.DataFrame:
         {
             "account_id": [f"a{number}" for number in numbers],
             "as_of": pd.Timestamp(as_of),
+            "scored_at": pd.Timestamp(as_of) + pd.Timedelta(hours=6),
             "model": "churn",
             "status": "scored",
             "model_version": "1",
@@ -195,3 +196,29 @@ def test_the_report_reads_as_text_and_as_strict_json(watched: Watched) -> None:
     assert report.text().startswith("churn: 1 of 1 features are far from training, 0 have moved.")
     text = json.dumps(report.to_json(), allow_nan=False)
     assert json.loads(text)["features"][0]["level"] == "far"
+
+
+def test_scores_of_dates_that_the_model_learned_from_do_not_count(watched: Watched) -> None:
+    learned, border = (scores(day, 0.2) for day in ("2025-01-31", "2025-02-01"))
+    report = watched(pd.concat([learned, border]))
+    assert [found.rows for found in report.calibration] == [ACCOUNTS]
+    assert (report.left_aside.learned, report.left_aside.late) == (ACCOUNTS, 0)
+    assert "Left aside are 400 scores as of dates before 2025-02-01" in report.text()
+    assert report.to_json()["left_aside"]["learned"] == ACCOUNTS
+
+
+def test_scores_made_when_their_window_was_over_do_not_count(watched: Watched) -> None:
+    past = scores("2025-03-01", 0.2)
+    # 90 days after 2025-03-01 it is 2025-05-30.
+    past.loc[:99, "scored_at"] = pd.Timestamp("2025-05-30")
+    past.loc[100:, "scored_at"] = pd.Timestamp("2025-05-29 23:59")
+    report = watched(past)
+    assert [found.rows for found in report.calibration] == [300]
+    assert (report.left_aside.learned, report.left_aside.late) == (0, 100)
+    assert "100 that were made when their own window was over" in report.text()
+
+
+def test_a_report_on_forecasts_alone_leaves_nothing_aside(watched: Watched) -> None:
+    report = watched(scores("2025-03-01", 0.2))
+    assert (report.left_aside.learned, report.left_aside.late) == (0, 0)
+    assert "Left aside" not in report.text()

@@ -1,0 +1,23 @@
+"""One process at a time, on one machine."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.home import private
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Wait until no other process or thread is inside with the same file, and keep them out.
+
+    Parameters
+    ----------
+    file:
+        An empty file that is made when needed and stays; a process that dies lets go of it.
+    """
+    private(file.parent)
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
