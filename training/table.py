@@ -343,22 +343,18 @@ def _fitted(table: _Table, rows: Booleans, line: Calibration, seed: int = 0) -> 
 
 
 def _entry(name: str, is_category: bool) -> dict[str, Any]:  # noqa: FBT001 - private, named at its one call
+    """Give a column's catalogue entry; without a text, a reason says its name and its value."""
     return {
         "column": name,
         "group": "table",
         "subject": name,
         "unit": "category" if is_category else "number",
         "description": f"{name}, as the table gave it.",
-        "text": {
-            "level": f"{name}",
-            "rising": None,
-            "falling": None,
-            "missing": f"{name} is empty",
-        },
         "risk": None,
         "missing": "null",
         "sources": ["table"],
         "window_days": None,
+        "units": {},
     }
 
 

@@ -10,6 +10,7 @@ from features.errors import SourceError, TooLittleDataError
 from models.bundle import load, save
 from models.churn import CHURN
 from models.expansion import EXPANSION
+from models.reasons import explain
 from training.ready import label_column, numbers_in, outcomes, read_table
 from training.table import train_table, verdict
 
@@ -84,6 +85,16 @@ def test_the_model_scores_rows_by_column_name_and_survives_its_file(flat, tmp_pa
     save(flat.bundle, tmp_path)
     back = load(tmp_path).probabilities(rows[rows.columns[::-1]])
     np.testing.assert_allclose(back, flat.bundle.probabilities(rows))
+
+
+def test_its_reasons_name_numbers_words_and_gaps_as_the_table_has_them(flat):
+    row = pd.DataFrame({"usage": [-2.0], "plan": ["zebra"], "charges": [50.0]})
+    gap = row.assign(usage=np.nan, plan=None)
+    with_values, with_gaps = explain(flat.bundle, pd.concat([row, gap]), 90, 3)
+    said = {reason.feature: reason.text for reason in with_values}
+    assert (said["usage"], said["plan"]) == ("usage is -2", "plan is zebra")
+    said = {reason.feature: reason.text for reason in with_gaps}
+    assert (said["usage"], said["plan"]) == ("No usage on record", "No plan on record")
 
 
 def test_a_value_never_seen_counts_as_missing(flat):
