@@ -1,11 +1,10 @@
-"""The contract: how old, how large, how it changed, and when it can be left."""
+"""The contract: how old, until when, when it can be left, and how often it changed."""
 
 from dataclasses import replace
 
 import narwhals as nw
 
 from features.declare import (
-    Distinct,
     Extreme,
     Facts,
     Feature,
@@ -15,13 +14,11 @@ from features.declare import (
     Total,
     Unit,
     View,
-    difference,
     over,
     ratio,
-    relative_change,
 )
 from features.terms import signed_terms, with_term_end
-from features.wording import in_window, moved, unless_none
+from features.wording import in_window, unless_none
 
 TERMS = View(
     "terms",
@@ -33,19 +30,9 @@ TERMS = View(
 IN_TERM = ("term_months", "start_month", "start_dom", "stored_day", "stored_from_day")
 STARTED = Facts("subscriptions", at="started_at")
 RUNNING = Facts("subscriptions", at="started_at", until="ended_at")
-PAYING = Facts("subscriptions", at="started_at", until="ended_at", uses=("mrr",))
-SEATS = Facts("subscriptions", at="started_at", until="ended_at", uses=("seats",))
-OWNED = Facts("subscriptions", at="started_at", until="ended_at", uses=("product",))
 SIGNED = Facts(TERMS, at="started_at", until="ended_at", uses=IN_TERM)
 NOTICE = Facts(TERMS, at="started_at", until="ended_at", uses=(*IN_TERM, "notice_days"))
 CANCELLING = Facts("subscriptions", at="cancel_requested_at", until="ended_at", uses=("mrr",))
-USAGE_BILLED = Facts(
-    "subscriptions",
-    at="started_at",
-    until="ended_at",
-    uses=("mrr", "billing"),
-    where=nw.col("billing") == "usage",
-)
 NOT_RENEWING = Facts(
     "subscriptions",
     at="started_at",
@@ -78,35 +65,7 @@ CANCELLED = unless_none(
     "A cancellation was requested for {lifecycle__mrr_cancelled} of the MRR of {lifecycle__mrr}",
     missing="There is no MRR that could be cancelled",
 )
-BY_USAGE = unless_none(
-    "No MRR is billed by usage",
-    "{lifecycle__usage_billed_mrr} of the MRR of {lifecycle__mrr} is billed by usage",
-    missing="There is no MRR that could be billed by usage",
-)
 SOME_CHANGES = "{value} contract [start, renewal or change|starts, renewals or changes]"
-MRR_MOVED = moved(
-    "MRR",
-    "MRR is {lifecycle__mrr}",
-    "lifecycle__mrr",
-    missing="There was no MRR <days> days ago",
-)
-SEATS_MOVED = moved(
-    "Seats",
-    "{lifecycle__seats} [seat|seats]",
-    "lifecycle__seats",
-    missing="No seats were known <days> days ago",
-)
-PRICE_MOVED = moved(
-    "The price of a seat",
-    "A seat costs {lifecycle__mrr_per_seat} a month",
-    "lifecycle__mrr_per_seat",
-    missing="No price of a seat was known <days> days ago",
-)
-PRODUCTS_MOVED = moved(
-    "Products owned",
-    "{lifecycle__products_owned} [product|products] owned",
-    "lifecycle__products_owned",
-)
 
 FEATURES = (
     Feature(
@@ -165,151 +124,6 @@ FEATURES = (
     ),
     Feature(
         "lifecycle",
-        "mrr",
-        Total(PAYING, nw.col("mrr")),
-        Unit.MONEY_PER_MONTH,
-        subject="MRR",
-        description="Monthly recurring revenue of the running subscriptions.",
-        text=MRR_MOVED.over(90),
-    ),
-    *over(
-        (28, 90, 365),
-        Feature(
-            "lifecycle",
-            "mrr_before",
-            Total(PAYING, nw.col("mrr"), back=1),
-            Unit.MONEY_PER_MONTH,
-            subject="MRR",
-            description="Monthly recurring revenue <days> days ago.",
-            text=MRR_MOVED,
-        ),
-    ),
-    *over(
-        (28, 90, 365),
-        Feature(
-            "lifecycle",
-            "mrr_change",
-            Formula(("lifecycle__mrr", "lifecycle__mrr_before__<days>d"), relative_change),
-            Unit.SHARE,
-            subject="MRR",
-            description="Relative change of MRR over <days> days.",
-            text=MRR_MOVED,
-            missing=Missing.UNKNOWN,
-        ),
-    ),
-    Feature(
-        "lifecycle",
-        "seats",
-        Total(SEATS, nw.col("seats"), per=1),
-        Unit.SEATS,
-        subject="seats",
-        description="Seats of the running subscriptions.",
-        text=replace(SEATS_MOVED.over(90), missing="The number of seats is not known"),
-        missing=Missing.UNKNOWN,
-    ),
-    *over(
-        (90, 365),
-        Feature(
-            "lifecycle",
-            "seats_before",
-            Total(SEATS, nw.col("seats"), per=1, back=1),
-            Unit.SEATS,
-            subject="seats",
-            description="Seats <days> days ago.",
-            text=SEATS_MOVED,
-            missing=Missing.UNKNOWN,
-        ),
-    ),
-    *over(
-        (90, 365),
-        Feature(
-            "lifecycle",
-            "seats_change",
-            Formula(("lifecycle__seats", "lifecycle__seats_before__<days>d"), relative_change),
-            Unit.SHARE,
-            subject="seats",
-            description="Relative change of seats over <days> days.",
-            text=SEATS_MOVED,
-            missing=Missing.UNKNOWN,
-        ),
-    ),
-    Feature(
-        "lifecycle",
-        "mrr_per_seat",
-        Formula(("lifecycle__mrr", "lifecycle__seats"), ratio),
-        Unit.MONEY_PER_MONTH,
-        subject="price",
-        description="MRR for each seat.",
-        text=replace(PRICE_MOVED.over(365), missing="The price of a seat is not known"),
-        missing=Missing.UNKNOWN,
-    ),
-    *over(
-        (365,),
-        Feature(
-            "lifecycle",
-            "mrr_per_seat_before",
-            Formula(("lifecycle__mrr_before__<days>d", "lifecycle__seats_before__<days>d"), ratio),
-            Unit.MONEY_PER_MONTH,
-            subject="price",
-            description="MRR for each seat <days> days ago.",
-            text=PRICE_MOVED,
-            missing=Missing.UNKNOWN,
-        ),
-    ),
-    *over(
-        (365,),
-        Feature(
-            "lifecycle",
-            "price_change",
-            Formula(
-                ("lifecycle__mrr_per_seat", "lifecycle__mrr_per_seat_before__<days>d"),
-                relative_change,
-            ),
-            Unit.SHARE,
-            subject="price",
-            description="Relative change of MRR per seat over <days> days.",
-            text=PRICE_MOVED,
-            missing=Missing.UNKNOWN,
-        ),
-    ),
-    Feature(
-        "lifecycle",
-        "products_owned",
-        Distinct(OWNED, "product"),
-        Unit.ITEMS,
-        subject="products owned",
-        description="Different products of the running subscriptions.",
-        text=PRODUCTS_MOVED.over(365),
-    ),
-    *over(
-        (365,),
-        Feature(
-            "lifecycle",
-            "products_owned_before",
-            Distinct(OWNED, "product", back=1),
-            Unit.ITEMS,
-            subject="products owned",
-            description="Different products of the subscriptions that ran <days> days ago.",
-            text=PRODUCTS_MOVED,
-        ),
-    ),
-    *over(
-        (365,),
-        Feature(
-            "lifecycle",
-            "products_owned_change",
-            Formula(
-                ("lifecycle__products_owned", "lifecycle__products_owned_before__<days>d"),
-                difference,
-            ),
-            Unit.ITEMS,
-            subject="products owned",
-            description="Products owned now, less those owned <days> days ago.",
-            text=PRODUCTS_MOVED,
-        ),
-    ),
-    Feature(
-        "lifecycle",
         "subscriptions",
         Total(RUNNING),
         Unit.ITEMS,
@@ -364,25 +178,6 @@ FEATURES = (
         subject="cancel requests",
         description="Share of MRR that was asked to be cancelled.",
         text=CANCELLED,
-        missing=Missing.UNKNOWN,
-    ),
-    Feature(
-        "lifecycle",
-        "usage_billed_mrr",
-        Total(USAGE_BILLED, nw.col("mrr")),
-        Unit.MONEY_PER_MONTH,
-        subject="usage billing",
-        description="MRR that is billed by usage.",
-        text=BY_USAGE,
-    ),
-    Feature(
-        "lifecycle",
-        "usage_billed_share",
-        Formula(("lifecycle__usage_billed_mrr", "lifecycle__mrr"), ratio),
-        Unit.SHARE,
-        subject="usage billing",
-        description="Share of MRR that is billed by usage.",
-        text=BY_USAGE,
         missing=Missing.UNKNOWN,
     ),
     Feature(
