@@ -10,7 +10,7 @@ from features.checked import CheckedSource, in_order_of_versions
 from features.declare import FIXED, Feature, Recipe, Text, Total, Unit
 from features.engine import Engine, session
 from features.errors import TenureError
-from features.families import lifecycle
+from features.families import lifecycle, revenue
 from features.grid import grid
 from features.measure import measure
 from features.rows import Identity, identities, reader
@@ -75,14 +75,15 @@ _MEASURED = ("mrr", "running", "asked_to_cancel", "started", _TERM_END, "term_mo
 
 
 def _contract() -> tuple[Feature, ...]:
-    of = {feature.name: feature.recipe for feature in lifecycle.FEATURES}
+    pages = (*lifecycle.FEATURES, *revenue.FEATURES)
+    of = {feature.column: feature.recipe for feature in pages}
     recipes: dict[str, Recipe] = {
-        "mrr": of["mrr"],
+        "mrr": of["lifecycle__mrr"],
         "running": Total(lifecycle.RUNNING),
         "asked_to_cancel": Total(lifecycle.CANCELLING),
         "started": Total(lifecycle.STARTED),
         _TERM_END: lifecycle.TERM_END,
-        "term_months": of["term_months"],
+        "term_months": of["lifecycle__term_months"],
     }
     return tuple(
         Feature("state", name, recipe, Unit.ITEMS, name, name, Text(name))
