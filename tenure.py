@@ -1,6 +1,5 @@
 """The command line: the one place where all parts meet; each verb is a short list of calls."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from serving.console import (
     step,
 )
 from serving.tokens import how_to_open, tokens
+from serving.verbs import models, rollback, simulate, validate
 
 if TYPE_CHECKING:
     from features.built import Built
@@ -48,7 +48,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(tokens)
+for verb in (simulate, validate, rollback, models, tokens):
+    cli.add_command(verb)
 
 
 @cli.command()
@@ -70,7 +71,7 @@ def quickstart(
     folder = session.sample
     with step("Making a sample company") as say:
         make(folder, accounts=accounts, months=months, seed=seed, progress=say)
-    built = _history(session, str(folder))
+    built = session.history(str(folder))
     gates, tested = {}, {}
     for name in ("churn", "expansion"):
         registered = _trained(session, built, QUESTIONS[name])
@@ -91,37 +92,6 @@ def quickstart(
         from serving.service import serve as run
 
         run(session.settings)
-
-
-@cli.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
-@sample_options
-@as_json
-def simulate(session: Session, out: Path, accounts: int, months: int, seed: int) -> None:
-    """Write a sample company as a source folder, with the truth beside it."""
-    from features.sources.sample.simulate import simulate as make
-
-    with step("Making a sample company") as say:
-        make(out, accounts=accounts, months=months, seed=seed, progress=say)
-    session.answer(f"{out} is a source: tenure validate {out}", {"source": str(out), "seed": seed})
-
-
-@cli.command()
-@click.argument("source")
-@click.option(
-    "--limit",
-    default=0.05,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Largest share of broken rows of a table.",
-)
-@as_json
-def validate(session: Session, source: str, limit: float) -> None:
-    """Check a source against the contract, and set broken rows aside with their reason."""
-    from features.sources.report import report_json, report_text
-
-    checked = _checked(session, source, limit)
-    session.answer(report_text(checked), json.loads(report_json(checked)))
 
 
 @cli.command()
@@ -150,7 +120,7 @@ def features(
     from features.engine import Engine
 
     asked = dates_asked(dates, first, last, every)
-    checked = _checked(session, source)
+    checked = session.checked(source)
     days = asked or [checked.extracted_at.date()]
     with step("Building features"):
         made = built(checked, days, home=session.home, engine=Engine(engine))
@@ -185,7 +155,7 @@ def train(
     if table is None and any(options.values()):
         raise click.UsageError("--label, --time, --group and --accept belong to --table.")
     if table is None:
-        built = _history(session, source)
+        built = session.history(source)
         registered = _trained(session, built, QUESTIONS[model])
     else:
         registered = _trained_on_table(session, QUESTIONS[model], table, options)
@@ -201,7 +171,7 @@ def backtest(session: Session, model: str, source: str | None) -> None:
     """Train at past dates, test on what followed, and write a report."""
     from models.questions import QUESTIONS
 
-    built = _history(session, source)
+    built = session.history(source)
     document = _backtested(session, built, QUESTIONS[model])
     said = [
         figures(model, document["metrics"]),
@@ -224,33 +194,10 @@ def promote(session: Session, model: str, source: str | None, version: str | Non
     version = version or session.registry.version_of(model, CHALLENGER)
     if version is None:
         raise TenureError(f"Expected a challenger of {model}, got none. Run: tenure train {model}")
-    built = _history(session, source)
+    built = session.history(source)
     report = _judged(session, built, QUESTIONS[model], version)
     session.answer(report.text(), report.to_json())
     report.demand()
-
-
-@cli.command()
-@click.argument("model", type=MODELS)
-@as_json
-def rollback(session: Session, model: str) -> None:
-    """Give the previous champion its place back."""
-    version = session.registry.rollback(model)
-    text = f"{model} {version} is the champion again; tenure score publishes its scores"
-    session.answer(text, {"model": model, "version": version})
-
-
-@cli.command()
-@as_json
-def models(session: Session) -> None:
-    """List the models there are, which is champion and which challenger."""
-    found = session.registry.models()
-    lines = [
-        f"{each.model} {each.version}  {', '.join(each.aliases) or '-'}  {each.created_at:%Y-%m-%d}"
-        for each in found
-    ]
-    none = "There is no model yet: tenure train churn"
-    session.answer("\n".join(lines) or none, [each.to_json() for each in found])
 
 
 @cli.command()
@@ -263,7 +210,7 @@ def score(session: Session, source: str | None, as_of: datetime | None, out: Pat
     from models.scored import write_scores
     from serving import terminal
 
-    released = _released(session, _checked(session, session.source(source)), as_of)
+    released = _released(session, session.checked(session.source(source)), as_of)
     if out is not None:
         write_scores(released.scores, out)
     publication = released.publication
@@ -295,7 +242,7 @@ def monitor(session: Session, source: str | None) -> None:
     from serving.publication import past_scores
     from training.monitor import monitor as watch
 
-    history = _history(session, source)
+    history = session.history(source)
     checked = history.source
     with step("Building today's features"):
         today = built(checked, (checked.extracted_at.date(),), home=session.home)
@@ -306,21 +253,6 @@ def monitor(session: Session, source: str | None) -> None:
     ]
     said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
     session.answer("\n\n".join(said), [report.to_json() for report in reports])
-
-
-def _checked(session: Session, source: str, limit: float = 0.05) -> "CheckedSource":
-    from features.sources.check import check
-
-    with step("Checking the source") as say:  # not its name: a URL may hold a password
-        return check(source, home=session.home, limit=limit, progress=say)
-
-
-def _history(session: Session, source: str | None) -> "Built":
-    from features.built import built, month_starts
-
-    checked = _checked(session, session.source(source))
-    with step("Building features at the start of each month"):
-        return built(checked, month_starts(checked), home=session.home)
 
 
 def _trained(session: Session, built: "Built", question: "Question") -> "Registered":

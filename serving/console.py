@@ -19,6 +19,8 @@ from features.home import Home
 from serving.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from features.built import Built
+    from features.checked import CheckedSource
     from models.registry import Registry
     from serving.store import Store
 
@@ -80,6 +82,21 @@ class Session:
                 "Expected a source, got none. Name it with --source, or as `source` in tenure.toml."
             )
         return source
+
+    def checked(self, source: str, limit: float = 0.05) -> "CheckedSource":
+        """Check a source against the contract."""
+        from features.sources.check import check
+
+        with step("Checking the source") as say:  # not its name: a URL may hold a password
+            return check(source, home=self.home, limit=limit, progress=say)
+
+    def history(self, named: str | None) -> "Built":
+        """Build the features of a source at the start of each month."""
+        from features.built import built, month_starts
+
+        checked = self.checked(self.source(named))
+        with step("Building features at the start of each month"):
+            return built(checked, month_starts(checked), home=self.home)
 
     def answer(self, text: str, document: object) -> None:
         """End a verb with text, or with JSON where a script asked for it."""

@@ -1,0 +1,62 @@
+"""Verbs that one part answers by itself; those that put parts together stand in `tenure.py`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from serving.console import Session, as_json, sample_options, step
+
+
+@click.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@sample_options
+@as_json
+def simulate(session: Session, out: Path, accounts: int, months: int, seed: int) -> None:
+    """Write a sample company as a source folder, with the truth beside it."""
+    from features.sources.sample.simulate import simulate as make
+
+    with step("Making a sample company") as say:
+        make(out, accounts=accounts, months=months, seed=seed, progress=say)
+    session.answer(f"{out} is a source: tenure validate {out}", {"source": str(out), "seed": seed})
+
+
+@click.command()
+@click.argument("source")
+@click.option(
+    "--limit",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Largest share of broken rows of a table.",
+)
+@as_json
+def validate(session: Session, source: str, limit: float) -> None:
+    """Check a source against the contract, and set broken rows aside with their reason."""
+    from features.sources.report import report_json, report_text
+
+    checked = session.checked(source, limit)
+    session.answer(report_text(checked), json.loads(report_json(checked)))
+
+
+@click.command()
+@click.argument("model", type=click.Choice(["churn", "expansion"]))
+@as_json
+def rollback(session: Session, model: str) -> None:
+    """Give the previous champion its place back."""
+    version = session.registry.rollback(model)
+    text = f"{model} {version} is the champion again; tenure score publishes its scores"
+    session.answer(text, {"model": model, "version": version})
+
+
+@click.command()
+@as_json
+def models(session: Session) -> None:
+    """List the models there are, which is champion and which challenger."""
+    found = session.registry.models()
+    lines = [
+        f"{each.model} {each.version}  {', '.join(each.aliases) or '-'}  {each.created_at:%Y-%m-%d}"
+        for each in found
+    ]
+    none = "There is no model yet: tenure train churn"
+    session.answer("\n".join(lines) or none, [each.to_json() for each in found])
