@@ -14,7 +14,7 @@ import narwhals as nw
 from features import families
 from features.checked import CheckedSource
 from features.contracts import TABLES
-from features.declare import Distinct, Extreme, Feature, Formula, Missing, View
+from features.declare import Beside, Extreme, Feature, Formula, Missing, View, key_of
 from features.sentences import fields as named_in
 from features.sentences import sentence
 
@@ -69,22 +69,25 @@ def _is_borne(feature: Feature, source: CheckedSource, borne: Mapping[str, Featu
     if isinstance(feature.recipe, Formula):
         return all(column in borne for column in feature.recipe.of)
     facts = feature.recipe.facts
-    if not source.has(facts.source_table):
+    contract = {column.name for column in TABLES[facts.source_table]}
+    named = tuple(name for name in (*facts.columns, *key_of(feature)) if name in contract)
+    plain = (Beside(facts.source_table, ()),)
+    own, *others = facts.table.reads if isinstance(facts.table, View) else plain
+    return _is_readable(own, (*own.uses, *named), source) and all(
+        _is_readable(other, (*other.uses, *other.optional), source) for other in others
+    )
+
+
+def _is_readable(read: Beside, names: Iterable[str], source: CheckedSource) -> bool:
+    if not source.has(read.table):
         return False
-    view = facts.table if isinstance(facts.table, View) else None
-    optional = view.optional if view else ()
-    extra = (feature.recipe.key,) if isinstance(feature.recipe, Distinct) else ()
-    contract = {column.name: column for column in TABLES[facts.source_table]}
-    present = source.columns[facts.source_table]
-    for name in (*facts.columns, *extra, *(view.uses if view else ())):
-        column = contract.get(name)
-        if column is None:
-            continue
-        if column.overwritten and (facts.source_table, name) not in source.stable_columns:
+    present = source.columns[read.table]
+    for name in names:
+        column = TABLES[read.table][name]
+        if column.overwritten and (read.table, name) not in source.stable_columns:
             return False
-        may_lack = column.default is not None or (facts.source_table, name) == _RUNS_ON
-        may_lack = may_lack or (name in optional and not column.overwritten)
-        if name not in present and not may_lack:
+        may_lack = column.default is not None or (read.table, name) == _RUNS_ON
+        if name not in present and name not in read.optional and not may_lack:
             return False
     return True
 
@@ -108,9 +111,10 @@ def with_inputs(features: Iterable[Feature]) -> tuple[Feature, ...]:
 
 def sources_of(feature: Feature) -> tuple[str, ...]:
     """Name the source tables that a feature is computed from."""
-    inputs = with_inputs([feature])
-    tables = [f.recipe.facts.source_table for f in inputs if not isinstance(f.recipe, Formula)]
-    return tuple(dict.fromkeys(tables))
+    facts = [f.recipe.facts for f in with_inputs([feature]) if not isinstance(f.recipe, Formula)]
+    views = [each.table for each in facts if isinstance(each.table, View)]
+    beside = [read.table for view in views for read in view.reads]
+    return tuple(dict.fromkeys([*(each.source_table for each in facts), *beside]))
 
 
 def catalog_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
@@ -164,11 +168,21 @@ def _recipe(feature: Feature) -> dict[str, Any]:
     return {
         "kind": type(recipe).__name__,
         "table": facts.source_table,
-        "view": inspect.getsource(view.make) if view else None,
+        "views": [_made_by(each) for each in view.chain] if view else [],
         "facts": [repr(getattr(facts, f.name)) for f in fields(facts) if f.name != "table"],
         "recipe": [repr(getattr(recipe, name)) for name in shown],
         "at_snapshot": inspect.getsource(at_snapshot) if at_snapshot else None,
     }
+
+
+def _made_by(view: View) -> dict[str, Any]:
+    beside = [
+        (other.table, other.uses, other.optional, inspect.getsource(other.made))
+        if other.made
+        else (other.table, other.uses, other.optional)
+        for other in view.beside
+    ]
+    return {"make": inspect.getsource(view.make), "beside": beside}
 
 
 def catalogue_markdown(features: Iterable[Feature]) -> str:

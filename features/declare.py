@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Literal
 
 import narwhals as nw
+import pyarrow as pa
 
-from features.windows import Rows, Window
+from features.checked import CheckedSource
+from features.windows import MINUTE, Rows, Window
 
 FIXED = 10_000
 """Money and numbers are summed as whole ten-thousandths, so that every engine's sum is exact."""
@@ -26,6 +28,7 @@ class Unit(StrEnum):
     MONTHS = "months"
     DAYS = "days"
     HOURS = "hours"
+    MINUTES = "minutes"
     POINTS = "points"
     MONEY = "currency"
     MONEY_PER_MONTH = "currency per month"
@@ -87,20 +90,63 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Rows of another table, which a view's `make` gets after its own.
+
+    They come as the view's own rows do. Two rows were known together where their spans meet:
+    `features.rows.known_together` joins them so.
+
+    Parameters
+    ----------
+    table
+        The other source table.
+    uses, optional
+        Its columns, as of a view.
+    made
+        Makes a small table of the checked source before the engine runs, which comes instead of
+        the rows; it plays versions and merges itself.
+    """
+
+    table: str
+    uses: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    made: Callable[[CheckedSource], pa.Table] | None = None
+
+
+@dataclass(frozen=True)
 class View:
-    """Rows made from one source table's rows.
+    """Rows made from the rows of one source table, or of another view.
 
     `make` gets the columns `uses` of the table and the `optional` ones (null where the source
     lacks them), times in microseconds, money and numbers in
     ten-thousandths, and with account_id, enters and leaves: the days of the first snapshots that
-    know the row, and that know it no more. It gives back such a frame with columns of its own.
+    know the row, and that know it no more; then one such frame for each table in `beside`. It gives
+    back such a frame with columns of its own.
     """
 
     name: str
-    table: str
+    table: "str | View"
     uses: tuple[str, ...]
-    make: Callable[[Rows], Rows] = field(compare=False)
+    make: Callable[..., Rows] = field(compare=False)
     optional: tuple[str, ...] = ()
+    beside: tuple[Beside, ...] = ()
+
+    @property
+    def source_table(self) -> str:
+        """The source table below."""
+        return self.table.source_table if isinstance(self.table, View) else self.table
+
+    @property
+    def chain(self) -> "tuple[View, ...]":
+        """The views below, from the source table up, and this one."""
+        return (*self.table.chain, self) if isinstance(self.table, View) else (self,)
+
+    @property
+    def reads(self) -> tuple[Beside, ...]:
+        """All that it is made of: the source table's columns, then those of the tables beside."""
+        lowest = self.chain[0]
+        own = Beside(lowest.source_table, lowest.uses, lowest.optional)
+        return (own, *(other for view in self.chain for other in view.beside))
 
 
 @dataclass(frozen=True)
@@ -132,7 +178,7 @@ class Facts:
     @property
     def source_table(self) -> str:
         """The source table below."""
-        return self.table.table if isinstance(self.table, View) else self.table
+        return self.table.source_table if isinstance(self.table, View) else self.table
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -190,6 +236,66 @@ class Extreme:
 
 
 @dataclass(frozen=True)
+class Latest:
+    """The whole-number value of the latest fact that has one.
+
+    Of several facts at one moment, `pick` says which value counts.
+    """
+
+    facts: Facts
+    value: nw.Expr = field(compare=False)
+    pick: Literal["min", "max"] = "min"
+    per: int = 1
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The first of a column's values (null is none), ranked by their totals in the window.
+
+    Parameters
+    ----------
+    value
+        What each fact adds, a whole-number expression; None counts facts.
+    pick
+        Which total comes first; the feature is that total, divided by `per`.
+    mean
+        They are ranked by the value's mean, which is then the feature.
+    since
+        The feature is the days since the last fact, whenever it was, of what comes first; of
+        several with one total, of what was seen last.
+    lag_days
+        How long before the snapshot the window ends.
+    """
+
+    facts: Facts
+    key: str
+    value: nw.Expr | None = field(default=None, compare=False)
+    pick: Literal["min", "max"] = "max"
+    mean: bool = False
+    since: bool = False
+    lag_days: int = 0
+    per: int = 1
+
+
+@dataclass(frozen=True)
+class Duration:
+    """How long states held in the window, added up; one without an end holds at the snapshot.
+
+    Parameters
+    ----------
+    clock
+        Reads a time, in microseconds, on a clock that may stand still; None: it never does.
+    since
+        Marks rows that are moments, no states: only what held after the latest of them counts.
+    """
+
+    facts: Facts
+    clock: Callable[[nw.Expr], nw.Expr] | None = None
+    since: nw.Expr | None = field(default=None, compare=False)
+    per: int = MINUTE
+
+
+@dataclass(frozen=True)
 class Formula:
     """A function of other features of the same row, in floating point.
 
@@ -200,7 +306,7 @@ class Formula:
     value: Callable[..., nw.Expr]
 
 
-Recipe = Total | Distinct | Extreme | Formula
+Recipe = Total | Distinct | Extreme | Latest | Ranked | Duration | Formula
 
 
 @dataclass(frozen=True)
@@ -249,7 +355,7 @@ class Feature:
     def window(self) -> Window:
         """The window in which its facts lie."""
         back = getattr(self.recipe, "back", 0)
-        lag_days = back * (self.window_days or 0)
+        lag_days = getattr(self.recipe, "lag_days", back * (self.window_days or 0))
         is_state = not isinstance(self.recipe, Formula) and self.recipe.facts.until is not None
         return Window(None if is_state else self.window_days, lag_days)
 
@@ -259,6 +365,12 @@ def facts_of(feature: Feature) -> Facts:
     if isinstance(feature.recipe, Formula):
         raise TypeError(f"Expected a measured feature, got the formula {feature.column}.")
     return feature.recipe.facts
+
+
+def key_of(feature: Feature) -> tuple[str, ...]:
+    """Give the column whose values a measured feature tells apart, if it does."""
+    recipe = feature.recipe
+    return (recipe.key,) if isinstance(recipe, Distinct | Ranked) else ()
 
 
 def merged_facts(features: Sequence[Feature]) -> Facts:

@@ -1,7 +1,7 @@
 """A source table's rows, with the snapshots that know them: versions and merges are played here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import narwhals as nw
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from features.checked import CheckedSource
 from features.contracts import TABLES, Column, Type
-from features.declare import FIXED, Distinct, Facts, Feature, View, facts_of
+from features.declare import FIXED, Beside, Facts, Feature, View, facts_of, key_of
 from features.engine import Session
 from features.windows import (
     NEVER,
@@ -18,7 +18,6 @@ from features.windows import (
     day_of,
     first_day_after,
     known_by,
-    microseconds,
 )
 
 PLANNED = frozenset({"due_at", "renews_at"})
@@ -76,12 +75,16 @@ class Reader:
     session
         The engine at work.
     rows
-        By table: account_id, enters and leaves (the days of the first snapshots that know the row,
-        and that know it no more), and columns in whole numbers and texts.
+        By table, and by view that others are made from: account_id, enters and leaves (the days of
+        the first snapshots that know the row, and that know it no more), and columns in whole
+        numbers and texts.
+    made
+        What was made of the source before the engine ran.
     """
 
     session: Session
-    rows: Mapping[str, Rows]
+    rows: Mapping[str | View, Rows]
+    made: Mapping[Beside, Rows] = field(default_factory=dict)
 
     def facts(self, facts: Facts, extra: Iterable[str] = ()) -> Rows:
         """Give account_id, enters, leaves, at_day, until_day (of a state) and the used columns.
@@ -89,11 +92,7 @@ class Reader:
         One row is one fact; rows without the fact's time are left out.
         """
         wanted = dict.fromkeys((*facts.columns, *extra))
-        rows = self.rows[facts.source_table]
-        if isinstance(facts.table, View):
-            below = ("account_id", "enters", "leaves", *facts.table.uses, *facts.table.optional)
-            rows = facts.table.make(rows.select(*below))
-        rows = rows.filter(~nw.col(facts.at).is_null())
+        rows = self.of(facts.table).filter(~nw.col(facts.at).is_null())
         until = {"until_day": day_of(facts.until).fill_null(NEVER)} if facts.until else {}
         return rows.select(
             "account_id",
@@ -104,31 +103,95 @@ class Reader:
             **{name: _as_known(facts, name) for name in wanted},
         )
 
+    def of(self, table: str | View) -> Rows:
+        """Give the rows of a table or a view: account_id, enters, leaves and its columns."""
+        if isinstance(table, str) or table in self.rows:
+            return self.rows[table]
+        others = (self._beside(other) for other in table.beside)
+        return table.make(self.of(table.table).select(*_columns(table)), *others)
+
+    def _beside(self, other: Beside) -> Rows:
+        if other.made:
+            return self.made[other]
+        return self.rows[other.table].select(*_columns(other))
+
+
+def _columns(of: View | Beside) -> tuple[str, ...]:
+    return ("account_id", "enters", "leaves", *of.uses, *of.optional)
+
+
+def known_together(left: Rows, right: Rows, on: Sequence[str] = ("account_id",)) -> Rows:
+    """Join rows of two tables, each pair with the snapshots that know both.
+
+    Parameters
+    ----------
+    left, right
+        Rows with enters and leaves.
+    on
+        The columns that must be equal. Another one of `right` that `left` has too comes as
+        `<name>_right`.
+
+    Returns
+    -------
+    Rows
+        The columns of both; enters is the later of the two, leaves the earlier. A pair that no
+        snapshot knows together is left out. What the other row tells of a time after the first
+        one's fact is still the caller's to mask.
+    """
+    spans = {"enters": "_enters", "leaves": "_leaves"}
+    both = left.join(right.rename(spans), on=list(on), how="inner").with_columns(
+        enters=nw.max_horizontal("enters", "_enters"),
+        leaves=nw.min_horizontal("leaves", "_leaves"),
+    )
+    return both.filter(nw.col("enters") < nw.col("leaves")).drop("_enters", "_leaves")
+
 
 def reader(source: CheckedSource, features: Iterable[Feature], session: Session) -> Reader:
     """Read what measured features need of the source's tables, each table once."""
+    chosen = tuple(features)
     merged = identities(source)
     needed: dict[str, dict[str, None]] = {}
-    for feature in features:
-        facts = facts_of(feature)
-        needed.setdefault(facts.source_table, {}).update(dict.fromkeys(_read_for(feature)))
-    rows = {
+    for table, name in (read for feature in chosen for read in _read_for(feature)):
+        needed.setdefault(table, {})[name] = None
+    # What is said of a customer is said by the record that stays: the other ends with the merge.
+    own = [identity for identity in merged if identity.becomes == identity.account_id]
+    rows: dict[str | View, Rows] = {
         table: session.settle(
-            _merge(_versions(source, table, tuple(names), session), merged, session)
+            _merge(
+                _versions(source, table, tuple(names), session),
+                own if table == "accounts" else merged,
+                session,
+            )
         )
         for table, names in needed.items()
     }
-    return Reader(session, MappingProxyType(rows))
+    tables = (facts_of(feature).table for feature in chosen)
+    views = dict.fromkeys(table for table in tables if isinstance(table, View))
+    others = dict.fromkeys(other for view in views for other in view.reads if other.made)
+    made = {other: _made(other, source, session) for other in others}
+    below = dict.fromkeys(view for top in views for view in top.chain[:-1])
+    for view in sorted(below, key=lambda view: len(view.chain)):
+        rows[view] = session.settle(Reader(session, rows, made).of(view))
+    return Reader(session, MappingProxyType(rows), MappingProxyType(made))
 
 
-def _read_for(feature: Feature) -> Iterable[str]:
-    """Name the columns that a feature needs of its table, and the times at which they are known."""
+def _made(other: Beside, source: CheckedSource, session: Session) -> Rows:
+    if other.made is None:
+        raise TypeError(f"Expected a table that is made at the edge, got {other}.")
+    table = other.made(source)
+    return session.frame(table.to_pydict(), table.schema)
+
+
+def _read_for(feature: Feature) -> Iterable[tuple[str, str]]:
+    """Name the tables and columns that a feature needs, with the times at which they are known."""
     facts = facts_of(feature)
     if isinstance(facts.table, View):
-        return (*facts.table.uses, *facts.table.optional)
-    key = (feature.recipe.key,) if isinstance(feature.recipe, Distinct) else ()
-    own = (_own_time(facts, name) for name in (*facts.columns, *key))
-    return (*facts.columns, *key, *(time for time in own if time))
+        reads = [read for read in facts.table.reads if not read.made]
+        return [(read.table, name) for read in reads for name in (*read.uses, *read.optional)]
+    columns = (*facts.columns, *key_of(feature))
+    own = (_own_time(facts, name) for name in columns)
+    names = (*columns, *(time for time in own if time))
+    return [(facts.source_table, name) for name in names]
 
 
 def _versions(source: CheckedSource, table: str, names: Sequence[str], session: Session) -> Rows:
@@ -138,7 +201,7 @@ def _versions(source: CheckedSource, table: str, names: Sequence[str], session: 
     frame = session.scan(source.path(table))
     key = TABLES[table].key if "recorded_at" in present else ()
     if not key:
-        frame = frame.select("account_id", known_at=microseconds("known_at"), **read)
+        frame = frame.select("account_id", "known_at", **read)
         never = nw.lit(NEVER, nw.Int64)
         frame = frame.with_columns(enters=first_day_after("known_at"), leaves=never)
         return frame.select("account_id", "enters", "leaves", *names)
@@ -147,10 +210,7 @@ def _versions(source: CheckedSource, table: str, names: Sequence[str], session: 
     later = nw.col("known_from_then").shift(-1).over(*key, order_by="recorded_in_order")
     frame = frame.with_columns(recorded_in_order=order).with_columns(known_from_then=earliest)
     frame = frame.with_columns(replaced_at=later).select(
-        "account_id",
-        known_at=microseconds("known_at"),
-        replaced_at=microseconds("replaced_at"),
-        **read,
+        "account_id", "known_at", "replaced_at", **read
     )
     leaves = first_day_after("replaced_at").fill_null(NEVER)
     frame = frame.with_columns(enters=first_day_after("known_at"), leaves=leaves)
@@ -196,7 +256,7 @@ def _whole(column: Column, *, is_there: bool) -> nw.Expr:
         return nw.lit(default, nw.String if column.dtype is Type.TEXT else nw.Int64)
     match column.dtype:
         case Type.TIME:
-            return microseconds(column.name)
+            return nw.col(column.name)
         case Type.MONEY:
             return (nw.col(column.name) * FIXED).cast(nw.Int64)
         case Type.NUMBER:
