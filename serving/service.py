@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -102,14 +102,12 @@ def serve(settings: Settings, port: int | None = None) -> None:
         If the store cannot be opened or the port is taken.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    with _log_on_standard_error():
+    with _log_on_standard_error(), ExitStack() as opened:
         parts = open_parts(settings)
+        opened.callback(parts.store.close)
         listener = _listen(settings.host, settings.port if port is None else port)
-        try:
-            server(parts).run(sockets=[listener])
-        finally:
-            listener.close()
-            parts.store.close()
+        opened.callback(listener.close)
+        server(parts).run(sockets=[listener])
 
 
 def server(parts: Parts) -> uvicorn.Server:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -94,7 +94,8 @@ def _scores_all_the_same(line: Any, source: str) -> pd.DataFrame:
         currency=checked.currency or settings.currency,
         about={},
     )
-    publish(open_store(settings.store), settings.home, scored, at)
+    with closing(open_store(settings.store)) as store:
+        publish(store, settings.home, scored, at)
     return scores
 
 

@@ -302,7 +302,7 @@ def test_two_processes_may_set_up_one_home_at_once(tmp_path: Path) -> None:
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    answers = [each.communicate(timeout=30) for each in both]
+    answers = [each.communicate(timeout=120) for each in both]
     assert [each.returncode for each in both] == [0, 0], answers
     assert [out for out, _ in answers] == ["()\n", "()\n"]
 

@@ -162,6 +162,20 @@ def test_a_taken_port_is_said_in_a_sentence(service: ModuleType, settings: Setti
             service.serve(settings, port=taken.getsockname()[1])
 
 
+def test_the_store_is_closed_when_the_port_is_taken(
+    service: ModuleType, settings: Settings
+) -> None:
+    store = str(settings.home.store.resolve())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(StoreError) as refused:  # its traceback holds what serve left behind
+            service.serve(settings, port=taken.getsockname()[1])
+        held = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert store not in held
+    assert refused.value is not None
+
+
 def test_a_bento_is_built_without_a_network_and_holds_what_it_needs(tmp_path: Path) -> None:
     environ = {
         **os.environ,
