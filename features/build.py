@@ -12,7 +12,17 @@ import pyarrow as pa
 
 from features.catalog import available, with_inputs
 from features.checked import CheckedSource
-from features.declare import Extreme, Feature, Formula, Missing, Recipe, Total
+from features.declare import (
+    Duration,
+    Extreme,
+    Feature,
+    Formula,
+    Latest,
+    Missing,
+    Ranked,
+    Recipe,
+    Total,
+)
 from features.engine import Engine, session
 from features.grid import Grid, grid
 from features.measure import measure
@@ -128,7 +138,7 @@ def _number(feature: Feature) -> nw.Expr:
 def _per(recipe: Recipe) -> int:
     if isinstance(recipe, Total) and recipe.value is None:
         return 1
-    return recipe.per if isinstance(recipe, Total | Extreme) else 1
+    return recipe.per if isinstance(recipe, Total | Extreme | Latest | Ranked | Duration) else 1
 
 
 def write_feature_table(

@@ -3,13 +3,35 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from features.declare import Distinct, Extreme, Feature, Total, View, facts_of
+from features.declare import (
+    Distinct,
+    Duration,
+    Extreme,
+    Feature,
+    Latest,
+    Ranked,
+    Total,
+    View,
+    facts_of,
+)
 from features.distincts import distincts
+from features.durations import durations
 from features.extremes import extremes
 from features.grid import Grid
+from features.latest import latest
+from features.ranked import ranked
 from features.rows import Reader
 from features.totals import totals
 from features.windows import Rows
+
+_KINDS = (
+    (Total, totals),
+    (Distinct, distincts),
+    (Extreme, extremes),
+    (Latest, latest),
+    (Ranked, ranked),
+    (Duration, durations),
+)
 
 JOINS_AT_ONCE = 6
 """An engine plans a chain of joins anew at each link, so a chain is settled when so long."""
@@ -18,13 +40,13 @@ JOINS_AT_ONCE = 6
 def measure(features: Iterable[Feature], reader: Reader, on: Grid) -> Rows:
     """Give the grid's accounts and days (account_id, as_of_day) with a column for each feature.
 
-    A column is a whole number before its unit and its missing value; beside a mean, and a sum that
-    may be unknown, stands the number of its values.
+    A column is a whole number before its unit and its missing value, or the mean that a ranking
+    found; beside another mean, and a sum that may be unknown, stands the number of its values.
     """
     chosen = tuple(features)
     parts = [
         reader.session.settle(run(together, reader, on))
-        for kind, run in ((Total, totals), (Distinct, distincts), (Extreme, extremes))
+        for kind, run in _KINDS
         for together in _in_passes([f for f in chosen if isinstance(f.recipe, kind)])
     ]
     measured = on.points.select("account_id", "as_of_day")
@@ -49,4 +71,10 @@ def _pass(feature: Feature) -> tuple[str, ...]:
     if isinstance(recipe, Extreme):
         at_snapshot = recipe.at_snapshot.__name__ if recipe.at_snapshot else ""
         return (*key, at_snapshot, str(feature.window_days))
+    if isinstance(recipe, Latest):
+        return (*key, feature.column)
+    if isinstance(recipe, Ranked):
+        return (*key, recipe.key, repr(facts.where), repr(recipe.value))
+    if isinstance(recipe, Duration):
+        return (*key, repr(recipe.since))
     return key

@@ -87,13 +87,17 @@ class Reader:
     made: Mapping[Beside, Rows] = field(default_factory=dict)
 
     def facts(self, facts: Facts, extra: Iterable[str] = ()) -> Rows:
-        """Give account_id, enters, leaves, at_day, until_day (of a state) and the used columns.
+        """Give account_id, enters, leaves, at_day and the used columns.
 
-        One row is one fact; rows without the fact's time are left out.
+        Of a state also until_day and until_time, in microseconds: when it ended, whether or not
+        that was known. One row is one fact; rows without the fact's time are left out.
         """
         wanted = dict.fromkeys((*facts.columns, *extra))
         rows = self.of(facts.table).filter(~nw.col(facts.at).is_null())
-        until = {"until_day": day_of(facts.until).fill_null(NEVER)} if facts.until else {}
+        until = {}
+        if facts.until:
+            ended = day_of(facts.until).fill_null(NEVER)
+            until = {"until_day": ended, "until_time": nw.col(facts.until)}
         return rows.select(
             "account_id",
             "enters",

@@ -69,10 +69,10 @@ def fields(template: str) -> set[str]:
 
 
 def written(value: float, unit: str) -> str:
-    """Write a number in its unit: counts and days whole, money with separators, shares in %."""
+    """Write a number in its unit: counts, days and minutes whole, money exact, shares in %."""
     if unit == Unit.SHARE:
         return "over 99%" if _NEARLY_ALL <= value < 1 else f"{value:,.0%}"
-    if unit == Unit.DAYS or abs(value) >= _WHOLE_FROM:
+    if unit in {Unit.DAYS, Unit.MINUTES} or abs(value) >= _WHOLE_FROM:
         return f"{round(value):,}"
     is_money = unit in {Unit.MONEY, Unit.MONEY_PER_MONTH}
     places = 2 if is_money else 1

@@ -15,7 +15,8 @@ Rows: TypeAlias = nw.LazyFrame[Any]
 """Lazy rows on whatever engine runs."""
 
 SECOND = 1_000_000
-HOUR = 3600 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 NEVER = 2_000_000  # a day past the year 7400: the end of what has no end
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -29,14 +30,12 @@ def day_number(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(days=1)
 
 
-def microseconds(time: str) -> nw.Expr:
-    """Give a naive UTC time column as microseconds since 1970."""
-    return (nw.col(time) - nw.lit(EPOCH)).dt.total_microseconds().cast(nw.Int64)
-
-
 def day_of(time: str) -> nw.Expr:
-    """Give the day on which a time, in microseconds, lies."""
-    return nw.col(time) // DAY
+    """Give the day on which a time, in microseconds, lies.
+
+    Spark divides in floating point: a time next to midnight, far ahead, would be moved to it.
+    """
+    return (nw.col(time) - nw.col(time) % DAY) // DAY
 
 
 def first_day_after(time: str) -> nw.Expr:
@@ -86,6 +85,15 @@ class Window:
         if until_day is not None:
             ends.append(nw.col(until_day) + self.lag_days + 1)
         return nw.min_horizontal(*ends)
+
+    def part(self, at: str, until: str) -> tuple[nw.Expr, nw.Expr]:
+        """Give from when until when, in microseconds, a state lies in it, at a snapshot.
+
+        One without an end lies there up to the window's end.
+        """
+        end = (AS_OF_DAY - self.lag_days) * DAY
+        begins = [nw.col(at)] if self.days is None else [nw.col(at), end - self.days * DAY]
+        return nw.max_horizontal(*begins), nw.min_horizontal(nw.col(until), end)
 
 
 def is_seen(enters: str, leaves: str) -> nw.Expr:
