@@ -1,0 +1,1 @@
+"""The battery: what every feature keeps to, tried on companies drawn at random."""
