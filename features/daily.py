@@ -1,0 +1,44 @@
+"""The log of use by day, aggregated once for all features that look at one day's users or products.
+
+A day of use is known with its first event.
+"""
+
+import narwhals as nw
+
+from features.declare import View
+from features.windows import DAY, Rows, day_of
+
+
+def product_days(events: Rows) -> Rows:
+    """Give one row for each account, product and day with use."""
+    return _days(events, "product")
+
+
+def user_days(events: Rows) -> Rows:
+    """Give one row for each account, user and day with use."""
+    return _days(events, "user_id")
+
+
+def function_days(events: Rows) -> Rows:
+    """Give one row for each account, function and day with use."""
+    return _days(events, "event")
+
+
+def user_function_days(events: Rows) -> Rows:
+    """Give one row for each account, user, function and day with use."""
+    days = _days(events, "user_id", "event")
+    return days.with_columns(user_function=nw.concat_str("user_id", "event", separator="\n"))
+
+
+def _days(events: Rows, *keys: str) -> Rows:
+    named = events.filter(*(~nw.col(key).is_null() for key in keys))
+    days = named.with_columns(used_at=day_of("occurred_at") * DAY)
+    return days.group_by("account_id", *keys, "used_at", "leaves").agg(nw.col("enters").min())
+
+
+PRODUCT_DAYS = View("product_days", "usage_events", ("occurred_at", "product"), product_days)
+USER_DAYS = View("user_days", "usage_events", ("occurred_at", "user_id"), user_days)
+FUNCTION_DAYS = View("function_days", "usage_events", ("occurred_at", "event"), function_days)
+USER_FUNCTION_DAYS = View(
+    "user_function_days", "usage_events", ("occurred_at", "user_id", "event"), user_function_days
+)

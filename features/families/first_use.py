@@ -1,0 +1,113 @@
+"""How soon after the start the product was taken into use: by anybody, by several, and broadly."""
+
+import narwhals as nw
+
+from features.daily import FUNCTION_DAYS, USER_DAYS
+from features.declare import Extreme, Facts, Feature, Formula, Missing, Text, Unit, View
+from features.windows import Rows
+
+USERS_OF_A_TEAM = 2
+FUNCTIONS_OF_BROAD_USE = 3
+
+
+def shared(days: Rows) -> Rows:
+    """Give the days on which several users came."""
+    return _with_several(days, USERS_OF_A_TEAM)
+
+
+def broad(days: Rows) -> Rows:
+    """Give the days on which several functions were used."""
+    return _with_several(days, FUNCTIONS_OF_BROAD_USE)
+
+
+def _with_several(days: Rows, several: int) -> Rows:
+    """Give the days with so many rows, each known once so many of them are."""
+    day = ("account_id", "used_at", "leaves")
+    known = days.group_by(*day, "enters").agg(nw.len().cast(nw.Int64).alias("rows"))
+    so_far = nw.col("rows").cum_sum().over(*day, order_by="enters")
+    enough = known.with_columns(rows=so_far).filter(nw.col("rows") >= several)
+    return enough.group_by(*day).agg(nw.col("enters").min())
+
+
+def since_start(tenure: nw.Expr, since: nw.Expr) -> nw.Expr:
+    """Give the days from the first subscription to a day that lies so many days back."""
+    return nw.when(~since.is_null()).then(nw.max_horizontal(tenure - since, nw.lit(0.0)))
+
+
+SHARED = Facts(View("shared_days", USER_DAYS, ("user_id", "used_at"), shared), at="used_at")
+BROAD = Facts(View("broad_days", FUNCTION_DAYS, ("event", "used_at"), broad), at="used_at")
+
+
+def first_after(what: str, not_yet: str) -> Text:
+    """Say how many days after the start something first happened."""
+    return Text(
+        f"{what} {{value}} [day|days] after the first subscription began",
+        equal=f"{what} by the day on which the first subscription began",
+        against=0.0,
+        missing=not_yet,
+    )
+
+
+def first_ago(what: str, not_yet: str) -> Text:
+    """Say how many days ago something first happened."""
+    return Text(f"{what} {{value}} [day|days] ago", missing=not_yet)
+
+
+FIRST_USED = ("First used", "Not taken into use so far")
+FIRST_SHARED = ("First used by several people on one day", "Never used by several people on a day")
+FIRST_BROAD = ("First used three functions on one day", "Never used three functions on one day")
+
+FEATURES = (
+    Feature(
+        "adoption",
+        "days_to_first_use",
+        Formula(("lifecycle__tenure_days", "usage__days_since_first_event"), since_start),
+        Unit.DAYS,
+        subject="time to value",
+        description="Days from the first subscription to the first use; 0 where use came first.",
+        text=first_after(*FIRST_USED),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "adoption",
+        "days_since_first_shared_use",
+        Extreme(SHARED, nw.col("at_day"), "min", since=True),
+        Unit.DAYS,
+        subject="time to value",
+        description="Days since the first day on which two users or more came.",
+        text=first_ago(*FIRST_SHARED),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "adoption",
+        "days_to_shared_use",
+        Formula(("lifecycle__tenure_days", "adoption__days_since_first_shared_use"), since_start),
+        Unit.DAYS,
+        subject="time to value",
+        description="Days from the first subscription to the first day on which two users or more"
+        " came; 0 where that came first.",
+        text=first_after(*FIRST_SHARED),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "adoption",
+        "days_since_first_broad_use",
+        Extreme(BROAD, nw.col("at_day"), "min", since=True),
+        Unit.DAYS,
+        subject="time to value",
+        description="Days since the first day on which three functions or more were used.",
+        text=first_ago(*FIRST_BROAD),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "adoption",
+        "days_to_broad_use",
+        Formula(("lifecycle__tenure_days", "adoption__days_since_first_broad_use"), since_start),
+        Unit.DAYS,
+        subject="time to value",
+        description="Days from the first subscription to the first day on which three functions or"
+        " more were used; 0 where that came first.",
+        text=first_after(*FIRST_BROAD),
+        missing=Missing.UNKNOWN,
+    ),
+)
