@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.contracts import TABLES
 from features.errors import SourceError
+from features.ledger import Ledger, Stored, ledger_from, ledger_json
 
 MANIFEST = "manifest.json"
 VERSION_TIME = "recorded_at"
@@ -55,7 +56,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class CheckedSource:
-    """Tables that keep the contract, as Parquet, one file per present table.
+    """Tables that keep the contract, as Parquet: one file per table, of a log one for each week.
 
     Times are naive UTC in microseconds, a date without a time is the last microsecond of its day,
     money is DECIMAL(18, 4). Each table also has `known_at`: its first time, or `recorded_at` where
@@ -64,7 +65,7 @@ class CheckedSource:
     Parameters
     ----------
     folder
-        Holds `<table>.parquet` and `manifest.json`.
+        Holds `<table>.parquet`, of a log `<table>/<monday>.parquet`, and `manifest.json`.
     columns
         Present tables, and the contract's columns that each has (without `known_at`).
     extracted_at
@@ -84,6 +85,10 @@ class CheckedSource:
         The report's lines.
     quarantine
         The file with the rows set aside, or None when there are none.
+    files
+        By name below `folder`: size and digest of each file.
+    ledgers
+        By log: what was read for it, and its weekly parts.
     """
 
     folder: Path
@@ -96,6 +101,8 @@ class CheckedSource:
     counts: Mapping[str, Counts]
     findings: tuple[Finding, ...]
     quarantine: Path | None
+    files: Mapping[str, Stored] = field(default_factory=lambda: MappingProxyType({}))
+    ledgers: Mapping[str, Ledger] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def quarantined(self) -> Mapping[str, int]:
@@ -107,7 +114,7 @@ class CheckedSource:
         return table in self.columns
 
     def path(self, table: str) -> Path:
-        """Give the table's Parquet file.
+        """Give the table's Parquet file; of a log the folder of its parts.
 
         Raises
         ------
@@ -120,7 +127,20 @@ class CheckedSource:
                 f"Expected the table {table} in the checked source, got only {present}. "
                 "Ask `has` first, or add the table to the source."
             )
-        return self.folder / f"{table}.parquet"
+        return self.folder / (table if TABLES[table].is_log else f"{table}.parquet")
+
+    def parts(self, table: str) -> tuple[Path, ...]:
+        """Give the table's Parquet files, those of a log in the order of their weeks.
+
+        There is at least one, of one schema; a log without rows has one part without rows.
+
+        Raises
+        ------
+        SourceError
+            When the source has no such table.
+        """
+        path = self.path(table)
+        return tuple(sorted(path.glob("*.parquet"))) if TABLES[table].is_log else (path,)
 
     def read(self, table: str) -> pd.DataFrame:
         """Give a small table as a pandas frame, money as Decimal; raise SourceError if absent."""
@@ -157,10 +177,12 @@ def open_checked(folder: Path) -> CheckedSource:
             "Check the source again."
         ) from error
     source = _from_manifest(folder, manifest)
-    for table in source.columns:
-        if not source.path(table).is_file():
+    for name, stored in source.files.items():
+        size = (folder / name).stat().st_size if (folder / name).is_file() else None
+        if size != stored.bytes:
             raise SourceError(
-                f"Expected {table}.parquet in the checked source {folder}, got no such file. "
+                f"Expected {name} of {stored.bytes:,} bytes in the checked source {folder}, got "
+                f"{'no such file' if size is None else f'{size:,} bytes'}. "
                 "Delete the folder and check the source again."
             )
     return source
@@ -179,6 +201,8 @@ def write_manifest(source: CheckedSource) -> str:
             "counts": {name: asdict(counts) for name, counts in source.counts.items()},
             "findings": [asdict(finding) for finding in source.findings],
             "quarantine": str(source.quarantine) if source.quarantine else None,
+            "files": {name: asdict(stored) for name, stored in source.files.items()},
+            "ledgers": {name: ledger_json(ledger) for name, ledger in source.ledgers.items()},
         },
         indent=1,
     )
@@ -199,4 +223,8 @@ def _from_manifest(folder: Path, manifest: Mapping[str, Any]) -> CheckedSource:
         counts=MappingProxyType({name: Counts(**c) for name, c in manifest["counts"].items()}),
         findings=tuple(Finding(**finding) for finding in manifest["findings"]),
         quarantine=Path(manifest["quarantine"]) if manifest["quarantine"] else None,
+        files=MappingProxyType({name: Stored(**f) for name, f in manifest["files"].items()}),
+        ledgers=MappingProxyType(
+            {name: ledger_from(ledger) for name, ledger in manifest["ledgers"].items()}
+        ),
     )

@@ -33,7 +33,7 @@ class Session(Protocol):
     """One engine at work."""
 
     def scan(self, path: Path) -> Rows:
-        """Read a Parquet file lazily."""
+        """Read a Parquet file, or a folder of them, lazily."""
         ...
 
     def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
@@ -80,7 +80,7 @@ class _DuckDB:
     numbers: Iterator[int]
 
     def scan(self, path: Path) -> Rows:
-        return _lazy(self.connection.read_parquet(str(path)))
+        return _lazy(self.connection.read_parquet([str(file) for file in _files(path)]))
 
     def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         table = pa.table(dict(columns), schema=schema)
@@ -106,7 +106,7 @@ class _Polars:
     def scan(self, path: Path) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
 
-        return _lazy(pl.scan_parquet(path))
+        return _lazy(pl.scan_parquet(_files(path)))
 
     def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
@@ -118,6 +118,10 @@ class _Polars:
 
     def collect(self, frame: Rows) -> pd.DataFrame:
         return _pandas(nw.to_native(frame).collect(engine="streaming").to_arrow())
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
 
 def _lazy(native: Any) -> Rows:  # noqa: ANN401 - each engine has a frame type of its own

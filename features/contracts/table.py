@@ -92,6 +92,9 @@ class Table:
     ranges_by
         (column that picks, column that is bounded, {value: (minimum, maximum)} as pairs), where
         one column's range hangs on another's value.
+    is_log
+        Rows are only ever added, and there are so many that a check reads the new ones alone; the
+        checked rows lie in one part for each week of `first_time`.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Table:
     required: bool = False
     usually_after: str | None = None
     ranges_by: tuple[str, str, tuple[tuple[str, tuple[float, float]], ...]] | None = None
+    is_log: bool = False
 
     def __iter__(self) -> Iterator[Column]:
         """Give the contract's columns, then `recorded_at`."""

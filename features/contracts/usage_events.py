@@ -8,6 +8,7 @@ USAGE_EVENTS = Table(
     key=(),
     first_time="occurred_at",
     usually_after="first subscription",
+    is_log=True,
     columns=(
         account(),
         text("user_id"),

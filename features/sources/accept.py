@@ -18,7 +18,7 @@ from features.sources.rules import (
     money_rules,
     rules,
 )
-from features.sources.sql import frame, literal, quoted, run
+from features.sources.sql import frame, literal, parquet, quoted, run
 from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, ROW, Staged
 
 _RECORDED_AT = "recorded_at"
@@ -32,8 +32,8 @@ class Accepted:
     ----------
     staged
         What was read.
-    file
-        The accepted rows as Parquet, sorted, with `known_at`.
+    files
+        The accepted rows as Parquet, sorted, with `known_at`; of a log a file for each week.
     counts
         Where its rows went.
     failures
@@ -43,7 +43,7 @@ class Accepted:
     """
 
     staged: Staged
-    file: Path
+    files: tuple[Path, ...]
     counts: Counts
     failures: pl.DataFrame
     has_versions: bool
@@ -63,23 +63,33 @@ def accept(
     out
         The folder that gets `<table>.parquet`.
     """
+    failures = judge(connection, staged, world)
+    rows = distinct(staged, good_rows(connection, staged, failures))
+    file = out / f"{staged.table.name}.parquet"
+    run(connection, f"COPY ({checked_rows(staged, rows)}) TO {literal(file)} (FORMAT parquet)")
+    return accepted_as(staged, (file,), failures, *_count(connection, staged, file))
+
+
+def judge(connection: duckdb.DuckDBPyConnection, staged: Staged, world: World) -> pl.DataFrame:
+    """Give row, column and reason of each staged row and rule of the contract that it breaks."""
     checks = [*rules(staged.table, staged.columns, world), *_extra_rules(staged)]
     of_rows = broken(staged, checks)
-    of_keys = _broken_keys(connection, staged, of_rows)
-    failures = pl.concat([of_rows, of_keys])
+    return pl.concat([of_rows, _broken_keys(connection, staged, of_rows)])
+
+
+def accepted_as(
+    staged: Staged, files: tuple[Path, ...], failures: pl.DataFrame, rows: int, unversioned: int
+) -> Accepted:
+    """Say where a table's rows went, of which `rows` were written to `files`."""
     broken_rows = failures[ROW].n_unique()
-    good = _good(connection, staged, failures)
-    file = out / f"{staged.table.name}.parquet"
-    run(connection, f"COPY ({_final(staged, good)}) TO {literal(file)} (FORMAT parquet)")
-    accepted, unversioned = _count(connection, staged, file)
     return Accepted(
         staged=staged,
-        file=file,
+        files=files,
         counts=Counts(
             read=staged.read + len(staged.malformed),
-            accepted=accepted,
+            accepted=rows,
             quarantined=broken_rows + len(staged.malformed),
-            collapsed=staged.read - broken_rows - accepted,
+            collapsed=staged.read - broken_rows - rows,
         ),
         failures=_named(failures, staged),
         has_versions=_RECORDED_AT in staged.columns and unversioned == 0,
@@ -87,12 +97,12 @@ def accept(
 
 
 def known_accounts(
-    connection: duckdb.DuckDBPyConnection, accounts: Path, merges: Path | None
+    connection: duckdb.DuckDBPyConnection, accounts: tuple[Path, ...], merges: tuple[Path, ...]
 ) -> pl.Series:
     """Give the account ids that a row may name: those there are, and those that were merged."""
-    query = f"SELECT account_id FROM {literal(accounts)}"
+    query = f"SELECT account_id FROM {parquet(accounts)}"
     if merges:
-        query += f" UNION SELECT from_account_id FROM {literal(merges)}"
+        query += f" UNION SELECT from_account_id FROM {parquet(merges)}"
     rows = run(connection, f"SELECT DISTINCT account_id FROM ({query})")
     return pl.Series("account_id", [account for (account,) in rows], dtype=pl.String)
 
@@ -110,21 +120,27 @@ def _full_key(staged: Staged) -> tuple[str, ...]:
     return (*key, *(name for name in (_RECORDED_AT,) if key and name in staged.columns))
 
 
-def _identity(staged: Staged) -> str:
-    # what two rows must share to be copies of each other
-    names = (*staged.columns, *(e for e in staged.extras if e in {FOREIGN_KEY, FOREIGN_ROW}))
-    return ", ".join(quoted(name) for name in names)
+def identity(staged: Staged) -> tuple[str, ...]:
+    """Give the staged columns that two rows must share to be copies of each other."""
+    return (*staged.columns, *(e for e in staged.extras if e in {FOREIGN_KEY, FOREIGN_ROW}))
 
 
-def _good(connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame) -> str:
+def distinct(staged: Staged, rows: str) -> str:
+    """Give SQL for staged rows without their copies."""
+    names = ", ".join(quoted(name) for name in identity(staged))
+    return f"SELECT DISTINCT {names} FROM ({rows})"
+
+
+def good_rows(connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame) -> str:
+    """Give SQL for the staged rows that no failure names."""
     if failures.is_empty():
-        return f"SELECT * FROM {literal(staged.file)}"
+        return f"SELECT * FROM {parquet(staged.files)}"
     name = f"__broken_{staged.table.name}"
     rows = failures.select(pl.col(ROW).unique()).to_arrow()
     connection.register(f"{name}_rows", rows)
     run(connection, f"CREATE OR REPLACE TABLE {name} AS SELECT {ROW} FROM {name}_rows")
     connection.unregister(f"{name}_rows")
-    return f"SELECT * FROM {literal(staged.file)} ANTI JOIN {name} USING ({ROW})"
+    return f"SELECT * FROM {parquet(staged.files)} ANTI JOIN {name} USING ({ROW})"
 
 
 def _broken_keys(
@@ -133,11 +149,9 @@ def _broken_keys(
     key = _full_key(staged)
     if not key:
         return FAILURES.to_frame()
-    good = _good(connection, staged, failures)
+    good = good_rows(connection, staged, failures)
     columns = ", ".join(quoted(name) for name in key)
-    different = frame(
-        connection, f"SELECT {columns} FROM (SELECT DISTINCT {_identity(staged)} FROM ({good}))"
-    )
+    different = frame(connection, f"SELECT {columns} FROM ({distinct(staged, good)})")
     rule = key_rule(key)
     index = failing_rows(different, [rule])["index"]
     if index.is_empty():
@@ -150,15 +164,13 @@ def _broken_keys(
     )
 
 
-def _final(staged: Staged, good: str) -> str:
+def checked_rows(staged: Staged, rows: str) -> str:
+    """Give SQL for the checked form of distinct staged rows: with `known_at`, and sorted."""
     names = ", ".join(quoted(name) for name in staged.columns)
     known_at = first = quoted(staged.table.first_time)
     if _RECORDED_AT in staged.columns:
         known_at = f"greatest({first}, {_RECORDED_AT})"
-    return (
-        f"SELECT {names}, {known_at} AS known_at "
-        f"FROM (SELECT DISTINCT {_identity(staged)} FROM ({good})) ORDER BY {first}, {names}"
-    )
+    return f"SELECT {names}, {known_at} AS known_at FROM ({rows}) ORDER BY {first}, {names}"
 
 
 def _count(connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path) -> tuple[int, int]:

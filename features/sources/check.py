@@ -1,11 +1,8 @@
 """Checking a source: read, hold against the contract, set aside what breaks it, keep the rest."""
 
-import hashlib
-import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +10,20 @@ from types import MappingProxyType
 
 import polars as pl
 
-from features.checked import MANIFEST, CheckedSource, write_manifest
+from features.checked import CheckedSource
 from features.contracts import TABLES
 from features.errors import SourceError
 from features.home import Home, private
+from features.ledger import Ledger
 from features.sources.accept import Accepted, accept, known_accounts
 from features.sources.currency import read_rates
 from features.sources.database import is_database, unload
 from features.sources.extracted import doubts, guess_extracted_at
 from features.sources.folder import FolderReader, open_folder
+from features.sources.log import ReadLog, accept_log, read_log
 from features.sources.mapping import SourceMap, read_mapping
 from features.sources.notes import errors_of, notes, stable_columns, warnings
+from features.sources.publish import publish
 from features.sources.quarantine import write_quarantine
 from features.sources.rules import World
 from features.sources.stage import Staged, stage
@@ -96,20 +96,24 @@ def _check(
     out.mkdir()
     reader = open_folder(mapping, work)
     try:
-        staged = _stage(reader, work, say)
+        read = _read(reader, work, say)
         extracted_at = mapping.extracted_at or guess_extracted_at(
-            reader.connection, staged, datetime.now(UTC).replace(tzinfo=None)
+            reader.connection,
+            [_staged(table) for table in read],
+            datetime.now(UTC).replace(tzinfo=None),
         )
-        tables = _accept(reader, staged, extracted_at, out, say)
+        tables, ledgers = _accept(reader, read, extracted_at, out, say)
         quarantine = write_quarantine(reader.connection, tables.values(), home, work)
         _hold_limit(tables, limit, quarantine)
         checked = _describe(reader, tables, extracted_at, quarantine)
     finally:
         reader.connection.close()
-    return _keep(checked, out, home)
+    return publish(replace(checked, ledgers=MappingProxyType(ledgers)), out, home)
 
 
-def _stage(reader: FolderReader, work: Path, say: Callable[[str], None]) -> tuple[Staged, ...]:
+def _read(
+    reader: FolderReader, work: Path, say: Callable[[str], None]
+) -> tuple[Staged | ReadLog, ...]:
     present = reader.tables()
     for table in TABLES.values():
         if table.required and table.name not in present:
@@ -119,45 +123,57 @@ def _stage(reader: FolderReader, work: Path, say: Callable[[str], None]) -> tupl
                 f"Add it, or map another file at `tables.{table.name}.file` in source.toml."
             )
     read_rates(reader)
-    staged = []
+    found: list[Staged | ReadLog] = []
     for name in present:
         say(f"reading {name}")
-        staged.append(stage(reader, TABLES[name], work))
-    _hold_rows(staged)
-    return tuple(staged)
+        table = TABLES[name]
+        if table.is_log:
+            found.append(read_log(reader, table, work))
+        else:
+            found.append(_with_rows(stage(reader, table, work)))
+    return tuple(found)
 
 
-def _hold_rows(tables: list[Staged]) -> None:
-    for staged in tables:
-        name = staged.table.name
-        if staged.table.required and not (staged.read or staged.malformed):
-            raise SourceError(
-                f"Expected rows in the table {name}, got none: {name} has no rows below its "
-                "heading. Extract it again."
-            )
+def _staged(table: Staged | ReadLog) -> Staged:
+    return table.staged if isinstance(table, ReadLog) else table
+
+
+def _with_rows(staged: Staged) -> Staged:
+    name = staged.table.name
+    if staged.table.required and not (staged.read or staged.malformed):
+        raise SourceError(
+            f"Expected rows in the table {name}, got none: {name} has no rows below its "
+            "heading. Extract it again."
+        )
+    return staged
 
 
 def _accept(
     reader: FolderReader,
-    staged: tuple[Staged, ...],
+    read: Sequence[Staged | ReadLog],
     extracted_at: datetime,
     out: Path,
     say: Callable[[str], None],
-) -> dict[str, Accepted]:
+) -> tuple[dict[str, Accepted], dict[str, Ledger]]:
     connection = reader.connection
     tables: dict[str, Accepted] = {}
-    files = {table.table.name: table.file for table in staged}
+    ledgers: dict[str, Ledger] = {}
+    files = {_staged(table).table.name: _staged(table).files for table in read}
     world = World(pl.Series("account_id", [], dtype=pl.String), extracted_at)
-    for table in staged:
-        name = table.table.name
-        say(f"checking {name}: {table.read:,} rows")
-        tables[name] = accept(connection, table, world, out)
-        files[name] = tables[name].file
+    for table in read:
+        staged = _staged(table)
+        name = staged.table.name
+        say(f"checking {name}: {staged.read:,} rows")
+        if isinstance(table, ReadLog):
+            tables[name], ledgers[name] = accept_log(connection, table, world, out)
+        else:
+            tables[name] = accept(connection, staged, world, out)
         if name in {"accounts", "account_merges"}:
             # merges are read right after accounts; their own rows may name each other's ids
-            known = known_accounts(connection, files["accounts"], files.get("account_merges"))
+            files[name] = tables[name].files
+            known = known_accounts(connection, files["accounts"], files.get("account_merges", ()))
             world = World(known, extracted_at)
-    return tables
+    return tables, ledgers
 
 
 def _hold_limit(tables: Mapping[str, Accepted], limit: float, quarantine: Path | None) -> None:
@@ -213,36 +229,3 @@ def _describe(
         findings=findings,
         quarantine=quarantine,
     )
-
-
-def _keep(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
-    fingerprint = _fingerprint(checked, out)
-    folder = home.checked / fingerprint
-    kept = replace(checked, folder=folder, fingerprint=fingerprint)
-    (out / MANIFEST).write_text(write_manifest(kept), encoding="utf-8")
-    folder.mkdir(exist_ok=True)
-    # the manifest comes last; another check of the same content moves the same bytes
-    for name in (*(f"{table}.parquet" for table in checked.columns), MANIFEST):
-        _sync(out / name)
-        (out / name).replace(folder / name)
-    return kept
-
-
-def _fingerprint(checked: CheckedSource, out: Path) -> str:
-    digest = hashlib.sha256()
-    for name in checked.columns:
-        with (out / f"{name}.parquet").open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
-    said = {
-        "columns": {name: list(columns) for name, columns in checked.columns.items()},
-        "extracted_at": checked.extracted_at.isoformat(),
-        "currency": checked.currency,
-        "stable_columns": sorted(checked.stable_columns),
-    }
-    digest.update(json.dumps(said, sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb") as content:
-        os.fsync(content.fileno())

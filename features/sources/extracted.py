@@ -9,7 +9,7 @@ import duckdb
 from features.checked import Finding
 from features.contracts import Type
 from features.sources.accept import Accepted
-from features.sources.sql import literal, number, quoted, run
+from features.sources.sql import literal, number, parquet, quoted, run
 from features.sources.stage import Staged
 
 _QUIET_DAYS = 35  # a month and some days: a company that writes once a month is not stale
@@ -23,7 +23,7 @@ def guess_extracted_at(
 
     Times after `today` are left out: one slip in a year would move the whole extract there.
     """
-    times = [each for staged in tables for each in _happened(staged, staged.file)]
+    times = [each for staged in tables for each in _happened(staged, staged.files)]
     day = _latest(connection, times, today) or today
     return datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - naive UTC by contract
 
@@ -56,8 +56,8 @@ def _quiet_end(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Accepted], extracted_at: datetime
 ) -> tuple[Finding, ...]:
     # a start that the extract has seen happened, though others may be planned
-    times = [("started_at", tables["subscriptions"].file)]
-    times += [each for table in tables.values() for each in _happened(table.staged, table.file)]
+    times = [("started_at", tables["subscriptions"].files)]
+    times += [each for table in tables.values() for each in _happened(table.staged, table.files)]
     # a date stands at the end of its day, which may be the day of the extract
     newest = _latest(connection, times, datetime.combine(extracted_at, time.max))
     days = (extracted_at.date() - newest.date()).days if newest else 0
@@ -77,7 +77,7 @@ def _late_starts(
     subscriptions = tables["subscriptions"]
     rows = number(
         connection,
-        f"SELECT count(*) FROM {literal(subscriptions.file)} "
+        f"SELECT count(*) FROM {parquet(subscriptions.files)} "
         f"WHERE started_at > TIMESTAMP {literal(extracted_at)}",
     )
     share = rows / subscriptions.counts.accepted
@@ -90,19 +90,21 @@ def _late_starts(
     return (Finding("warning", "subscriptions", "started_at", message, rows, share),)
 
 
-def _happened(staged: Staged, file: Path) -> Iterator[tuple[str, Path]]:
+def _happened(staged: Staged, files: tuple[Path, ...]) -> Iterator[tuple[str, tuple[Path, ...]]]:
     for name in staged.columns:
         if staged.table[name].dtype is Type.TIME and staged.table[name].happened:
-            yield name, file
+            yield name, files
 
 
 def _latest(
-    connection: duckdb.DuckDBPyConnection, times: Iterable[tuple[str, Path]], until: datetime
+    connection: duckdb.DuckDBPyConnection,
+    times: Iterable[tuple[str, tuple[Path, ...]]],
+    until: datetime,
 ) -> datetime | None:
     parts = [
-        f"SELECT max({quoted(name)}) AS t FROM {literal(file)} "
+        f"SELECT max({quoted(name)}) AS t FROM {parquet(files)} "
         f"WHERE {quoted(name)} <= TIMESTAMP {literal(until)}"
-        for name, file in times
+        for name, files in times
     ]
     latest: datetime | None
     ((latest,),) = run(connection, f"SELECT max(t) FROM ({' UNION ALL '.join(parts)})")

@@ -1,6 +1,7 @@
 """Reading a folder of CSV and Parquet with DuckDB, which may touch no file outside of it."""
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,19 @@ class FolderReader:
                 f"{table}.parquet or {table}.csv. Name it at `tables.{table}.file`."
             )
         return quoted(stem)
+
+    def parts(self, table: str) -> tuple[Path, ...]:
+        """Give a table's Parquet files, if its rows can be read file by file; else ().
+
+        They cannot where a query gives them, or an expression that looks at more than its own row.
+        """
+        mapping = self.mapping.table(table)
+        expressions = " ".join(column.sql or "" for column in mapping.columns.values())
+        if mapping.sql or re.search(r"(?i)\b(over|select|from)\b", expressions):
+            return ()
+        stem = self.stem(f"tables.{table}.file", mapping.file) if mapping.file else table
+        paths = self.files.get(stem, ())
+        return paths if all(path.suffix == ".parquet" for path in paths) else ()
 
     def stem(self, key: str, file: str) -> str:
         """Give the view of a file that `source.toml` names, or raise SourceError."""

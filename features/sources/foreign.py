@@ -1,12 +1,13 @@
 """One table as the source has it: the rows to select from, and finding columns in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from features.contracts import Table
 from features.errors import SourceError
 from features.sources.folder import FolderReader
 from features.sources.mapping import ColumnMapping, TableMapping
-from features.sources.sql import quoted
+from features.sources.sql import parquet, quoted
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,23 @@ def foreign_rows(reader: FolderReader, table: Table) -> Foreign:
     relation = reader.relation(table.name)
     columns = reader.columns(f"table {table.name}", f"SELECT * FROM {relation}")
     return Foreign(reader, table, relation, columns)
+
+
+def rows_of_part(whole: Foreign, part: Path) -> Foreign:
+    """Give the rows of one of a table's Parquet files, in its own types.
+
+    Columns that only other files have are there, and empty.
+    """
+    rows = f"SELECT * FROM {parquet([part])}"
+    own = {name.lower() for name in whole.reader.columns(f"file {part}", rows)}
+    lacking = [
+        f", CAST(NULL AS {native}) AS {quoted(name)}"
+        for name, native in whole.columns.items()
+        if name.lower() not in own
+    ]
+    query = rows.replace("*", f"*{''.join(lacking)}", 1)
+    columns = whole.reader.columns(f"file {part}", query)
+    return replace(whole, relation=f"({query})", columns=columns)
 
 
 def column_of(foreign: Foreign, name: str, default: str) -> str | None:

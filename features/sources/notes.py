@@ -11,7 +11,7 @@ from features.contracts import Column
 from features.sources.accept import Accepted
 from features.sources.cells import is_date_only
 from features.sources.folder import FolderReader
-from features.sources.sql import literal, number, quoted
+from features.sources.sql import number, parquet, quoted
 
 _FIRST_TIMES = {
     "sign-up": ("accounts", "min(created_at)"),
@@ -121,7 +121,7 @@ def _encoding(problems: list[str]) -> str:
 
 def _early_fact(connection: duckdb.DuckDBPyConnection, table: Accepted, column: Column) -> Finding:
     earlier = _is_before(quoted(column.name), quoted(str(column.follows)))
-    rows = number(connection, f"SELECT count(*) FROM {literal(table.file)} WHERE {earlier}")
+    rows = number(connection, f"SELECT count(*) FROM {parquet(table.files)} WHERE {earlier}")
     return _warning(table, column.name, f"{column.name} lies before {column.follows}", rows)
 
 
@@ -137,8 +137,8 @@ def _early_rows(
     without = "a.first_time IS NULL OR " if other == "subscriptions" else ""
     rows = number(
         connection,
-        f"SELECT count(*) FROM {literal(table.file)} AS e LEFT JOIN (SELECT account_id, {first} AS "
-        f"first_time FROM {literal(tables[other].file)} GROUP BY account_id) AS a "
+        f"SELECT count(*) FROM {parquet(table.files)} AS e LEFT JOIN (SELECT account_id, "
+        f"{first} AS first_time FROM {parquet(tables[other].files)} GROUP BY account_id) AS a "
         f"USING (account_id) WHERE {without}{earlier}",
     )
     message = f"{time} lies before the account's {usually_after}"
@@ -148,7 +148,7 @@ def _early_rows(
 def _unknown_parents(connection: duckdb.DuckDBPyConnection, accounts: Accepted) -> list[Finding]:
     if "parent_account_id" not in accounts.staged.columns:
         return []
-    file = literal(accounts.file)
+    file = parquet(accounts.files)
     rows = number(
         connection,
         f"SELECT count(*) FROM {file} WHERE parent_account_id IS NOT NULL AND parent_account_id "

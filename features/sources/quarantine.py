@@ -11,7 +11,7 @@ import polars as pl
 from features.contracts import Type
 from features.home import Home, private
 from features.sources.accept import Accepted
-from features.sources.sql import literal, quoted, run
+from features.sources.sql import literal, parquet, quoted, run
 from features.sources.stage import FOREIGN_KEY, ROW, Staged, unreadable
 
 FILE = "quarantine.csv"
@@ -70,7 +70,7 @@ def _lines(staged: Staged) -> str:
         f'SELECT {ROW}, f."column"::VARCHAR AS "column", f.reason::VARCHAR AS reason, '
         f'CASE f."column"::VARCHAR {value} END AS value, '
         f"to_json(struct_pack({record}))::VARCHAR AS record "
-        f"FROM __failures AS f JOIN {literal(staged.file)} USING ({ROW})"
+        f"FROM __failures AS f JOIN {parquet(staged.files)} USING ({ROW})"
     )
 
 

@@ -143,9 +143,10 @@ def _check(rule: Rule) -> pa.Check:
 
 
 def _batches(staged: Staged) -> Iterator[pl.DataFrame]:
-    with pq.ParquetFile(staged.file) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-            yield pl.DataFrame(pl.from_arrow(batch))
+    for path in staged.files:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+                yield pl.DataFrame(pl.from_arrow(batch))
 
 
 def _failures(batch: pl.DataFrame, checks: Sequence[Rule]) -> pl.DataFrame:

@@ -1,5 +1,7 @@
 """Writing SQL text, and running it to its end."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,6 +16,12 @@ def quoted(name: str) -> str:
 def literal(text: object) -> str:
     """Give a text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def parquet(files: Iterable[Path]) -> str:
+    """Give SQL for the rows of Parquet files of one schema, to stand after FROM."""
+    names = ", ".join(literal(file) for file in files)
+    return f"read_parquet([{names}], hive_partitioning = false)"
 
 
 def first_line(error: Exception) -> str:

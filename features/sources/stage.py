@@ -23,13 +23,13 @@ FOREIGN_ROW = "__foreign"
 
 @dataclass(frozen=True)
 class Staged:
-    """One table, typed: a Parquet file with a row number and what could not be read.
+    """One table, typed: Parquet with a row number and what could not be read.
 
     Parameters
     ----------
     table
         The contract's declaration.
-    file
+    files
         Columns: `row` (from 1, in the order of the source), the present contract columns, and
         beside each that is not text `<column>!`, the text of a cell that is not of its type.
     columns
@@ -37,11 +37,11 @@ class Staged:
     constants
         Those of them that the source calls constant.
     extras
-        Further columns of the file, for telling copies apart or for missing exchange rates.
+        Further columns of the files, for telling copies apart or for missing exchange rates.
     unknown
         Foreign columns that nothing asked for.
     read
-        Rows in the file.
+        Rows in the files.
     malformed
         (line number, text, what is wrong) of CSV lines that are not rows at all.
     foreign_key
@@ -49,7 +49,7 @@ class Staged:
     """
 
     table: Table
-    file: Path
+    files: tuple[Path, ...]
     columns: tuple[str, ...]
     constants: frozenset[str]
     extras: tuple[str, ...]
@@ -65,6 +65,7 @@ class _Cell:
     sql: str
     native: str
     is_constant: bool
+    own: str = ""
 
 
 def unreadable(name: str) -> str:
@@ -80,16 +81,20 @@ def stage(reader: FolderReader, table: Table, work: Path) -> Staged:
     SourceError
         When the table's file, query or expressions cannot be read, or a required column is absent.
     """
-    foreign = foreign_rows(reader, table)
+    return stage_rows(foreign_rows(reader, table), work / f"{table.name}.staged.parquet")
+
+
+def stage_rows(foreign: Foreign, file: Path, *, after: int = 0) -> Staged:
+    """Read foreign rows into a typed Parquet file, numbered from `after` + 1; errors as above."""
+    reader = foreign.reader
     cells = _cells(foreign)
     extras = _extras(foreign, cells)
     currency = row_currency(foreign)
-    file = work / f"{table.name}.staged.parquet"
     earlier = newest_scan(reader.connection)
-    _write(foreign, _query(foreign, cells, extras, currency), file)
+    _write(foreign, _query(foreign, cells, extras, currency, after), file)
     return Staged(
-        table=table,
-        file=file,
+        table=foreign.table,
+        files=(file,),
         columns=tuple(cell.column.name for cell in cells),
         constants=frozenset(cell.column.name for cell in cells if cell.is_constant),
         extras=(*extras, UNRATED) if currency else tuple(extras),
@@ -132,10 +137,10 @@ def _cell(foreign: Foreign, column: Column) -> _Cell | None:
         return _Cell(column, sql, native, given.is_constant)
     if given:
         name = foreign.demand(given.key, given.column or column.name)
-        return _Cell(column, quoted(name), foreign.columns[name], given.is_constant)
+        return _Cell(column, quoted(name), foreign.columns[name], given.is_constant, name)
     own = foreign.find(column.name)
     if own:
-        return _Cell(column, quoted(own), foreign.columns[own], is_constant=False)
+        return _Cell(column, quoted(own), foreign.columns[own], is_constant=False, own=own)
     if column.default is not None:
         return _Cell(column, str(column.default), "DOUBLE", is_constant=True)
     return None
@@ -146,14 +151,20 @@ def _extras(foreign: Foreign, cells: tuple[_Cell, ...]) -> dict[str, str]:
     if key:
         own = foreign.demand(f"tables.{foreign.table.name}.key", key)
         return {FOREIGN_KEY: raw(quoted(own))}
-    if not foreign.table.key and not set(foreign.columns) <= {cell.column.name for cell in cells}:
+    further = sorted(set(foreign.columns) - {cell.own for cell in cells})
+    if further and not foreign.table.key:
         # rows without a name are copies only when they are the same in every foreign column
-        return {FOREIGN_ROW: "hash(__rows)"}
+        texts = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in further)
+        return {FOREIGN_ROW: f"hash({texts})"}
     return {}
 
 
 def _query(
-    foreign: Foreign, cells: tuple[_Cell, ...], extras: dict[str, str], currency: str | None
+    foreign: Foreign,
+    cells: tuple[_Cell, ...],
+    extras: dict[str, str],
+    currency: str | None,
+    after: int,
 ) -> str:
     added = {**extras, **({ROW_CURRENCY: raw(currency)} if currency else {})}
     mapped = [f"{cell.sql} AS {quoted(cell.column.name)}" for cell in cells]
@@ -161,7 +172,7 @@ def _query(
     read = [part for cell in cells for part in _read(cell)]
     final = [part for cell in cells for part in _final(cell)]
     query = (
-        f"WITH mapped AS (SELECT row_number() OVER () AS {ROW}, {', '.join(mapped)} "
+        f"WITH mapped AS (SELECT row_number() OVER () + {after} AS {ROW}, {', '.join(mapped)} "
         f"FROM {foreign.relation} AS __rows), "
         f"read AS (SELECT {', '.join([ROW, *read, *added])} FROM mapped), "
         f"final AS (SELECT {', '.join([ROW, *final, *added])} FROM read) "

@@ -1,0 +1,121 @@
+"""What a log was read from, and the weekly parts that it became."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file as it was written.
+
+    Parameters
+    ----------
+    bytes
+        Its size.
+    sha256
+        The digest of its content, in hexadecimal.
+    """
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SourcePart:
+    """A file of the source that a log was read from.
+
+    Parameters
+    ----------
+    name
+        Below the source's folder.
+    bytes, mtime_ns, sha256
+        By which it is known again; the time is None where the file was too young to be known by it.
+    rows
+        How many it holds.
+    quarantined
+        How many of them were set aside.
+    malformed
+        How many lines of it are no rows at all.
+    """
+
+    name: str
+    bytes: int
+    mtime_ns: int | None
+    sha256: str
+    rows: int
+    quarantined: int
+    malformed: int
+
+
+@dataclass(frozen=True)
+class WeeklyPart:
+    """The checked rows of one ISO week.
+
+    Parameters
+    ----------
+    file
+        `<monday>.parquet`.
+    rows
+        How many it holds.
+    sha256
+        The digest of the file.
+    first_day, last_day
+        Of the table's first time; None where there are no rows.
+    last_known_day
+        The latest day on which a row of it became known.
+    """
+
+    file: str
+    rows: int
+    sha256: str
+    first_day: date | None
+    last_day: date | None
+    last_known_day: date | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A log's account: what was read, and where it went.
+
+    Parameters
+    ----------
+    terms
+        Digest of all but the rows that the parts hang on: the mapping, the contract, the writer.
+    sources
+        The files that were read, in their order.
+    parts
+        The weekly parts, in the order of their weeks.
+    """
+
+    terms: str
+    sources: tuple[SourcePart, ...]
+    parts: tuple[WeeklyPart, ...]
+
+
+def ledger_json(ledger: Ledger) -> dict[str, Any]:
+    """Give a ledger as JSON takes it."""
+    parts = [
+        {name: value.isoformat() if isinstance(value, date) else value for name, value in part}
+        for part in (asdict(part).items() for part in ledger.parts)
+    ]
+    return asdict(ledger) | {"parts": parts}
+
+
+def ledger_from(content: Mapping[str, Any]) -> Ledger:
+    """Read a ledger back from what `ledger_json` gave."""
+    return Ledger(
+        terms=content["terms"],
+        sources=tuple(SourcePart(**part) for part in content["sources"]),
+        parts=tuple(_weekly(part) for part in content["parts"]),
+    )
+
+
+def _weekly(content: Mapping[str, Any]) -> WeeklyPart:
+    days = {
+        name: date.fromisoformat(value) if value else None
+        for name, value in content.items()
+        if name.endswith("_day")
+    }
+    return WeeklyPart(**{**content, **days})

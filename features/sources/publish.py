@@ -1,0 +1,87 @@
+"""Publishing a checked source: all of it at once, or nothing."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from features.checked import MANIFEST, CheckedSource, write_manifest
+from features.home import Home
+from features.ledger import Stored
+from features.sources.weeks import digest
+
+
+def publish(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
+    """Move a checked source's files from `out` to the folder of its fingerprint.
+
+    A new folder appears by one rename, with its manifest. Where the same content lies already,
+    each file is replaced by one of the same bytes, and the manifest last.
+
+    Returns
+    -------
+    CheckedSource
+        With its folder, its fingerprint and the digests of its files.
+    """
+    files = {name: _stored(out / name) for name in _names(out)}
+    checked = replace(checked, files=MappingProxyType(files))
+    fingerprint = _fingerprint(checked)
+    kept = replace(checked, folder=home.checked / fingerprint, fingerprint=fingerprint)
+    (out / MANIFEST).write_text(write_manifest(kept), encoding="utf-8")
+    for name in (*files, MANIFEST):
+        _sync(out / name)
+    for folder in (*(path for path in out.iterdir() if path.is_dir()), out):
+        _sync(folder)
+    try:
+        out.rename(kept.folder)
+    except OSError:
+        _replace(out, kept.folder, (*files, MANIFEST))
+    _sync(home.checked)
+    return kept
+
+
+def _names(out: Path) -> Iterator[str]:
+    for path in sorted(out.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(out).as_posix()
+
+
+def _stored(file: Path) -> Stored:
+    return Stored(file.stat().st_size, digest(file))
+
+
+def _replace(out: Path, folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).replace(folder / name)
+    for changed in (*(path for path in folder.iterdir() if path.is_dir()), folder):
+        _sync(changed)
+
+
+def _fingerprint(checked: CheckedSource) -> str:
+    content = {
+        table: [
+            stored.sha256
+            for name, stored in sorted(checked.files.items())
+            if name == f"{table}.parquet" or name.startswith(f"{table}/")
+        ]
+        for table in checked.columns
+    }
+    said = {
+        "content": content,
+        "columns": {name: list(columns) for name, columns in checked.columns.items()},
+        "extracted_at": checked.extracted_at.isoformat(),
+        "currency": checked.currency,
+        "stable_columns": sorted(checked.stable_columns),
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
