@@ -5,6 +5,8 @@ fact of time t is before a snapshot if and only if t's day is before the snapsho
 features, a time is an integer of microseconds since 1970, a day an integer of days since 1970.
 """
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -48,6 +50,11 @@ def known_by(own_time: str, time: str) -> nw.Expr:
     return nw.col(own_time) <= nw.col(time)
 
 
+def happened_before(time: str, as_of: datetime) -> nw.Expr:
+    """Tell whether a naive UTC time column lies before a snapshot; null where it is null."""
+    return nw.col(time) < nw.lit(as_of)
+
+
 @dataclass(frozen=True)
 class Window:
     """The days before a snapshot, half open: [as_of - lag - days, as_of - lag).
@@ -79,12 +86,17 @@ class Window:
 
         `row_leaves` is when the row was replaced; `until_day` the day on which a state ended.
         """
-        ends = [nw.col(row_leaves)]
+        ends = [nw.col(row_leaves), nw.lit(NEVER, nw.Int64)]  # Spark compares at least two
         if self.days is not None:
             ends.append(nw.col(at_day) + self.lag_days + self.days + 1)
         if until_day is not None:
             ends.append(nw.col(until_day) + self.lag_days + 1)
         return nw.min_horizontal(*ends)
+
+    def span(self, as_of_day: int, first_day: int) -> tuple[int, int]:
+        """Give the first day that a snapshot sees in it, `first_day` if any, and the end."""
+        end = as_of_day - self.lag_days
+        return (first_day if self.days is None else end - self.days), end
 
     def part(self, at: str, until: str) -> tuple[nw.Expr, nw.Expr]:
         """Give from when until when, in microseconds, a state lies in it, at a snapshot.
@@ -92,8 +104,20 @@ class Window:
         One without an end lies there up to the window's end.
         """
         end = (AS_OF_DAY - self.lag_days) * DAY
-        begins = [nw.col(at)] if self.days is None else [nw.col(at), end - self.days * DAY]
-        return nw.max_horizontal(*begins), nw.min_horizontal(nw.col(until), end)
+        until_end = nw.min_horizontal(nw.col(until), end)
+        if self.days is None:
+            return nw.col(at), until_end
+        return nw.max_horizontal(nw.col(at), end - self.days * DAY), until_end
+
+
+def first_to_see(day: int, snapshot_days: Sequence[int]) -> int:
+    """Give the number of the first of rising snapshots that comes after a day."""
+    return bisect_right(snapshot_days, day)
+
+
+def first_from(day: int, snapshot_days: Sequence[int]) -> int:
+    """Give the number of the first of rising snapshots that is not before a day."""
+    return bisect_left(snapshot_days, day)
 
 
 def is_seen(enters: str, leaves: str) -> nw.Expr:

@@ -74,7 +74,8 @@ class _Dice:
         if self.chance(_CLOSE):
             moment = self.as_of + timedelta(days=self.thrown.choice(_CLOSE_DAYS))
         moment += self.one_of(timedelta(0), _LAST, timedelta(seconds=self.thrown.randrange(86_400)))
-        return max(moment, after)
+        drawn: datetime = max(moment, after)
+        return drawn
 
     def later(self, than: datetime, within: int, chance: float = 0.7) -> datetime | None:
         return self.time(than + timedelta(minutes=1), within) if self.chance(chance) else None
@@ -190,7 +191,7 @@ def _subscription(dice: _Dice, number: int, first: datetime) -> Row:
         "renews_at": dice.later(first, 900),
         "term_months": dice.one_of(None, 1, 12),
         "notice_days": dice.one_of(None, 30, 90),
-        "auto_renew": dice.one_of(True, False, None),
+        "auto_renew": dice.one_of(*(True, False, None)),
         "cancel_requested_at": dice.later(first, 700, 0.3),
         "end_reason": dice.one_of("voluntary", "payment") if ended else None,
     }
@@ -283,7 +284,7 @@ def _training(dice: _Dice, _: int, first: datetime) -> Row:
 def _engagement(dice: _Dice, _: int, first: datetime) -> Row:
     return {
         "occurred_at": first,
-        "channel": dice.one_of("community", "webinar", "email", "event"),
+        "channel": dice.one_of("community", "webinar", "email", "event", "fair"),
         "action": dice.one_of("opened", "clicked", "attended", "registered", "posted", None),
     }
 

@@ -9,6 +9,7 @@ from features.contracts import TABLES
 
 _OTHER = 1_000_003
 """Added to a draw's seed, it gives the company whose future is borrowed."""
+_FILLED_IN = 0.6
 
 
 def with_other_future(tables: Tables, draw: Draw) -> Tables:
@@ -45,7 +46,7 @@ def _filled_in(table: str, row: Row, as_of: datetime, dice: random.Random) -> Ro
     """Let facts follow that have not happened yet, some at the very date."""
     filled = dict(row)
     for time, values in LATER_FACTS.get(table, {}).items():
-        if filled[time] is None and dice.random() < 0.6:
+        if filled[time] is None and dice.random() < _FILLED_IN:
             filled[time] = as_of + timedelta(days=dice.choice((0, 0, 1, 5, 200)))
             filled |= {value: _garbage(value, dice) for value in values}
     if table == "subscriptions" and filled["renews_at"] is None and "recorded_at" not in row:

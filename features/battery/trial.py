@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.battery.drawn import ACCOUNTS, NO_HISTORY, Draw, Row, Tables, draw_company
 from features.battery.futures import told_again, with_other_future
@@ -81,7 +82,8 @@ def differences(
     folder
         A new folder, which gets two checked sources.
     features
-        By default all that such a source can bear, and the states of the accounts.
+        By default all that such a source can bear, and the states of the accounts; of no
+        features, the states alone.
     engine
         Who computes.
     write
@@ -116,7 +118,7 @@ def differences_of(
         sorted(
             Difference(column, name, str(draws[number]), account)
             for (name, number) in others
-            for account, column in _unequal(seen.loc[(TRUE, number)], told.loc[(name, number)])
+            for account, column in _unequal(_of(seen, TRUE, number), _of(told, name, number))
         )
     )
 
@@ -169,7 +171,7 @@ def _rows(
     ).astype({"as_of": "datetime64[us]"})
     table = feature_table(source, points[["account_id", "as_of"]], engine=engine, features=features)
     whole = points.merge(table, on=["account_id", "as_of"], how="left")
-    if features is None:
+    if not features:
         whole = whole.merge(_states(source, draws, engine), on=["account_id", "as_of"], how="left")
     return whole.set_index(["world", "number", "account"]).drop(columns=["account_id", "as_of"])
 
@@ -182,19 +184,25 @@ def _states(source: CheckedSource, draws: Sequence[Draw], engine: Engine) -> pd.
     return states
 
 
+def _of(rows: pd.DataFrame, world: str, number: int) -> pd.DataFrame:
+    return pd.DataFrame(rows.xs((world, number)))
+
+
 def _unequal(left: pd.DataFrame, right: pd.DataFrame) -> list[tuple[str, str]]:
     """Give account and column of each cell that is not the same to the bit."""
     right = right.loc[left.index]
     return [
-        (account, column)
+        (str(account), str(column))
         for column in left
         for account in left.index[~_same(left[column], right[column])]
     ]
 
 
-def _same(left: pd.Series, right: pd.Series) -> np.ndarray:
+def _same(left: pd.Series, right: pd.Series) -> NDArray[np.bool_]:
     both_missing = (left.isna() & right.isna()).to_numpy()
     if left.dtype == np.float64:
-        bits = left.to_numpy().view(np.int64) == right.to_numpy().view(np.int64)
-        return bits | both_missing
-    return (left == right).fillna(value=False).to_numpy(dtype=bool) | both_missing
+        equal = left.to_numpy().view(np.int64) == right.to_numpy().view(np.int64)
+    else:
+        equal = (left == right).fillna(value=False).to_numpy(dtype=bool)
+    same: NDArray[np.bool_] = equal | both_missing
+    return same

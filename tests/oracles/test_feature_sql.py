@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from features.battery.drawn import Draw, draw_company
+from features.battery.written import write_checked
 from features.build import feature_table
 from features.engine import Engine
 
@@ -83,16 +82,6 @@ QUERIES = {
 }
 
 
-def drawn_companies() -> ModuleType:
-    path = Path(__file__).parents[1] / "conformance" / "conftest.py"
-    spec = spec_from_file_location("drawn_companies", path)
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def in_sqlite(tables: dict[str, list[dict[str, Any]]]) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     for name, rows in tables.items():
@@ -116,11 +105,13 @@ def as_sqlite(value: Any) -> Any:
 def both(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[pd.DataFrame, sqlite3.Connection]]:
-    drawn = drawn_companies()
-    tables = drawn.draw_company(seed=11, rows=120)
-    source = drawn.write_checked(tmp_path_factory.mktemp("oracle") / "company", tables)
+    tables = draw_company(Draw(seed=11, day=400, is_versioned=False, rows=160))
+    source = write_checked(tmp_path_factory.mktemp("oracle") / "company", tables)
     spine = pd.MultiIndex.from_product(
-        [list("abcd"), pd.to_datetime(SNAPSHOTS).astype("datetime64[us]")],
+        [
+            ["a", "b", "c", "d", "late", "parent"],
+            pd.to_datetime(SNAPSHOTS).astype("datetime64[us]"),
+        ],
         names=["account_id", "as_of"],
     )
     table = feature_table(source, spine.to_frame(index=False), engine=Engine.POLARS)
