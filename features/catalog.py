@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -14,7 +14,17 @@ import narwhals as nw
 from features import families
 from features.checked import CheckedSource
 from features.contracts import TABLES
-from features.declare import Beside, Extreme, Feature, Formula, Missing, View, key_of
+from features.declare import (
+    Beside,
+    Extreme,
+    Feature,
+    Formula,
+    Missing,
+    Others,
+    View,
+    key_of,
+    reads_of,
+)
 from features.sentences import fields as named_in
 from features.sentences import sentence
 
@@ -71,8 +81,7 @@ def _is_borne(feature: Feature, source: CheckedSource, borne: Mapping[str, Featu
     facts = feature.recipe.facts
     contract = {column.name for column in TABLES[facts.source_table]}
     named = tuple(name for name in (*facts.columns, *key_of(feature)) if name in contract)
-    plain = (Beside(facts.source_table, ()),)
-    own, *others = facts.table.reads if isinstance(facts.table, View) else plain
+    own, *others = reads_of(feature)
     return _is_readable(own, (*own.uses, *named), source) and all(
         _is_readable(other, (*other.uses, *other.optional), source) for other in others
     )
@@ -111,10 +120,10 @@ def with_inputs(features: Iterable[Feature]) -> tuple[Feature, ...]:
 
 def sources_of(feature: Feature) -> tuple[str, ...]:
     """Name the source tables that a feature is computed from."""
-    facts = [f.recipe.facts for f in with_inputs([feature]) if not isinstance(f.recipe, Formula)]
-    views = [each.table for each in facts if isinstance(each.table, View)]
-    beside = [read.table for view in views for read in view.reads]
-    return tuple(dict.fromkeys([*(each.source_table for each in facts), *beside]))
+    inputs = with_inputs([feature])
+    reads = [reads_of(each) for each in inputs if not isinstance(each.recipe, Formula)]
+    beside = [other.table for _, *others in reads for other in others]
+    return tuple(dict.fromkeys([*(own.table for own, *_ in reads), *beside]))
 
 
 def catalog_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
@@ -161,6 +170,9 @@ def _recipe(feature: Feature) -> dict[str, Any]:
     recipe = feature.recipe
     if isinstance(recipe, Formula):
         return {"kind": "Formula", "value": repr(recipe.value(*map(nw.col, recipe.of)))}
+    if isinstance(recipe, Others):
+        total = _recipe(replace(feature, recipe=recipe.total))
+        return {**total, "kind": "Others", "among": _read(recipe.among)}
     facts = recipe.facts
     view = facts.table if isinstance(facts.table, View) else None
     at_snapshot = recipe.at_snapshot if isinstance(recipe, Extreme) else None
@@ -176,13 +188,12 @@ def _recipe(feature: Feature) -> dict[str, Any]:
 
 
 def _made_by(view: View) -> dict[str, Any]:
-    beside = [
-        (other.table, other.uses, other.optional, inspect.getsource(other.made))
-        if other.made
-        else (other.table, other.uses, other.optional)
-        for other in view.beside
-    ]
-    return {"make": inspect.getsource(view.make), "beside": beside}
+    return {"make": inspect.getsource(view.make), "beside": list(map(_read, view.beside))}
+
+
+def _read(other: Beside) -> list[Any]:
+    made = [inspect.getsource(other.made)] if other.made else []
+    return [other.table, other.uses, other.optional, *made]
 
 
 def catalogue_markdown(features: Iterable[Feature]) -> str:

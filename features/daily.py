@@ -9,6 +9,13 @@ from features.declare import View
 from features.windows import DAY, Rows, day_of
 
 
+def event_days(events: Rows) -> Rows:
+    """Give one row for each account and day with use, and by when it was known: its events."""
+    days = events.with_columns(used_at=day_of("occurred_at") * DAY)
+    known = days.group_by("account_id", "used_at", "enters", "leaves")
+    return known.agg(events=nw.col("quantity").sum().cast(nw.Int64))
+
+
 def product_days(events: Rows) -> Rows:
     """Give one row for each account, product and day with use."""
     return _days(events, "product")
@@ -36,6 +43,7 @@ def _days(events: Rows, *keys: str) -> Rows:
     return days.group_by("account_id", *keys, "used_at", "leaves").agg(nw.col("enters").min())
 
 
+EVENT_DAYS = View("event_days", "usage_events", ("occurred_at", "quantity"), event_days)
 PRODUCT_DAYS = View("product_days", "usage_events", ("occurred_at", "product"), product_days)
 USER_DAYS = View("user_days", "usage_events", ("occurred_at", "user_id"), user_days)
 FUNCTION_DAYS = View("function_days", "usage_events", ("occurred_at", "event"), function_days)

@@ -21,6 +21,7 @@ __all__ = [
     "Formula",
     "Latest",
     "Missing",
+    "Others",
     "Ranked",
     "Recipe",
     "Text",
@@ -33,6 +34,7 @@ __all__ = [
     "merged_facts",
     "over",
     "ratio",
+    "reads_of",
     "relative_change",
 ]
 
@@ -124,6 +126,33 @@ class Total:
     mean: bool = False
     back: int = 0
     """How many windows before the last one; of a state: as it was so many windows ago."""
+    lag_days: int = 0
+    """How long before the snapshot the last window ends."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """A total over the other accounts of one's group, those that belong to it at the snapshot.
+
+    Parameters
+    ----------
+    total
+        What is added up.
+    among
+        A table that is made: account_id, enters, leaves and `among`, the group.
+    """
+
+    total: Total
+    among: Beside
+
+    def __post_init__(self) -> None:
+        if self.total.mean:
+            raise ValueError(f"Expected a count or a sum over the others, got the mean {self}.")
+
+    @property
+    def facts(self) -> Facts:
+        """The rows of all accounts."""
+        return self.total.facts
 
 
 @dataclass(frozen=True)
@@ -133,6 +162,7 @@ class Distinct:
     facts: Facts
     key: str
     back: int = 0
+    lag_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -233,7 +263,7 @@ class Formula:
     value: Callable[..., nw.Expr]
 
 
-Recipe = Total | Distinct | Extreme | Latest | Ranked | Duration | Formula
+Recipe = Total | Others | Distinct | Extreme | Latest | Ranked | Duration | Formula
 
 
 @dataclass(frozen=True)
@@ -281,8 +311,9 @@ class Feature:
     @property
     def window(self) -> Window:
         """The window in which its facts lie."""
-        back = getattr(self.recipe, "back", 0)
-        lag_days = getattr(self.recipe, "lag_days", back * (self.window_days or 0))
+        recipe = self.recipe.total if isinstance(self.recipe, Others) else self.recipe
+        lag_days = getattr(recipe, "lag_days", 0)
+        lag_days += getattr(recipe, "back", 0) * (self.window_days or 0)
         is_state = not isinstance(self.recipe, Formula) and self.recipe.facts.until is not None
         return Window(None if is_state else self.window_days, lag_days)
 
@@ -292,6 +323,14 @@ def facts_of(feature: Feature) -> Facts:
     if isinstance(feature.recipe, Formula):
         raise TypeError(f"Expected a measured feature, got the formula {feature.column}.")
     return feature.recipe.facts
+
+
+def reads_of(feature: Feature) -> tuple[Beside, ...]:
+    """Give what a measured feature reads below and beside its facts, first its source table."""
+    facts = facts_of(feature)
+    plain = (Beside(facts.source_table, ()),)
+    among = (feature.recipe.among,) if isinstance(feature.recipe, Others) else ()
+    return (*(facts.table.reads if isinstance(facts.table, View) else plain), *among)
 
 
 def key_of(feature: Feature) -> tuple[str, ...]:

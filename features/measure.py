@@ -9,6 +9,7 @@ from features.declare import (
     Extreme,
     Feature,
     Latest,
+    Others,
     Ranked,
     Total,
     View,
@@ -19,6 +20,7 @@ from features.durations import durations
 from features.extremes import extremes
 from features.grid import Grid
 from features.latest import latest
+from features.others import others
 from features.ranked import ranked
 from features.rows import Reader
 from features.totals import totals
@@ -26,6 +28,7 @@ from features.windows import Rows
 
 _KINDS = (
     (Total, totals),
+    (Others, others),
     (Distinct, distincts),
     (Extreme, extremes),
     (Latest, latest),
@@ -66,15 +69,20 @@ def _pass(feature: Feature) -> tuple[str, ...]:
     recipe, facts = feature.recipe, facts_of(feature)
     view = facts.table.name if isinstance(facts.table, View) else ""
     key = (facts.source_table, view, facts.at, facts.until or "")
-    if isinstance(recipe, Distinct):
-        return (*key, recipe.key, repr(facts.where))
-    if isinstance(recipe, Extreme):
-        at_snapshot = recipe.at_snapshot.__name__ if recipe.at_snapshot else ""
-        return (*key, at_snapshot, str(feature.window_days))
-    if isinstance(recipe, Latest):
-        return (*key, feature.column)
-    if isinstance(recipe, Ranked):
-        return (*key, recipe.key, repr(facts.where), repr(recipe.value))
-    if isinstance(recipe, Duration):
-        return (*key, repr(recipe.since))
-    return key
+    match recipe:
+        case Others():
+            more: tuple[str, ...] = (repr(recipe.among),)
+        case Distinct():
+            more = (recipe.key, repr(facts.where))
+        case Extreme():
+            at_snapshot = recipe.at_snapshot.__name__ if recipe.at_snapshot else ""
+            more = (at_snapshot, str(feature.window_days))
+        case Latest():
+            more = (feature.column,)
+        case Ranked():
+            more = (recipe.key, repr(facts.where), repr(recipe.value))
+        case Duration():
+            more = (repr(recipe.since),)
+        case _:
+            more = ()
+    return (*key, *more)

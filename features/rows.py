@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from features.checked import CheckedSource
 from features.contracts import TABLES, Column, Type
-from features.declare import FIXED, Beside, Facts, Feature, View, facts_of, key_of
+from features.declare import FIXED, Beside, Facts, Feature, View, facts_of, key_of, reads_of
 from features.engine import Session
 from features.windows import (
     NEVER,
@@ -80,11 +80,15 @@ class Reader:
         numbers and texts.
     made
         What was made of the source before the engine ran.
+    among
+        Whose facts are read, and as whose: account_id, enters, leaves and `among`; None: each
+        account's as its own.
     """
 
     session: Session
     rows: Mapping[str | View, Rows]
     made: Mapping[Beside, Rows] = field(default_factory=dict)
+    among: Rows | None = None
 
     def facts(self, facts: Facts, extra: Iterable[str] = ()) -> Rows:
         """Give account_id, enters, leaves, at_day and the used columns.
@@ -94,6 +98,8 @@ class Reader:
         """
         wanted = dict.fromkeys((*facts.columns, *extra))
         rows = self.of(facts.table).filter(~nw.col(facts.at).is_null())
+        if self.among is not None:
+            rows = known_together(rows, self.among).with_columns(account_id="among")
         until = {}
         if facts.until:
             ended = day_of(facts.until).fill_null(NEVER)
@@ -171,7 +177,7 @@ def reader(source: CheckedSource, features: Iterable[Feature], session: Session)
     }
     tables = (facts_of(feature).table for feature in chosen)
     views = dict.fromkeys(table for table in tables if isinstance(table, View))
-    others = dict.fromkeys(other for view in views for other in view.reads if other.made)
+    others = dict.fromkeys(read for each in chosen for read in reads_of(each) if read.made)
     made = {other: _made(other, source, session) for other in others}
     below = dict.fromkeys(view for top in views for view in top.chain[:-1])
     for view in sorted(below, key=lambda view: len(view.chain)):

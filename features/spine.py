@@ -1,19 +1,21 @@
 """Which accounts there are at a snapshot, and in what state."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import astuple, fields
 from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
 
-from features.checked import CheckedSource, in_order_of_versions
+from features.checked import CheckedSource
 from features.declare import FIXED, Feature, Recipe, Text, Total, Unit
 from features.engine import Engine, session
 from features.errors import TenureError
 from features.families import lifecycle, revenue
 from features.grid import grid
+from features.groups import Membership, memberships
 from features.measure import measure
-from features.rows import Identity, identities, reader
+from features.rows import reader
 from features.windows import day_number
 
 _TERM_END = "term_end_day"
@@ -42,8 +44,7 @@ def account_states(
         When a date has a time of day, or the engine is not installed.
     """
     days = snapshot_days(dates)
-    merged = identities(source)
-    known = _known_accounts(source, sorted(set(days)), merged)
+    known = _known_accounts(source, sorted(set(days)))
     if known.empty:
         return _states(known.assign(**dict.fromkeys(_MEASURED, 0.0)))
     with session(engine) as running:
@@ -114,40 +115,14 @@ def _states(measured: pd.DataFrame) -> pd.DataFrame:
     return states.sort_values(["as_of", "account_id"], ignore_index=True)
 
 
-def _known_accounts(
-    source: CheckedSource, days: list[int], merged: tuple[Identity, ...]
-) -> pd.DataFrame:
+def _known_accounts(source: CheckedSource, days: list[int]) -> pd.DataFrame:
     """Give account_id, as_of_day and customer_group of the accounts there are on each day."""
-    accounts = in_order_of_versions(source.read("accounts"))
-    accounts["enters"] = [day_number(known) + 1 for known in accounts["known_at"]]
-    rows: list[tuple[str, int, str]] = []
-    for day in days:
-        seen = accounts[accounts["enters"] <= day].drop_duplicates("account_id", keep="last")
-        now = {i.account_id: i.becomes for i in merged if i.becomes_on <= day < i.becomes_until}
-        parents = _parents(seen, now)
-        present = [
-            account for account in seen["account_id"] if now.get(account, account) == account
-        ]
-        rows += [(account, day, _topmost(account, parents)) for account in present]
-    return pd.DataFrame(rows, columns=["account_id", "as_of_day", "customer_group"])
-
-
-def _parents(accounts: pd.DataFrame, now: Mapping[str, str]) -> dict[str, str]:
-    """Give each account's parent, as both are called now, where both are known."""
-    if "parent_account_id" not in accounts:
-        return {}
-    stated = accounts.dropna(subset="parent_account_id")
-    known = set(accounts["account_id"])
-    pairs = zip(stated["account_id"], stated["parent_account_id"], strict=True)
-    return {now.get(a, a): now.get(p, p) for a, p in pairs if p in known and now.get(a, a) == a}
-
-
-def _topmost(account: str, parents: Mapping[str, str]) -> str:
-    """Climb to the account without a parent; of a ring of parents, the first by name."""
-    path = [account]
-    while path[-1] in parents:
-        above = parents[path[-1]]
-        if above in path:
-            return min(path[path.index(above) :])
-        path.append(above)
-    return path[-1]
+    columns = [field.name for field in fields(Membership)]
+    members = pd.DataFrame([astuple(each) for each in memberships(source)], columns=columns)
+    seen = [
+        members[members["enters"].le(day) & members["leaves"].gt(day)].assign(as_of_day=day)
+        for day in days
+    ]
+    return pd.concat([members.head(0).assign(as_of_day=0), *seen], ignore_index=True)[
+        ["account_id", "as_of_day", "customer_group"]
+    ]

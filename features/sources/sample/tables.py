@@ -24,7 +24,7 @@ LAST_NAMES = ("Foods", "Freight", "Health", "Labs", "Media", "Metals", "Retail",
 MERGED, ROWS_TO_MERGE = 6, 3
 CHILD_SHARE = 0.08
 CONSTANT = (
-    ("accounts", ("tier", "segment")),
+    ("accounts", ("tier", "segment", "parent_account_id")),
     ("contacts", ("role",)),
     ("support_tickets", ("priority", "category")),
 )

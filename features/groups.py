@@ -1,0 +1,188 @@
+"""Customer groups over time: each account's topmost parent, as it could be known.
+
+Played day by day before the engine runs: a change of one account moves those below it and no
+others, so the cost hangs on the changes, not on accounts times days.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+import pyarrow as pa
+
+from features.checked import CheckedSource, in_order_of_versions
+from features.declare import Beside
+from features.rows import identities
+from features.windows import NEVER, day_number
+
+RELATED = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("enters", pa.int64()),
+        ("leaves", pa.int64()),
+        ("among", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Where an account stands at the snapshots [enters, leaves): topmost and direct parent."""
+
+    account_id: str
+    enters: int
+    leaves: int
+    customer_group: str
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class _Change:
+    """On a day, an account states a parent, or becomes another account."""
+
+    account_id: str
+    parent: str | None = None
+    becomes: str | None = None
+
+
+def memberships(source: CheckedSource) -> tuple[Membership, ...]:
+    """Give each account's customer group, its topmost parent known, over the snapshots.
+
+    Of a ring of parents it is the first by name. From a merge on the vanished account has none.
+    """
+    tree = _Tree()
+    since: dict[str, Membership] = {}
+    found: list[Membership] = []
+    for day, changes in sorted(_changes(source).items()):
+        for account in tree.change(changes):
+            group, parent = tree.topmost(account), tree.above.get(account)
+            before = since.pop(account, None)
+            if before and (before.customer_group, before.parent) == (group, parent):
+                since[account] = before
+                continue
+            if before:
+                found.append(replace(before, leaves=day))
+            if group:
+                since[account] = Membership(account, day, NEVER, group, parent)
+    return tuple(sorted([*found, *since.values()], key=lambda each: (each.account_id, each.enters)))
+
+
+def members(source: CheckedSource) -> pa.Table:
+    """Give the accounts of the groups that ever had two, `among` being the group."""
+    every = memberships(source)
+    accounts: dict[str, set[str]] = defaultdict(set)
+    for each in every:
+        accounts[each.customer_group].add(each.account_id)
+    shared = [each for each in every if len(accounts[each.customer_group]) > 1]
+    return _related([(each.account_id, each.customer_group, each) for each in shared])
+
+
+def children(source: CheckedSource) -> pa.Table:
+    """Give the direct parents, `among` being the child that each of them has."""
+    below = [each for each in memberships(source) if each.parent not in (None, each.account_id)]
+    return _related([(str(each.parent), each.account_id, each) for each in below])
+
+
+def _related(rows: Sequence[tuple[str, str, Membership]]) -> pa.Table:
+    columns = {
+        "account_id": [account for account, _, _ in rows],
+        "enters": [each.enters for _, _, each in rows],
+        "leaves": [each.leaves for _, _, each in rows],
+        "among": [among for _, among, _ in rows],
+    }
+    return pa.table(columns, schema=RELATED)
+
+
+CUSTOMER_GROUP = Beside("accounts", ("parent_account_id",), made=members)
+"""Which accounts belong together, for totals over the others of one's group."""
+
+CHILDREN = Beside("accounts", ("parent_account_id",), made=children)
+"""For which accounts, `among`, an account is the direct parent."""
+
+
+def _changes(source: CheckedSource) -> Mapping[int, list[_Change]]:
+    """Give by the first snapshot that sees it what each record says of its parent, and merges."""
+    rows = in_order_of_versions(source.read("accounts"))
+    rows = rows.reindex(columns=["account_id", "known_at", "parent_account_id"])
+    changes: dict[int, list[_Change]] = defaultdict(list)
+    replaced: dict[str, int] = {}
+    for account, known_at, parent in reversed(list(rows.itertuples(index=False, name=None))):
+        enters = day_number(known_at) + 1
+        if enters < replaced.get(account, NEVER):
+            changes[enters].append(_Change(account, None if pd.isna(parent) else parent))
+            replaced[account] = enters
+    for each in identities(source):
+        if each.becomes != each.account_id:
+            changes[each.becomes_on].append(_Change(each.account_id, becomes=each.becomes))
+    return changes
+
+
+@dataclass
+class _Tree:
+    """Who is whose parent on one day, while the days go by."""
+
+    stated: dict[str, str | None] = field(default_factory=dict)
+    """By known record, the parent that it states."""
+    stating: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    became: dict[str, str] = field(default_factory=dict)
+    above: dict[str, str] = field(default_factory=dict)
+    """By account there is, its parent, as both are called now."""
+    below: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def change(self, changes: Iterable[_Change]) -> Iterable[str]:
+        """Make one day's changes, and give the accounts that may have moved by them."""
+        moved: set[str] = set()
+        for change in changes:
+            account = change.account_id
+            moved |= {account} | self.stating[account]
+            if change.becomes:
+                self.became[account] = change.becomes
+            else:
+                self._state(account, change.parent)
+        for account in moved:
+            self._hang(account)
+        return self._with_all_below(moved)
+
+    def _is_there(self, account: str) -> bool:
+        return account in self.stated and account not in self.became
+
+    def _state(self, account: str, parent: str | None) -> None:
+        before = self.stated.get(account)
+        if before is not None:
+            self.stating[before].discard(account)
+        if parent is not None:
+            self.stating[parent].add(account)
+        self.stated[account] = parent
+
+    def _hang(self, account: str) -> None:
+        """Put an account below its parent, if both are known."""
+        if account in self.above:
+            self.below[self.above.pop(account)].discard(account)
+        parent = self.stated.get(account)
+        if parent in self.stated and parent is not None and self._is_there(account):
+            self.above[account] = self.became.get(parent, parent)
+            self.below[self.above[account]].add(account)
+
+    def _with_all_below(self, accounts: set[str]) -> Iterable[str]:
+        seen, waiting = set(accounts), list(accounts)
+        while waiting:
+            new = self.below[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    def topmost(self, account: str) -> str | None:
+        """Climb to the account without a parent; of a ring of parents, the first by name.
+
+        None of an account that is not there.
+        """
+        if not self._is_there(account):
+            return None
+        path = [account]
+        while path[-1] in self.above:
+            above = self.above[path[-1]]
+            if above in path:
+                return min(path[path.index(above) :])
+            path.append(above)
+        return path[-1]
