@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import narwhals as nw
 
-from features.windows import EPOCH, Rows, day_of, is_before_snapshot_in_month, is_inside
+from features.windows import EPOCH, Rows, day_of, is_ahead, is_before_snapshot_in_month, is_inside
 
 SHORTEST_TERM_MONTHS = 1
 _FEBRUARY = 2
@@ -99,3 +99,10 @@ def with_term_end(rows: Rows) -> Rows:
     day = nw.when(is_inside("stored_from_day", "stored_day")).then(nw.col("stored_day"))
     rows = rows.with_columns(term_end_day=day.otherwise(nw.col("_rolled")))
     return rows.drop("_elapsed", "_terms", "_end_month", "_rolled")
+
+
+def with_notice(rows: Rows) -> Rows:
+    """Add term_end_day and, where it has not passed, notice_day: the term's last day for notice."""
+    rows = with_term_end(rows)
+    rows = rows.with_columns(notice_day=nw.col("term_end_day") - nw.col("notice_days"))
+    return rows.with_columns(notice_day=nw.when(is_ahead("notice_day")).then(nw.col("notice_day")))

@@ -130,6 +130,11 @@ def is_inside(after_day: str, last_day: str) -> nw.Expr:
     return (nw.col(after_day) < AS_OF_DAY) & (nw.col(last_day) >= AS_OF_DAY)
 
 
+def is_ahead(day: str) -> nw.Expr:
+    """Tell whether a day has not passed at the snapshot, whose own day has not."""
+    return nw.col(day) >= AS_OF_DAY
+
+
 def is_before_snapshot_in_month(day_of_month: nw.Expr) -> nw.Expr:
     """Tell whether this day of the snapshot's month has passed at the snapshot."""
     return day_of_month < nw.col("as_of_dom")

@@ -17,7 +17,7 @@ from features.declare import (
     over,
     ratio,
 )
-from features.terms import signed_terms, with_term_end
+from features.terms import signed_terms, with_notice, with_term_end
 from features.wording import in_window, unless_none
 
 TERMS = View(
@@ -27,11 +27,16 @@ TERMS = View(
     optional=("ended_at", "renews_at", "term_months", "notice_days", "recorded_at"),
     make=signed_terms,
 )
+RENEWALS = replace(TERMS, name="renewals", uses=("started_at", "auto_renew"))
 IN_TERM = ("term_months", "start_month", "start_dom", "stored_day", "stored_from_day")
 STARTED = Facts("subscriptions", at="started_at")
 RUNNING = Facts("subscriptions", at="started_at", until="ended_at")
 SIGNED = Facts(TERMS, at="started_at", until="ended_at", uses=IN_TERM)
 NOTICE = Facts(TERMS, at="started_at", until="ended_at", uses=(*IN_TERM, "notice_days"))
+RENEWING = Facts(
+    RENEWALS, at="started_at", until="ended_at", uses=(*IN_TERM, "notice_days", "auto_renew")
+)
+LAPSING = replace(RENEWING, where=nw.col("auto_renew") == 0)
 CANCELLING = Facts("subscriptions", at="cancel_requested_at", until="ended_at", uses=("mrr",))
 NOT_RENEWING = Facts(
     "subscriptions",
@@ -40,7 +45,18 @@ NOT_RENEWING = Facts(
     uses=("mrr", "auto_renew"),
     where=nw.col("auto_renew") == 0,
 )
+DECISION_DAY = (
+    nw.when(nw.col("auto_renew") == 1)
+    .then(nw.col("notice_day"))
+    .otherwise(nw.when(nw.col("auto_renew") == 0).then(nw.col("term_end_day")))
+)
 TERM_END = Extreme(SIGNED, nw.col("term_end_day"), "min", at_snapshot=with_term_end)
+
+
+def has_passed(days_ahead: nw.Expr) -> nw.Expr:
+    """Give 1 where a day has passed, 0 where it has not."""
+    return nw.when(~days_ahead.is_null()).then((days_ahead < 0).cast(nw.Float64))
+
 
 ENDS = "The term ends in {lifecycle__days_to_term_end} [day|days]"
 TERM_ENDS = Text(
@@ -120,6 +136,81 @@ FEATURES = (
         description="Days to the last day on which notice can be given for this term; negative once"
         " it has passed.",
         text=NOTICE_ENDS,
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "lifecycle",
+        "notice_days",
+        Extreme(NOTICE, nw.col("notice_days"), "max"),
+        Unit.DAYS,
+        subject="notice deadline",
+        description="The longest notice period of the running subscriptions, in days.",
+        text=Text(
+            "Notice has to be given {value} [day|days] before the term ends",
+            missing="No notice period is known",
+        ),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "lifecycle",
+        "days_to_next_notice_deadline",
+        Extreme(NOTICE, nw.col("notice_day"), "min", ahead=True, at_snapshot=with_notice),
+        Unit.DAYS,
+        subject="notice deadline",
+        description="Days to the next last day for notice that has not passed, in the terms that"
+        " run.",
+        text=Text(
+            "Notice can be given for {value} more [day|days]",
+            equal="Today is the last day for notice",
+            against=0.0,
+            missing="No last day for notice lies ahead in the terms that run",
+        ),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "lifecycle",
+        "notice_passed",
+        Formula(("lifecycle__days_to_notice_deadline",), has_passed),
+        Unit.ITEMS,
+        subject="notice deadline",
+        description="1 when the last day for notice of a running subscription has passed, so that"
+        " its term renews or ends as agreed, else 0.",
+        text=replace(
+            TERM_ENDS,
+            level="The last day for notice of this term has passed, or is still ahead",
+            missing="No last day for notice is known",
+        ),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "lifecycle",
+        "days_to_decision",
+        Extreme(RENEWING, DECISION_DAY, "min", ahead=True, at_snapshot=with_notice),
+        Unit.DAYS,
+        subject="decision on renewal",
+        description="Days to the next day by which the customer decides: the last day for notice of"
+        " a term that renews by itself, the end of one that does not.",
+        text=Text(
+            "The customer decides on a renewal within {value} [day|days]",
+            equal="Today is the last day to decide on a renewal",
+            against=0.0,
+            missing="No day by which a renewal is decided lies ahead in the terms that run",
+        ),
+        missing=Missing.UNKNOWN,
+    ),
+    Feature(
+        "lifecycle",
+        "days_to_lapse",
+        Extreme(LAPSING, nw.col("term_end_day"), "min", ahead=True, at_snapshot=with_term_end),
+        Unit.DAYS,
+        subject="automatic renewal",
+        description="Days to the next end of a term that does not renew by itself.",
+        text=Text(
+            "A subscription lapses in {value} [day|days] unless it is renewed",
+            beside="{lifecycle__mrr_not_renewing} of the MRR does not renew by itself, the next"
+            " term ends in {value} [day|days]",
+            missing="No subscription with a known term is marked as not renewing by itself",
+        ),
         missing=Missing.UNKNOWN,
     ),
     Feature(
