@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test lint format types imports check lock results readme clean
+.PHONY: help quickstart test conformance lint format types imports check lock results readme clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ quickstart: $(INSTALLED) ## a sample company, its models and its work list, on t
 
 test: $(INSTALLED) ## every test that this machine can run
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+conformance: $(INSTALLED) ## over 1,000 fresh companies on which no feature may look ahead
+	@BATTERY_BATCHES=14 $(BIN)/python -m pytest tests/conformance/test_known_when.py $(PYTEST_ARGS)
 
 $(INSTALLED): requirements.lock pyproject.toml .ci/prerequisites
 	@PYTHON="$$(sh .ci/prerequisites "$(PYTHON)")" && \
