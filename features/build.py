@@ -25,6 +25,7 @@ from features.declare import (
     Total,
 )
 from features.engine import Engine, session
+from features.folding import NOTHING, Folded, fold_logs
 from features.grid import Grid, grid
 from features.measure import measure
 from features.rows import Reader, reader
@@ -41,6 +42,7 @@ def feature_table(
     *,
     engine: Engine = Engine.DUCKDB,
     features: Iterable[Feature] | None = None,
+    fold: bool | None = None,
 ) -> pd.DataFrame:
     """Give the feature rows of the active accounts.
 
@@ -54,6 +56,9 @@ def feature_table(
         Who computes; the numbers do not depend on it.
     features
         By default all that the source can bear.
+    fold
+        Whether a compiled pass gives the features of a log that it can give; by default of a log
+        that is large enough, and never on Spark. The numbers do not depend on it.
 
     Returns
     -------
@@ -79,8 +84,9 @@ def feature_table(
         on = grid(sorted(set(spine["account_id"])), days, running)
         asked = with_inputs(chosen)
         measured = [feature for feature in asked if not isinstance(feature.recipe, Formula)]
-        facts = reader(source, measured, running)
-        table = running.collect(build(rows, facts, on, asked))
+        done = fold_logs(source, measured, on, running, engine, fold=fold)
+        facts = reader(source, [f for f in measured if f.column not in done.columns], running)
+        table = running.collect(build(rows, facts, on, asked, done))
     table = table.assign(
         as_of=pd.to_datetime(table["as_of_day"], unit="D").astype("datetime64[us]")
     )
@@ -88,14 +94,20 @@ def feature_table(
     return table.sort_values(["as_of", "account_id"], ignore_index=True)[names]
 
 
-def build(spine: Rows, facts: Reader, on: Grid, features: Sequence[Feature]) -> Rows:
+def build(
+    spine: Rows, facts: Reader, on: Grid, features: Sequence[Feature], done: Folded = NOTHING
+) -> Rows:
     """Give the spine's rows (account_id, as_of_day) with one column for each feature.
 
-    Formulas may read features that are not asked for; those must be in the catalogue.
+    Formulas may read features that are not asked for; those must be in the catalogue. What a fold
+    has `done` is taken from it, and the rest measured.
     """
     measured = [feature for feature in features if not isinstance(feature.recipe, Formula)]
     formulas = [feature for feature in features if isinstance(feature.recipe, Formula)]
-    numbers = spine.join(measure(measured, facts, on), on=["account_id", "as_of_day"], how="left")
+    left = [feature for feature in measured if feature.column not in done.columns]
+    numbers = spine.join(measure(left, facts, on), on=["account_id", "as_of_day"], how="left")
+    for rows in done.rows:
+        numbers = numbers.join(rows, on=["account_id", "as_of_day"], how="left")
     table = numbers.with_columns(**{feature.column: _number(feature) for feature in measured})
     for together in _in_steps(formulas):
         table = table.with_columns(**{f.column: _formula(f) for f in together})

@@ -27,11 +27,14 @@ class Grid:
     points
         Every account at every snapshot: account_id, and of the snapshot as_of_day, as_of_month
         (`terms`), as_of_dom, as_of_month_last_dom (days of the month, from 0).
+    accounts
+        The accounts.
     """
 
     days: tuple[int, ...]
     calendar: Rows
     points: Rows
+    accounts: tuple[str, ...] = ()
 
     def from_first(self, day: nw.Expr) -> nw.Expr:
         """Move days before the first snapshot to it."""
@@ -72,7 +75,7 @@ def grid(accounts: Sequence[str], days: Iterable[int], session: Session) -> Grid
         pa.schema([(name, whole) for name in AT_SNAPSHOT]),
     )
     ids = session.frame({"account_id": accounts}, pa.schema([("account_id", pa.string())]))
-    return Grid(rising, calendar, session.settle(ids.join(snapshots, how="cross")))
+    return Grid(rising, calendar, session.settle(ids.join(snapshots, how="cross")), tuple(accounts))
 
 
 def with_days(facts: Rows, window: Window, on: Grid, *, is_state: bool) -> Rows:

@@ -1,0 +1,97 @@
+"""Reads a log's parts, a stretch of rows at a time, and only the columns that somebody asks for."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.windows import day_number
+
+ROWS_AT_ONCE = 1 << 17
+BYTES_OF_A_CODE = 3.0
+"""A text column that takes fewer for each value is stored as a dictionary, and read as one."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """The parts of one log.
+
+    Parameters
+    ----------
+    parts
+        Parquet files of one schema.
+    time
+        The column of the time at which a row happens.
+    coded
+        The text columns that are read as dictionaries, in all parts alike.
+    """
+
+    parts: tuple[Path, ...]
+    time: str
+    coded: frozenset[str]
+
+    def days(self) -> tuple[int, int] | None:
+        """Give the first day and the last, or None where the parts do not say, or have no rows."""
+        spans = [span for file in self._files(self.parts) for _, span in _groups(file, self.time)]
+        if not spans or None in spans:
+            return None
+        known = [span for span in spans if span]
+        return min(low for low, _ in known), max(high for _, high in known)
+
+    def rows(self) -> int:
+        """Count the rows."""
+        return sum(int(file.metadata.num_rows) for file in self._files(self.parts))
+
+    def stretches(
+        self, wanted: Callable[[tuple[int, int] | None], Sequence[str]]
+    ) -> Iterator[tuple[tuple[int, int] | None, pa.RecordBatch]]:
+        """Give rows in the order of the files, with the days between which they lie, if known.
+
+        `wanted` names the columns that are needed of rows between two days; none: they are
+        passed over.
+        """
+        for file in self._files(self.parts):
+            for group, span in _groups(file, self.time):
+                columns = list(wanted(span))
+                if columns:
+                    stretch = {"row_groups": [group], "columns": columns, "use_threads": False}
+                    for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, **stretch):
+                        yield span, batch
+
+    def _files(self, parts: Iterable[Path]) -> Iterator[Any]:
+        for part in parts:
+            with pq.ParquetFile(
+                part, read_dictionary=sorted(self.coded), memory_map=True, pre_buffer=False
+            ) as file:
+                yield file
+
+
+def open_log(parts: Sequence[Path], time: str, texts: Sequence[str]) -> Log:
+    """Open a log's parts, and see which of its text columns are stored as dictionaries."""
+    length = dict.fromkeys(texts, 0.0)
+    rows = 0
+    for part in parts:
+        metadata = pq.read_metadata(part)
+        rows += metadata.num_rows
+        for group in range(metadata.num_row_groups):
+            for place in range(metadata.num_columns):
+                column = metadata.row_group(group).column(place)
+                if column.path_in_schema in length:
+                    length[column.path_in_schema] += column.total_uncompressed_size
+    coded = frozenset(name for name in texts if length[name] <= BYTES_OF_A_CODE * max(rows, 1))
+    return Log(tuple(parts), time, coded)
+
+
+def _groups(file: Any, time: str) -> Iterator[tuple[int, tuple[int, int] | None]]:  # noqa: ANN401 - pyarrow has no types
+    """Give each row group that has rows, and the days of its first and last row if it says."""
+    place = file.schema_arrow.get_field_index(time)
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        if group.num_rows:
+            told = group.column(place).statistics
+            is_told = told is not None and told.has_min_max and isinstance(told.min, datetime)
+            yield number, (day_number(told.min), day_number(told.max)) if is_told else None

@@ -1,0 +1,69 @@
+"""Keys and days of accounts that merged: what several of them have is counted once."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.sightings import Sight
+from features.texts import Codes, Texts
+
+Whole = NDArray[np.int64]
+Look = Callable[[Codes, Codes], None]
+"""Adds, for pairs with an owner, by window, snapshot and owner, how many are seen."""
+
+
+def count_shared(pairs: Texts, sight: Sight, look: Look, count: Codes) -> None:
+    """Add the different keys of accounts with several spans, by window, snapshot and account."""
+    spans = np.nonzero(sight.is_shared)[0]
+    if not len(spans):
+        return
+    owners = pairs.owners
+    order = np.argsort(owners, kind="stable").astype(np.int64)
+    begins = np.searchsorted(owners[order], sight.of[spans])
+    ends = np.searchsorted(owners[order], sight.of[spans], side="right")
+    each = [order[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    pair = np.concatenate(each)
+    span = np.repeat(spans, [len(numbers) for numbers in each])
+    if not len(pair):
+        return
+    used, place = np.unique(pair, return_inverse=True)
+    alone = np.full(len(pairs), -1, np.int32)
+    alone[used] = np.arange(len(used), dtype=np.int32)
+    seen = np.zeros((*count.shape[:2], len(used)), np.int32)
+    look(alone, seen)
+    texts = {number: pairs.content(int(number)) for number in used}
+    keys: dict[tuple[int, bytes], int] = {}
+    group = np.array(
+        [
+            keys.setdefault((account, texts[number]), len(keys))
+            for account, number in zip(sight.as_[span].tolist(), pair.tolist(), strict=True)
+        ]
+    )
+    account = np.array([account for account, _ in keys])
+    for snapshot in range(count.shape[1]):
+        inside = sight.at(snapshot)[span]
+        for window in range(count.shape[0]):
+            has = np.zeros(len(keys), bool)
+            has[group[inside & (seen[window, snapshot, place] > 0)]] = True
+            np.add.at(count[window, snapshot], account[has], 1)
+
+
+def count_shared_days(
+    seen: NDArray[np.int16], inside: Sequence[Sequence[int]], sight: Sight
+) -> Whole:
+    """Give the different days of accounts with several spans, by snapshot and account.
+
+    `inside` gives each snapshot's first day and the one after the last. Days of spans that end
+    apart are counted apart, as the rows of the days are.
+    """
+    count = np.zeros((len(sight.days), len(sight.accounts)), np.int64)
+    spans = np.nonzero(sight.is_shared)[0]
+    together: dict[tuple[int, int], list[int]] = {}
+    for span in spans.tolist():
+        together.setdefault((int(sight.as_[span]), int(sight.ends[span])), []).append(span)
+    for (account, end), several in together.items():
+        first = np.maximum(seen[sight.of[several]], sight.begins[several, None]).min(axis=0)
+        for snapshot, (low, high) in enumerate(inside[:end]):
+            count[snapshot, account] += int((first[low:high] <= snapshot).sum())
+    return count
