@@ -11,7 +11,6 @@ from features.errors import TenureError
 from serving.console import (
     Session,
     as_json,
-    dates_asked,
     ended_as_promised,
     figures,
     parquet,
@@ -19,6 +18,7 @@ from serving.console import (
     source_option,
     step,
 )
+from serving.features_asked import FEATURES_EXAMPLES, Asked, features_options
 from serving.tokens import how_to_open, tokens
 from serving.verbs import models, rollback, simulate, validate
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from training.register import Registered
 
 MODELS = click.Choice(["churn", "expansion"])
-ENGINES = click.Choice(["duckdb", "polars", "spark"])
 FILE = click.Path(path_type=Path, dir_okay=False)
 DAY = click.DateTime(["%Y-%m-%d"])
 TOP = 10
@@ -94,39 +93,22 @@ def quickstart(
         run(session.settings)
 
 
-@cli.command()
-@click.argument("source")
-@click.option("--out", required=True, type=FILE, callback=parquet, help="A .parquet file.")
-@click.option("--as-of", "dates", multiple=True, type=DAY, help="A date; may be repeated.")
-@click.option("--from", "first", type=DAY, help="First date of a series.")
-@click.option("--to", "last", type=DAY, help="Last date of a series.")
-@click.option("--every", type=click.Choice(["month", "week"]), default="month", show_default=True)
-@click.option("--engine", type=ENGINES, default="duckdb", show_default=True)
+@cli.command(epilog=FEATURES_EXAMPLES)
+@features_options
 @as_json
-def features(
-    session: Session,
-    source: str,
-    out: Path,
-    dates: tuple[datetime, ...],
-    first: datetime | None,
-    last: datetime | None,
-    every: str,
-    engine: str,
-) -> None:
-    """Build the feature table of every active account at the dates, with its catalogue."""
-    from features.build import write_feature_table
-    from features.built import built
-    from features.catalog import catalog_json
-    from features.engine import Engine
+def features(session: Session, **options: Any) -> None:  # noqa: ANN401 - Asked says their types
+    """Build the feature table of every active account at the dates, with its catalogue.
 
-    asked = dates_asked(dates, first, last, every)
-    checked = session.checked(source)
-    days = asked or [checked.extracted_at.date()]
-    with step("Building features"):
-        made = built(checked, days, home=session.home, engine=Engine(engine))
-        write_feature_table(made.table, catalog_json(made.features), out)
-    text = f"{out}: {len(made.table):,} rows of {len(made.features)} features at {len(days)} dates"
-    session.answer(text, {"out": str(out), "rows": len(made.table), "dates": days})
+    Or, without a table: --list and --describe tell what the features are, --profile shows how they
+    are filled, drift and relate to what came true, and --check tries features of your own.
+    """
+    from serving.features_verb import answer
+
+    asked = Asked(**options)
+    if asked.mode == "profile":
+        _profiled(session, asked)
+    else:
+        answer(session, asked)
 
 
 @cli.command()
@@ -245,7 +227,7 @@ def monitor(session: Session, source: str | None) -> None:
     history = session.history(source)
     checked = history.source
     with step("Building today's features"):
-        today = built(checked, (checked.extracted_at.date(),), home=session.home)
+        today = built(checked, (checked.extracted_at.date(),), home=session.home, own=session.own)
     past = past_scores(session.store)
     champions = [session.registry.champion(name) for name in QUESTIONS]
     reports = [
@@ -253,6 +235,17 @@ def monitor(session: Session, source: str | None) -> None:
     ]
     said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
     session.answer("\n\n".join(said), [report.to_json() for report in reports])
+
+
+def _profiled(session: Session, asked: Asked) -> None:
+    from training.profile import profile
+    from training.profile_page import write_profile
+
+    built = session.built(asked.source, asked.days)
+    with step("Profiling the features") as say:
+        profiled = profile(built, progress=say)
+        page = write_profile(profiled, asked.out or session.home.reports / "profile.html")
+    session.answer(profiled.text(page), profiled.to_json() | {"out": str(page)})
 
 
 def _trained(session: Session, built: "Built", question: "Question") -> "Registered":
@@ -307,7 +300,9 @@ def _released(
 
     day = (as_of or source.extracted_at).date()
     with step("Scoring every account"):
-        return release(source, day, session.registry, session.store, session.settings)
+        return release(
+            source, day, session.registry, session.store, session.settings, own=session.own
+        )
 
 
 def main() -> None:

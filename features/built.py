@@ -19,6 +19,7 @@ from features.declare import Feature
 from features.engine import Engine
 from features.errors import SourceError
 from features.home import Home, private
+from features.own import Own
 from features.spine import account_states
 
 STATES_FILE = "states.parquet"
@@ -53,8 +54,22 @@ def built(
     *,
     home: Home,
     engine: Engine = Engine.DUCKDB,
+    own: Own | None = None,
 ) -> Built:
     """Build states and features at `dates`, or read them where they were built before.
+
+    Parameters
+    ----------
+    source
+        Checked tables.
+    dates
+        The snapshots.
+    home
+        Keeps what was built.
+    engine
+        Who computes; the numbers do not depend on it.
+    own
+        The company's own features, built beside ours.
 
     Raises
     ------
@@ -62,8 +77,9 @@ def built(
         When a date lies after the extract: what happened until then is not known.
     """
     _refuse_the_future(source, dates)
-    features = available(source)
-    kept = home.snapshots / _key(source, features, dates, engine)
+    own = own or Own()
+    features = available(source, own.features)
+    kept = home.snapshots / _key(source, features, dates, engine, own)
     if not kept.is_dir():
         states = account_states(source, dates, engine=engine)
         table = feature_table(source, states, engine=engine, features=features)
@@ -105,13 +121,18 @@ def _refuse_the_future(source: CheckedSource, dates: Sequence[date]) -> None:
 
 
 def _key(
-    source: CheckedSource, features: tuple[Feature, ...], dates: Sequence[date], engine: Engine
+    source: CheckedSource,
+    features: tuple[Feature, ...],
+    dates: Sequence[date],
+    engine: Engine,
+    own: Own,
 ) -> str:
     depends_on = [
         source.fingerprint,
         features_fingerprint(features),
         [day.isoformat() for day in dates],
         engine.value,
+        own.digest,  # a fingerprint does not see what their functions call
     ]
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
 

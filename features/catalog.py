@@ -14,17 +14,7 @@ import narwhals as nw
 from features import families
 from features.checked import CheckedSource
 from features.contracts import TABLES
-from features.declare import (
-    Beside,
-    Extreme,
-    Feature,
-    Formula,
-    Missing,
-    Others,
-    View,
-    key_of,
-    reads_of,
-)
+from features.declare import Beside, Extreme, Feature, Formula, Others, View, key_of, reads_of
 from features.sentences import fields as named_in
 from features.sentences import sentence
 
@@ -32,7 +22,6 @@ __all__ = [
     "available",
     "catalog",
     "catalog_json",
-    "catalogue_markdown",
     "features_fingerprint",
     "sentence",
     "sources_of",
@@ -42,14 +31,6 @@ __all__ = [
 _RUNS_ON = ("subscriptions", "ended_at")
 """The one end whose absence says something: a source without it has never lost a subscription."""
 
-_MARKDOWN_HEAD = """# The features
-
-Generated from the declarations in `features/families/`, {count} features. Each is known before
-00:00 UTC of its date (`as_of`), over windows `[as_of - days, as_of)`. A group whose table a source
-lacks is absent; *missing* says what an account without any such row gets. A column that the source
-overwrites without versions (a ticket's priority or category, a subscription's automatic renewal)
-leaves its features out."""
-
 
 def catalog() -> tuple[Feature, ...]:
     """Give every declared feature, family by family, in the order of declaration."""
@@ -58,21 +39,21 @@ def catalog() -> tuple[Feature, ...]:
     return tuple(feature for module in modules for feature in module.FEATURES)
 
 
-def available(source: CheckedSource) -> tuple[Feature, ...]:
-    """Give the features that a source can bear: it has their tables and columns.
+def available(source: CheckedSource, own: Iterable[Feature] = ()) -> tuple[Feature, ...]:
+    """Give the features, ours and a company's own, that a source can bear: it has their columns.
 
     A column that the source overwrites, without versions, bears none; nor does a missing table:
     its features are absent, not zero.
     """
     borne: dict[str, Feature] = {}
-    waiting = list(catalog())
+    declared = waiting = [*catalog(), *own]
     while waiting:
         found = [feature for feature in waiting if _is_borne(feature, source, borne)]
         if not found:
             break
         borne |= {feature.column: feature for feature in found}
         waiting = [feature for feature in waiting if feature.column not in borne]
-    return tuple(feature for feature in catalog() if feature.column in borne)
+    return tuple(feature for feature in declared if feature.column in borne)
 
 
 def _is_borne(feature: Feature, source: CheckedSource, borne: Mapping[str, Feature]) -> bool:
@@ -101,10 +82,13 @@ def _is_readable(read: Beside, names: Iterable[str], source: CheckedSource) -> b
     return True
 
 
-def with_inputs(features: Iterable[Feature]) -> tuple[Feature, ...]:
-    """Give the features and those that their formulas read, each after what it reads."""
+def with_inputs(features: Iterable[Feature], among: Iterable[Feature] = ()) -> tuple[Feature, ...]:
+    """Give the features and those that their formulas read, each after what it reads.
+
+    What a formula reads is one of ours, of the features themselves, or of those in `among`.
+    """
     chosen = tuple(features)
-    known = {feature.column: feature for feature in (*catalog(), *chosen)}
+    known = {feature.column: feature for feature in (*catalog(), *among, *chosen)}
     ordered: dict[str, Feature] = {}
 
     def add(feature: Feature) -> None:
@@ -118,9 +102,9 @@ def with_inputs(features: Iterable[Feature]) -> tuple[Feature, ...]:
     return tuple(ordered.values())
 
 
-def sources_of(feature: Feature) -> tuple[str, ...]:
-    """Name the source tables that a feature is computed from."""
-    inputs = with_inputs([feature])
+def sources_of(feature: Feature, among: Iterable[Feature] = ()) -> tuple[str, ...]:
+    """Name the source tables that a feature, one of ours or of `among`, is computed from."""
+    inputs = with_inputs([feature], among)
     reads = [reads_of(each) for each in inputs if not isinstance(each.recipe, Formula)]
     beside = [other.table for _, *others in reads for other in others]
     return tuple(dict.fromkeys([*(own.table for own, *_ in reads), *beside]))
@@ -133,11 +117,12 @@ def catalog_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
     against), risk, missing, sources, window_days and units: those of the columns that the text
     names.
     """
-    units = {feature.column: feature.unit.value for feature in (*catalog(), *features)}
-    return [_entry(feature, units) for feature in features]
+    chosen = tuple(features)
+    units = {feature.column: feature.unit.value for feature in (*catalog(), *chosen)}
+    return [_entry(feature, units, sources_of(feature, chosen)) for feature in chosen]
 
 
-def _entry(feature: Feature, units: Mapping[str, str]) -> dict[str, Any]:
+def _entry(feature: Feature, units: Mapping[str, str], sources: tuple[str, ...]) -> dict[str, Any]:
     templates = [text for text in asdict(feature.text).values() if isinstance(text, str)]
     named = {name for text in templates for name in named_in(text)} - {"value"}
     return {
@@ -149,7 +134,7 @@ def _entry(feature: Feature, units: Mapping[str, str]) -> dict[str, Any]:
         "text": asdict(feature.text),
         "risk": feature.risk,
         "missing": feature.missing.value,
-        "sources": list(sources_of(feature)),
+        "sources": list(sources),
         "window_days": feature.window_days,
         "units": {name: units[name] for name in sorted(named)},
     }
@@ -182,9 +167,13 @@ def _recipe(feature: Feature) -> dict[str, Any]:
         "table": facts.source_table,
         "views": [_made_by(each) for each in view.chain] if view else [],
         "facts": [repr(getattr(facts, f.name)) for f in fields(facts) if f.name != "table"],
-        "recipe": [repr(getattr(recipe, name)) for name in shown],
+        "recipe": [_spelled(getattr(recipe, name)) for name in shown],
         "at_snapshot": inspect.getsource(at_snapshot) if at_snapshot else None,
     }
+
+
+def _spelled(part: object) -> str:
+    return inspect.getsource(part) if inspect.isfunction(part) else repr(part)
 
 
 def _made_by(view: View) -> dict[str, Any]:
@@ -194,25 +183,3 @@ def _made_by(view: View) -> dict[str, Any]:
 def _read(other: Beside) -> list[Any]:
     made = [inspect.getsource(other.made)] if other.made else []
     return [other.table, other.uses, other.optional, *made]
-
-
-def catalogue_markdown(features: Iterable[Feature]) -> str:
-    """Give docs/features.md: a table of the features of each group."""
-    chosen = tuple(features)
-    lines = [_MARKDOWN_HEAD.format(count=len(chosen))]
-    for group in dict.fromkeys(feature.group for feature in chosen):
-        lines += ["", f"## {group}", "", "| column | unit | what it is | missing | from |"]
-        lines += ["| --- | --- | --- | --- | --- |"]
-        lines += [_markdown_row(feature) for feature in chosen if feature.group == group]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(feature: Feature) -> str:
-    cells = (
-        f"`{feature.column}`",
-        feature.unit.value,
-        feature.description,
-        "0" if feature.missing is Missing.ZERO else feature.text.missing.lower(),
-        ", ".join(sources_of(feature)),
-    )
-    return f"| {' | '.join(cells)} |"

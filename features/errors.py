@@ -9,6 +9,10 @@ class SourceError(TenureError):
     """A source cannot be read, or breaks the contract beyond its limit."""
 
 
+class FeatureError(TenureError):
+    """A feature is unknown, or the file that declares it is missing, broken or refused."""
+
+
 class TooLittleDataError(TenureError):
     """There are too few accounts or events for an honest model."""
 

@@ -42,6 +42,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def own_features(self) -> Path:
+        """Which feature files of one's own passed their check, one file per digest."""
+        return self.root / "own-features"
+
+    @property
     def mlflow_database(self) -> Path:
         """SQLite file behind MLflow, unless MLFLOW_TRACKING_URI names a server."""
         return self.root / "mlflow.db"

@@ -21,6 +21,7 @@ from serving.settings import Settings, read_settings
 if TYPE_CHECKING:
     from features.built import Built
     from features.checked import CheckedSource
+    from features.own import Own
     from models.registry import Registry
     from serving.store import Store
 
@@ -61,6 +62,13 @@ class Session:
 
         return open_store(str(self.home and self.settings.store))
 
+    @cached_property
+    def own(self) -> "Own":
+        """The company's own features, from the files that the settings name."""
+        from features.own import harvest
+
+        return harvest(self.settings.features)
+
     @property
     def sample(self) -> Path:
         """Where the quickstart's sample company lies."""
@@ -91,12 +99,25 @@ class Session:
             return check(source, home=self.home, limit=limit, progress=say)
 
     def history(self, named: str | None) -> "Built":
-        """Build the features of a source at the start of each month."""
+        """Build what models learn from: a source's features at the start of each month.
+
+        Raises
+        ------
+        FeatureError
+            When features of one's own have not passed their check.
+        """
+        from features.own import demand_passed
+
+        demand_passed(self.own, self.home)
+        return self.built(named)
+
+    def built(self, named: str | None, days: Sequence[date] = ()) -> "Built":
+        """Build the features of a source at some dates, by default the start of each month."""
         from features.built import built, month_starts
 
         checked = self.checked(self.source(named))
-        with step("Building features at the start of each month"):
-            return built(checked, month_starts(checked), home=self.home)
+        with step(f"Building features at the {'dates' if days else 'start of each month'}"):
+            return built(checked, days or month_starts(checked), home=self.home, own=self.own)
 
     def answer(self, text: str, document: object) -> None:
         """End a verb with text, or with JSON where a script asked for it."""

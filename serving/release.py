@@ -11,6 +11,7 @@ from features.built import built
 from features.catalog import catalog_json
 from features.checked import CheckedSource
 from features.errors import ModelError
+from features.own import Own
 from models.bundle import Bundle
 from models.questions import QUESTIONS
 from models.registry import CHAMPION, Registry
@@ -43,9 +44,17 @@ class Released:
 
 
 def release(
-    source: CheckedSource, as_of: date, registry: Registry, store: Store, settings: Settings
+    source: CheckedSource,
+    as_of: date,
+    registry: Registry,
+    store: Store,
+    settings: Settings,
+    *,
+    own: Own | None = None,
 ) -> Released:
     """Score every account known at `as_of` with the champions, and publish the scores.
+
+    `own` holds the company's own features, which its models may need.
 
     Raises
     ------
@@ -55,7 +64,7 @@ def release(
         If no champion is there, or the source lacks a feature that one was trained on.
     """
     bundles = _champions(registry)
-    now = built(source, (as_of,), home=settings.home)
+    now = built(source, (as_of,), home=settings.home, own=own)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     scores = score(bundles, now.table, now.states, scored_at)
     days = settings.worklist_horizon_days

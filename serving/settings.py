@@ -1,6 +1,7 @@
 """Settings, read once at the command line and handed on: nothing else reads the environment."""
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class Settings:
         How long a login to the page lasts.
     behind_tls:
         Whether browsers reach the page by https, so that its cookies may be kept to it.
+    features:
+        Python files that declare features of one's own; a relative one is relative to
+        ``tenure.toml``. They are run, so they must be as trusted as the settings themselves.
     """
 
     home: Home
@@ -56,6 +60,7 @@ class Settings:
     stale_after_days: int = 8
     session_hours: int = 12
     behind_tls: bool = False
+    features: tuple[Path, ...] = ()
 
     @property
     def store(self) -> str:
@@ -71,7 +76,7 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     environ:
         Usually ``os.environ``.
     folder:
-        Where ``tenure.toml`` may lie; a relative ``home`` in it is relative to this folder.
+        Where ``tenure.toml`` may lie; relative paths in it are relative to this folder.
 
     Raises
     ------
@@ -80,7 +85,11 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     """
     values: dict[str, Any] = {**_from_file(folder / FILE), **_from_environment(environ)}
     root = Path(str(values.pop("home", DEFAULT_HOME))).expanduser()
-    settings = Settings(home=Home((folder / root).absolute()))
+    files = [Path(str(path)).expanduser() for path in values.pop("features", ())]
+    settings = Settings(
+        home=Home((folder / root).absolute()),
+        features=tuple((folder / path).absolute() for path in files),
+    )
     return dataclasses.replace(settings, **{key: _checked(key, values[key]) for key in values})
 
 
@@ -131,9 +140,12 @@ def _refuse_unknown(spelling: Mapping[str, str], where: str) -> None:
 
 def _typed(key: str, value: object, where: str) -> object:
     wanted = _types()[key]
+    if wanted is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
     if type(value) is not wanted:
+        shape = "a list of str" if wanted is tuple else wanted.__name__
         raise SettingsError(
-            f"Expected {wanted.__name__} for {key} in {where}, got {value!r}. Correct that line."
+            f"Expected {shape} for {key} in {where}, got {value!r}. Correct that line."
         )
     return value
 
@@ -142,6 +154,8 @@ def _parsed(key: str, text: str) -> object:
     wanted = _types()[key]
     if wanted is str:
         return text
+    if wanted is tuple:
+        return tuple(path for path in text.split(os.pathsep) if path)
     if wanted is bool and text.lower() in {"true", "false", "1", "0"}:
         return text.lower() in {"true", "1"}
     if wanted is int and text.strip().isdecimal():

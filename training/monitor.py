@@ -200,8 +200,11 @@ def _shares(values: Floats, edges: Floats) -> Floats:
     return np.maximum(counts / len(values), _SMALLEST_SHARE)
 
 
-def _noise(reference_units: int, current_units: int) -> float:
-    """Give the index that chance exceeds once in 100 times, by Wilson and Hilferty's chi-square."""
+def chance_index(reference_units: int, current_units: int) -> float:
+    """Give the stability index that chance exceeds once in 100 times.
+
+    By Wilson and Hilferty's approximation of chi-square (1931, doi:10.1073/pnas.17.12.684).
+    """
     spread = 2 / (9 * BINS)
     quantile = BINS * (1 - spread + 2.3263 * math.sqrt(spread)) ** 3
     return quantile * (1 / reference_units + 1 / current_units)
@@ -215,7 +218,7 @@ def _drift(column: str, words: str, reference: pd.DataFrame, current: pd.DataFra
         return Drift(column, None, "unknown", few)
     before, after = (frame[column].to_numpy(dtype=float) for frame in (reference, current))
     index = stability_index(before, after)
-    is_real = index > _noise(*units)
+    is_real = index > chance_index(*units)
     level: Level = "steady"
     if is_real and index >= MOVED_FROM:
         level = "far" if index >= FAR_FROM else "moved"

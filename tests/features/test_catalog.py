@@ -9,12 +9,12 @@ import pytest
 from features.catalog import (
     available,
     catalog,
-    catalogue_markdown,
     features_fingerprint,
     sources_of,
 )
 from features.checked import CheckedSource
 from features.declare import facts_of
+from features.manual import catalogue_markdown
 
 Company = Callable[..., CheckedSource]
 THREE_TABLES = {
@@ -48,7 +48,8 @@ def test_columns_are_named_once() -> None:
 
 def test_a_missing_table_leaves_its_group_out(company: Company) -> None:
     groups = {feature.group for feature in available(company(THREE_TABLES))}
-    assert groups == {"usage", "lifecycle"}
+    assert {"usage", "lifecycle"} <= groups
+    assert groups.isdisjoint({"support", "billing", "satisfaction", "people", "reliability"})
 
 
 def test_a_missing_column_leaves_its_features_out(company: Company) -> None:
@@ -79,10 +80,10 @@ def test_a_formula_names_the_tables_below_it() -> None:
 
 
 def test_the_fingerprint_changes_with_what_is_computed() -> None:
-    first, *others = catalog()
+    first, *others = [feature for feature in catalog() if feature.column.startswith("billing__")]
     moved = replace(first, recipe=replace(first.recipe, facts=replace(facts_of(first), where=None)))
-    assert features_fingerprint(catalog()) == features_fingerprint(catalog())
-    assert features_fingerprint([moved, *others]) != features_fingerprint(catalog())
+    assert features_fingerprint([first, *others]) == features_fingerprint([first, *others])
+    assert features_fingerprint([moved, *others]) != features_fingerprint([first, *others])
 
 
 def test_the_manual_is_the_catalogue(request: pytest.FixtureRequest) -> None:

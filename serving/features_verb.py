@@ -1,0 +1,101 @@
+"""What `tenure features` does without a label: build, list, describe and check."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from features.errors import FeatureError
+from serving.console import Session, step
+from serving.features_asked import Asked
+
+if TYPE_CHECKING:
+    from features.declare import Feature
+
+
+def answer(session: Session, asked: Asked) -> None:
+    """Do what was asked for, but a profile, which knows outcomes."""
+    match asked.mode:
+        case "describe":
+            describe(session, asked.describe or "")
+        case "list":
+            show(session)
+        case "check":
+            check(session, asked)
+        case _:
+            build(session, asked)
+
+
+def build(session: Session, asked: Asked) -> None:
+    """Write the feature table of every active account at the dates, with its catalogue."""
+    from features.build import write_feature_table
+    from features.built import built
+    from features.catalog import catalog_json
+    from features.engine import Engine
+
+    if asked.source is None or asked.out is None:
+        raise click.UsageError("Missing SOURCE or --out.")
+    engine = Engine(asked.engine)
+    asked_days = asked.days
+    checked = session.checked(asked.source)
+    days = asked_days or [checked.extracted_at.date()]
+    with step("Building features"):
+        made = built(checked, days, home=session.home, engine=engine, own=session.own)
+        write_feature_table(made.table, catalog_json(made.features), asked.out)
+    rows, count = len(made.table), len(made.features)
+    text = f"{asked.out}: {rows:,} rows of {count} features at {len(days)} dates"
+    session.answer(text, {"out": str(asked.out), "rows": rows, "dates": days})
+
+
+def describe(session: Session, name: str) -> None:
+    """Print all that is declared of one feature, or name those whose names begin so."""
+    from features.describe import description, description_text, named
+
+    everything = _everything(session)
+    try:
+        found = named(name, everything)
+    except FeatureError as error:
+        raise click.BadParameter(str(error), param_hint="'--describe'") from error
+    told = [description(feature, everything) for feature in found]
+    if len(told) == 1:
+        text = description_text(told[0])
+    else:
+        text = "\n".join(f"{each['column']}  {each['description']}" for each in told)
+    session.answer(text, told)
+
+
+def show(session: Session) -> None:
+    """List the features by group."""
+    from features.catalog import catalog_json
+
+    everything = _everything(session)
+    groups = dict.fromkeys(feature.group for feature in everything)
+    lines = [f"{len(everything)} features"]
+    for group in groups:
+        own = [feature.column for feature in everything if feature.group == group]
+        lines += ["", f"{group} ({len(own)})", *(f"  {column}" for column in own)]
+    session.answer("\n".join(lines), catalog_json(everything))
+
+
+def check(session: Session, asked: Asked) -> None:
+    """Try the company's own features on its source and on drawn companies."""
+    from features.engine import Engine
+    from features.own import keep_passed
+    from features.own_checks import try_out
+
+    if not session.own.features:
+        raise FeatureError(
+            "Expected features of your own to check, got none. "
+            'Name their files in tenure.toml: features = ["./our_features.py"]'
+        )
+    checked = session.checked(session.source(asked.source))
+    with step("Trying your features") as say:
+        tried = try_out(session.own, checked, Engine(asked.engine), progress=say)
+    session.answer(tried.text(), tried.to_json())
+    tried.demand()
+    keep_passed(session.own, session.home)
+
+
+def _everything(session: Session) -> "tuple[Feature, ...]":
+    from features.catalog import catalog
+
+    return (*catalog(), *session.own.features)
