@@ -110,16 +110,19 @@ def sources_of(feature: Feature, among: Iterable[Feature] = ()) -> tuple[str, ..
     return tuple(dict.fromkeys([*(own.table for own, *_ in reads), *beside]))
 
 
-def catalog_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
+def catalog_json(
+    features: Iterable[Feature], among: Iterable[Feature] = ()
+) -> list[dict[str, Any]]:
     """Give the catalogue's entries, one for each feature, as JSON values.
 
     An entry has column, group, subject, unit, description, text (level, rising, falling, missing,
     against), risk, missing, sources, window_days and units: those of the columns that the text
-    names.
+    names, which are ours, of the features themselves, or of those in `among`.
     """
     chosen = tuple(features)
-    units = {feature.column: feature.unit.value for feature in (*catalog(), *chosen)}
-    return [_entry(feature, units, sources_of(feature, chosen)) for feature in chosen]
+    known = {feature.column: feature for feature in (*catalog(), *among, *chosen)}
+    units = {column: feature.unit.value for column, feature in known.items()}
+    return [_entry(feature, units, sources_of(feature, known.values())) for feature in chosen]
 
 
 def _entry(feature: Feature, units: Mapping[str, str], sources: tuple[str, ...]) -> dict[str, Any]:

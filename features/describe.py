@@ -80,8 +80,7 @@ def description(feature: Feature, features: Sequence[Feature]) -> dict[str, Any]
     features
         The catalogue; related ones are looked for in it.
     """
-    entries = {entry["column"]: entry for entry in catalog_json(features)}
-    entry = entries[feature.column]
+    (entry,) = catalog_json([feature], among=features)
     return {
         **entry,
         "sentence": template(feature).replace("*n*", "<n>"),
