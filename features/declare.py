@@ -180,7 +180,8 @@ class Extreme:
     since, ahead
         The value is a day, and the feature is how many days it lies before the snapshot, or after.
     at_snapshot
-        Adds columns that hang on the snapshot to the rows that stand at one.
+        Adds columns that hang on the snapshot to the rows that stand at one; it gets these, and
+        what their view has beside it.
     """
 
     facts: Facts
@@ -188,7 +189,7 @@ class Extreme:
     pick: Literal["min", "max"]
     since: bool = False
     ahead: bool = False
-    at_snapshot: Callable[[Rows], Rows] | None = None
+    at_snapshot: Callable[..., Rows] | None = None
     per: int = 1
 
 

@@ -26,7 +26,9 @@ def extremes(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
         spans = reader.session.settle(spans)
         values = {column: nw.col(column) for column in recipes}
     standing = spans.join(on.points, on="account_id").filter(is_seen("start", "end"))
-    standing = (at_snapshot(standing) if at_snapshot else standing).with_columns(**values)
+    if at_snapshot:
+        standing = at_snapshot(standing, *reader.beside(facts_of(features[0]).table))
+    standing = standing.with_columns(**values)
     picked = standing.group_by("account_id", "as_of_day").agg(**picks)
     return picked.with_columns(**{c: _placed(recipe, c) for c, recipe in recipes.items()})
 

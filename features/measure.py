@@ -76,7 +76,7 @@ def _pass(feature: Feature) -> tuple[str, ...]:
             more = (recipe.key, repr(facts.where))
         case Extreme():
             at_snapshot = recipe.at_snapshot.__name__ if recipe.at_snapshot else ""
-            more = (at_snapshot, str(feature.window_days))
+            more = (at_snapshot, str(feature.window))
         case Latest():
             more = (feature.column,)
         case Ranked():

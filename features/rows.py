@@ -117,13 +117,14 @@ class Reader:
         """Give the rows of a table or a view: account_id, enters, leaves and its columns."""
         if isinstance(table, str) or table in self.rows:
             return self.rows[table]
-        others = (self._beside(other) for other in table.beside)
-        return table.make(self.of(table.table).select(*_columns(table)), *others)
+        return table.make(self.of(table.table).select(*_columns(table)), *self.beside(table))
 
-    def _beside(self, other: Beside) -> Rows:
-        if other.made:
-            return self.made[other]
-        return self.rows[other.table].select(*_columns(other))
+    def beside(self, table: str | View) -> Iterable[Rows]:
+        """Give the rows of what a view has beside its own."""
+        for other in table.beside if isinstance(table, View) else ():
+            yield (
+                self.made[other] if other.made else self.rows[other.table].select(*_columns(other))
+            )
 
 
 def _columns(of: View | Beside) -> tuple[str, ...]:
