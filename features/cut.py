@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from features.battery.known import is_signed
 from features.checked import MANIFEST, CheckedSource, write_manifest
 from features.contracts import TABLES
+from features.errors import SourceError
 from features.rows import PLANNED
 from features.windows import happened_before
 
@@ -40,7 +41,14 @@ def cut(source: CheckedSource, as_of: datetime, folder: Path) -> CheckedSource:
     ------
     FileExistsError
         When the folder is there already.
+    SourceError
+        When `as_of` lies after the extract: what was known by then is not in it.
     """
+    if as_of.date() > source.extracted_at.date():
+        raise SourceError(
+            f"Expected an extract of {as_of:%Y-%m-%d} or later, got one of "
+            f"{source.extracted_at:%Y-%m-%d}. Bring a newer one."
+        )
     folder.mkdir(parents=True)
     for table in source.columns:
         for part in source.parts(table):

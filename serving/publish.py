@@ -138,7 +138,7 @@ def _insert(
         sa.insert(tables.publications).values(**about).returning(tables.publications.c.number)
     ).scalar_one()
     connection.execute(sa.insert(tables.published_models), _model_rows(number, models))
-    connection.execute(sa.insert(tables.scores), _score_rows(number, scored.scores))
+    connection.execute(sa.insert(tables.scores), score_rows(number, scored.scores))
     connection.execute(
         sa.insert(tables.published_accounts), _account_rows(number, scored.listed, scored.signals)
     )
@@ -160,7 +160,8 @@ def _model_rows(number: int, models: Sequence[PublishedModel]) -> list[dict[str,
     ]
 
 
-def _score_rows(number: int, scores: pd.DataFrame) -> list[dict[str, Any]]:
+def score_rows(number: int, scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give a publication's rows of the store's table of scores."""
     rows = _plain_rows(scores.drop(columns=["as_of", "scored_at"]))
     for row in rows:
         row["reasons"] = json.dumps([dict(reason) for reason in row["reasons"]], allow_nan=False)

@@ -1,11 +1,12 @@
 """Verbs that one part answers by itself; those that put parts together stand in `tenure.py`."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from serving.console import Session, as_json, sample_options, step
+from serving.console import Session, as_json, sample_options, source_option, step
 
 
 @click.command()
@@ -60,3 +61,42 @@ def models(session: Session) -> None:
     ]
     none = "There is no model yet: tenure train churn"
     session.answer("\n".join(lines) or none, [each.to_json() for each in found])
+
+
+@click.command()
+@source_option
+@click.option("--publication", "number", type=click.IntRange(1), help="Default: the newest.")
+@click.option(
+    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The last publication of this date."
+)
+@click.option("--account", "account_id", help="Compare this account only.")
+@as_json
+def replay(
+    session: Session,
+    source: str | None,
+    number: int | None,
+    as_of: datetime | None,
+    account_id: str | None,
+) -> None:
+    """Compute published scores again from what was known at their date, and compare the bytes.
+
+    All that became known at that date or later is deleted from the source first.
+    """
+    from serving.replay import asked_for
+    from serving.replay import replay as again
+
+    if number is not None and as_of is not None:
+        raise click.UsageError("--publication and --as-of both name a publication: give one.")
+    publication = asked_for(session.store, number, as_of and as_of.date())
+    checked = session.checked(session.source(source))
+    with step(f"Computing publication {publication.number} again"):
+        replayed = again(
+            checked,
+            publication,
+            session.store,
+            session.home,
+            own=session.own,
+            account_id=account_id,
+        )
+    session.answer(replayed.text(), replayed.to_json())
+    replayed.demand()

@@ -12,6 +12,7 @@ from features.battery.known import as_known
 from features.battery.written import write_checked
 from features.checked import CheckedSource, open_checked
 from features.cut import cut
+from features.errors import SourceError
 
 Company = Callable[..., CheckedSource]
 
@@ -79,6 +80,11 @@ def test_the_end_of_a_term_that_had_not_begun_is_not_known(before: CheckedSource
     ends = before.read("subscriptions").set_index("subscription_id")["renews_at"]
     assert ends["s1"].date().isoformat() == "2025-01-01"
     assert pd.isna(ends["s2"])
+
+
+def test_an_extract_made_before_the_date_is_refused(before: CheckedSource, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="Expected an extract of 2024-06-02 or later"):
+        cut(before, datetime(2024, 6, 2), tmp_path / "again")  # noqa: DTZ001 - naive UTC
 
 
 def test_it_is_a_checked_source_of_that_date(before: CheckedSource) -> None:

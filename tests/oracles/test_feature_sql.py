@@ -77,6 +77,37 @@ QUERIES = {
     f" {RUNNING}",
     "lifecycle__tenure_days": f"SELECT {days_between('min(started_at)', ':as_of')} FROM"
     f" subscriptions WHERE {MINE} AND started_at < :as_of",
+    "satisfaction__nps__365d": "SELECT avg(score) FROM surveys WHERE kind = 'nps' AND"
+    f" {within('responded_at', 365)}",
+    "satisfaction__score__180d": "SELECT avg(100 * CASE kind WHEN 'nps' THEN score / 10.0 WHEN"
+    " 'csat' THEN (score - 1) / 4.0 ELSE (score - 1) / 6.0 END) FROM surveys WHERE"
+    f" {within('responded_at', 180)}",
+    "satisfaction__spread_between_roles__365d": "SELECT CASE WHEN count(*) > 1 THEN max(level) -"
+    " min(level) END FROM (SELECT avg(100 * CASE kind WHEN 'nps' THEN score / 10.0 WHEN 'csat'"
+    " THEN (score - 1) / 4.0 ELSE (score - 1) / 6.0 END) AS level FROM surveys WHERE"
+    f" respondent_role IS NOT NULL AND {within('responded_at', 365)} GROUP BY respondent_role)",
+    "people__champions": "SELECT count(*) FROM contacts WHERE role = 'champion' AND"
+    f" {MINE} AND joined_at < :as_of AND (left_at IS NULL OR left_at >= :as_of)",
+    "people__contacts_left__90d": f"SELECT count(*) FROM contacts WHERE {within('left_at', 90)}",
+    "people__top_user_events__28d": "SELECT coalesce(max(events), 0) FROM (SELECT"
+    " sum(coalesce(quantity, 1)) AS events FROM usage_events WHERE user_id IS NOT NULL AND"
+    f" {within('occurred_at', 28)} GROUP BY user_id)",
+    "engagement__channels__90d": "SELECT count(DISTINCT channel) FROM engagement WHERE"
+    f" {within('occurred_at', 90)}",
+    "services__late_projects": f"SELECT count(*) FROM projects WHERE {MINE} AND started_at <"
+    " :as_of AND due_at < :as_of AND (completed_at IS NULL OR completed_at >= :as_of) AND"
+    " (completed_at IS NULL OR date(completed_at) > date(due_at))",
+    "services__trainings__90d": "SELECT count(*) FROM trainings WHERE"
+    f" {within('completed_at', 90)}",
+    "reliability__outage_minutes__90d": "SELECT coalesce(sum((julianday(min(coalesce(resolved_at,"
+    f" :as_of), :as_of)) - julianday(max(started_at, {ago(90)}))) * 1440), 0) FROM incidents WHERE"
+    f" {MINE} AND started_at < :as_of AND (resolved_at IS NULL OR resolved_at > {ago(90)})",
+    "success__outcomes_met__365d": "SELECT count(*) FROM outcomes WHERE achieved_at < :as_of AND"
+    f" {within('due_at', 365)}",
+    "success__latest_verdict_missed": "SELECT verdict = 'missed' FROM reviews WHERE verdict IS NOT"
+    f" NULL AND {MINE} AND held_at < :as_of ORDER BY held_at DESC, verdict = 'missed' DESC LIMIT 1",
+    "season__users_year_ago__28d": "SELECT count(DISTINCT user_id) FROM usage_events WHERE"
+    f" {within('occurred_at', 392)} AND occurred_at < {ago(364)}",
     "lifecycle__mrr_cancelled": f"SELECT coalesce(sum(mrr), 0) FROM subscriptions WHERE {RUNNING}"
     " AND cancel_requested_at < :as_of",
 }
@@ -125,7 +156,7 @@ def by_sql(connection: sqlite3.Connection, query: str, rows: pd.DataFrame) -> Se
         connection.execute(query, {"account": account, "as_of": as_sqlite(as_of.to_pydatetime())})
         for account, as_of in points
     ]
-    return [cursor.fetchone()[0] for cursor in found]
+    return [(cursor.fetchone() or (None,))[0] for cursor in found]
 
 
 @pytest.mark.parametrize("column", QUERIES)
