@@ -78,10 +78,11 @@ def feature_table(
     if spine.empty or not chosen:
         nothing = {feature.column: pd.Series(dtype="float64") for feature in chosen}
         return pd.concat([spine, pd.DataFrame(nothing, index=spine.index)], axis=1)
-    days = snapshot_days(spine["as_of"])
+    dates = spine["as_of"].drop_duplicates()
+    days = spine["as_of"].map(dict(zip(dates, snapshot_days(dates), strict=True)))
     with session(engine) as running:
-        rows = running.frame({"account_id": list(spine["account_id"]), "as_of_day": days}, _SPINE)
-        on = grid(sorted(set(spine["account_id"])), days, running)
+        rows = running.frame({"account_id": spine["account_id"], "as_of_day": days}, _SPINE)
+        on = grid(sorted(spine["account_id"].unique()), days.unique().tolist(), running)
         asked = with_inputs(chosen)
         measured = [feature for feature in asked if not isinstance(feature.recipe, Formula)]
         done = fold_logs(source, measured, on, running, engine, fold=fold)

@@ -13,7 +13,7 @@ from features.folded import is_folded
 from features.grid import Grid
 from features.windows import Rows
 
-ROWS_WORTH_A_FOLD = 1_000_000
+ROWS_WORTH_A_FOLD = 250_000
 """Below so many rows the engine is done before the compiled loops are loaded."""
 
 
