@@ -1,7 +1,8 @@
 """A checked source: Parquet that keeps the contract, and the account of what was set aside."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -89,6 +90,8 @@ class CheckedSource:
         By name below `folder`: size and digest of each file.
     ledgers
         By log: what was read for it, and its weekly parts.
+    origin
+        Digest of the folder's path or the database's URL: by it the next check knows this one.
     """
 
     folder: Path
@@ -103,6 +106,7 @@ class CheckedSource:
     quarantine: Path | None
     files: Mapping[str, Stored] = field(default_factory=lambda: MappingProxyType({}))
     ledgers: Mapping[str, Ledger] = field(default_factory=lambda: MappingProxyType({}))
+    origin: str = ""
 
     @property
     def quarantined(self) -> Mapping[str, int]:
@@ -162,30 +166,58 @@ def in_order_of_versions(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def open_checked(folder: Path) -> CheckedSource:
-    """Open what `features.sources.check.check` wrote.
+    """Open what `features.sources.check.check` wrote; of its files, only the sizes are looked at.
 
     Raises
     ------
     SourceError
-        When the folder is not a checked source, or one of its files is gone.
+        When the folder is not a checked source, or one of its files is gone or of another size.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(
-            f"Expected a checked source with a {MANIFEST} in {folder}, got {error}. "
-            "Check the source again."
-        ) from error
-    source = _from_manifest(folder, manifest)
+    source = read_manifest(folder)
     for name, stored in source.files.items():
         size = (folder / name).stat().st_size if (folder / name).is_file() else None
         if size != stored.bytes:
-            raise SourceError(
-                f"Expected {name} of {stored.bytes:,} bytes in the checked source {folder}, got "
-                f"{'no such file' if size is None else f'{size:,} bytes'}. "
-                "Delete the folder and check the source again."
-            )
+            came = "no such file" if size is None else f"{size:,} bytes"
+            raise _damaged(folder, f"{name} of {stored.bytes:,} bytes", came)
     return source
+
+
+def verify(source: CheckedSource, names: Iterable[str]) -> None:
+    """Hold files of a checked source, named below its folder, against their digests.
+
+    Raises
+    ------
+    SourceError
+        When one is gone, or is not what was written.
+    """
+    for name in names:
+        expected = source.files[name].sha256
+        try:
+            with (source.folder / name).open("rb") as content:
+                found = hashlib.file_digest(content, "sha256").hexdigest()
+        except OSError as error:
+            raise _damaged(source.folder, f"a readable {name}", str(error)) from error
+        if found != expected:
+            raise _damaged(source.folder, f"{name} with the SHA-256 {expected[:12]}…", found[:12])
+
+
+def read_manifest(folder: Path) -> CheckedSource:
+    """Read a checked source's manifest, without a look at the files; SourceError if it is none."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return _from_manifest(folder, manifest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"Expected a checked source with a {MANIFEST} of this version in {folder}, got "
+            f"{error!r}. Check the source again."
+        ) from error
+
+
+def _damaged(folder: Path, expected: str, came: str) -> SourceError:
+    return SourceError(
+        f"Expected {expected} in the checked source {folder}, got {came}. "
+        "Delete the folder and check the source again."
+    )
 
 
 def write_manifest(source: CheckedSource) -> str:
@@ -202,6 +234,7 @@ def write_manifest(source: CheckedSource) -> str:
             "findings": [asdict(finding) for finding in source.findings],
             "quarantine": str(source.quarantine) if source.quarantine else None,
             "files": {name: asdict(stored) for name, stored in source.files.items()},
+            "origin": source.origin,
             "ledgers": {name: ledger_json(ledger) for name, ledger in source.ledgers.items()},
         },
         indent=1,
@@ -224,6 +257,7 @@ def _from_manifest(folder: Path, manifest: Mapping[str, Any]) -> CheckedSource:
         findings=tuple(Finding(**finding) for finding in manifest["findings"]),
         quarantine=Path(manifest["quarantine"]) if manifest["quarantine"] else None,
         files=MappingProxyType({name: Stored(**f) for name, f in manifest["files"].items()}),
+        origin=manifest["origin"],
         ledgers=MappingProxyType(
             {name: ledger_from(ledger) for name, ledger in manifest["ledgers"].items()}
         ),

@@ -36,8 +36,6 @@ class SourcePart:
         How many it holds.
     quarantined
         How many of them were set aside.
-    malformed
-        How many lines of it are no rows at all.
     """
 
     name: str
@@ -46,7 +44,6 @@ class SourcePart:
     sha256: str
     rows: int
     quarantined: int
-    malformed: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,8 @@ class WeeklyPart:
         Of the table's first time; None where there are no rows.
     last_known_day
         The latest day on which a row of it became known.
+    early
+        How many rows lie before what an account's rows usually come after.
     """
 
     file: str
@@ -73,6 +72,7 @@ class WeeklyPart:
     first_day: date | None
     last_day: date | None
     last_known_day: date | None
+    early: int
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,22 @@ class Ledger:
         The files that were read, in their order.
     parts
         The weekly parts, in the order of their weeks.
+    aside
+        The name, below the checked source's folder, of the file with the rows that were set aside:
+        a later check judges them again. None where the log is read as a whole each time.
     """
 
     terms: str
     sources: tuple[SourcePart, ...]
     parts: tuple[WeeklyPart, ...]
+    aside: str | None
+
+    @property
+    def latest_day(self) -> date | None:
+        """The latest day on which a row became known; None where there are no rows."""
+        return max(
+            (part.last_known_day for part in self.parts if part.last_known_day), default=None
+        )
 
 
 def ledger_json(ledger: Ledger) -> dict[str, Any]:
@@ -109,6 +120,7 @@ def ledger_from(content: Mapping[str, Any]) -> Ledger:
         terms=content["terms"],
         sources=tuple(SourcePart(**part) for part in content["sources"]),
         parts=tuple(_weekly(part) for part in content["parts"]),
+        aside=content["aside"],
     )
 
 

@@ -7,6 +7,7 @@ import duckdb
 import polars as pl
 
 from features.checked import Counts
+from features.ledger import Ledger
 from features.sources.currency import UNRATED
 from features.sources.rules import (
     FAILURES,
@@ -21,7 +22,7 @@ from features.sources.rules import (
 from features.sources.sql import frame, literal, parquet, quoted, run
 from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, ROW, Staged
 
-_RECORDED_AT = "recorded_at"
+RECORDED_AT = "recorded_at"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Accepted:
         Row, column and reason of what was set aside; a row may stand there twice.
     has_versions
         Every accepted row says when it was recorded.
+    ledger
+        Of a log: what it was read from, and its parts.
     """
 
     staged: Staged
@@ -47,6 +50,7 @@ class Accepted:
     counts: Counts
     failures: pl.DataFrame
     has_versions: bool
+    ledger: Ledger | None = None
 
 
 def accept(
@@ -64,9 +68,9 @@ def accept(
         The folder that gets `<table>.parquet`.
     """
     failures = judge(connection, staged, world)
-    rows = distinct(staged, good_rows(connection, staged, failures))
+    rows = _final(staged, good_rows(connection, staged, failures))
     file = out / f"{staged.table.name}.parquet"
-    run(connection, f"COPY ({checked_rows(staged, rows)}) TO {literal(file)} (FORMAT parquet)")
+    run(connection, f"COPY ({rows}) TO {literal(file)} (FORMAT parquet)")
     return accepted_as(staged, (file,), failures, *_count(connection, staged, file))
 
 
@@ -92,7 +96,7 @@ def accepted_as(
             collapsed=staged.read - broken_rows - rows,
         ),
         failures=_named(failures, staged),
-        has_versions=_RECORDED_AT in staged.columns and unversioned == 0,
+        has_versions=RECORDED_AT in staged.columns and unversioned == 0,
     )
 
 
@@ -117,18 +121,13 @@ def _extra_rules(staged: Staged) -> tuple[Rule, ...]:
 
 def _full_key(staged: Staged) -> tuple[str, ...]:
     key = staged.table.key or tuple(name for name in staged.extras if name == FOREIGN_KEY)
-    return (*key, *(name for name in (_RECORDED_AT,) if key and name in staged.columns))
+    return (*key, *(name for name in (RECORDED_AT,) if key and name in staged.columns))
 
 
-def identity(staged: Staged) -> tuple[str, ...]:
-    """Give the staged columns that two rows must share to be copies of each other."""
-    return (*staged.columns, *(e for e in staged.extras if e in {FOREIGN_KEY, FOREIGN_ROW}))
-
-
-def distinct(staged: Staged, rows: str) -> str:
-    """Give SQL for staged rows without their copies."""
-    names = ", ".join(quoted(name) for name in identity(staged))
-    return f"SELECT DISTINCT {names} FROM ({rows})"
+def _distinct(staged: Staged, rows: str) -> str:
+    # two rows are copies of each other when they share all of this
+    names = (*staged.columns, *(e for e in staged.extras if e in {FOREIGN_KEY, FOREIGN_ROW}))
+    return f"SELECT DISTINCT {', '.join(quoted(name) for name in names)} FROM ({rows})"
 
 
 def good_rows(connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame) -> str:
@@ -151,7 +150,7 @@ def _broken_keys(
         return FAILURES.to_frame()
     good = good_rows(connection, staged, failures)
     columns = ", ".join(quoted(name) for name in key)
-    different = frame(connection, f"SELECT {columns} FROM ({distinct(staged, good)})")
+    different = frame(connection, f"SELECT {columns} FROM ({_distinct(staged, good)})")
     rule = key_rule(key)
     index = failing_rows(different, [rule])["index"]
     if index.is_empty():
@@ -164,19 +163,24 @@ def _broken_keys(
     )
 
 
-def checked_rows(staged: Staged, rows: str) -> str:
-    """Give SQL for the checked form of distinct staged rows: with `known_at`, and sorted."""
+def known_at(staged: Staged) -> str:
+    """Give SQL for the time at which a row becomes known."""
+    first = quoted(staged.table.first_time)
+    return f"greatest({first}, {RECORDED_AT})" if RECORDED_AT in staged.columns else first
+
+
+def _final(staged: Staged, good: str) -> str:
     names = ", ".join(quoted(name) for name in staged.columns)
-    known_at = first = quoted(staged.table.first_time)
-    if _RECORDED_AT in staged.columns:
-        known_at = f"greatest({first}, {_RECORDED_AT})"
-    return f"SELECT {names}, {known_at} AS known_at FROM ({rows}) ORDER BY {first}, {names}"
+    return (
+        f"SELECT {names}, {known_at(staged)} AS known_at FROM ({_distinct(staged, good)}) "
+        f"ORDER BY {quoted(staged.table.first_time)}, {names}"
+    )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path) -> tuple[int, int]:
     unversioned = "count(*)"
-    if _RECORDED_AT in staged.columns:
-        unversioned = f"count(*) - count({_RECORDED_AT})"
+    if RECORDED_AT in staged.columns:
+        unversioned = f"count(*) - count({RECORDED_AT})"
     accepted, without = run(connection, f"SELECT count(*), {unversioned} FROM {literal(file)}")[0]
     return accepted, without
 

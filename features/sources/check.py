@@ -1,7 +1,6 @@
 """Checking a source: read, hold against the contract, set aside what breaks it, keep the rest."""
 
-import shutil
-import tempfile
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,20 +12,21 @@ import polars as pl
 from features.checked import CheckedSource
 from features.contracts import TABLES
 from features.errors import SourceError
-from features.home import Home, private
-from features.ledger import Ledger
+from features.home import Home
 from features.sources.accept import Accepted, accept, known_accounts
+from features.sources.accept_log import accept_log
 from features.sources.currency import read_rates
 from features.sources.database import is_database, unload
 from features.sources.extracted import doubts, guess_extracted_at
 from features.sources.folder import FolderReader, open_folder
-from features.sources.log import ReadLog, accept_log, read_log
+from features.sources.log import LogReader, ReadLog
 from features.sources.mapping import SourceMap, read_mapping
 from features.sources.notes import errors_of, notes, stable_columns, warnings
 from features.sources.publish import publish
 from features.sources.quarantine import write_quarantine
 from features.sources.rules import World
 from features.sources.stage import Staged, stage
+from features.sources.workplace import remove_superseded, workplace
 
 DEFAULT_LIMIT = 0.05
 
@@ -58,11 +58,10 @@ def check(
         of broken rows is above the limit; its rows are in the quarantine file then too.
     """
     say = progress or _silent
-    work = Path(tempfile.mkdtemp(prefix=".check-", dir=private(home.checked))).resolve()
-    try:
-        return _check(_mapping(source, work, say), work, home, limit, say)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with workplace(home) as work:
+        checked = _check(_mapping(source, work, say), work, home, limit, say)
+    remove_superseded(checked, home)
+    return checked
 
 
 def _silent(_line: str) -> None:
@@ -96,23 +95,29 @@ def _check(
     out.mkdir()
     reader = open_folder(mapping, work)
     try:
-        read = _read(reader, work, say)
+        read = _read(reader, home, work, say)
         extracted_at = mapping.extracted_at or guess_extracted_at(
             reader.connection,
             [_staged(table) for table in read],
+            [day for table in read if isinstance(table, ReadLog) for day in table.latest_day()],
             datetime.now(UTC).replace(tzinfo=None),
         )
-        tables, ledgers = _accept(reader, read, extracted_at, out, say)
+        tables = _accept(reader, read, extracted_at, out, say)
         quarantine = write_quarantine(reader.connection, tables.values(), home, work)
         _hold_limit(tables, limit, quarantine)
         checked = _describe(reader, tables, extracted_at, quarantine)
     finally:
         reader.connection.close()
-    return publish(replace(checked, ledgers=MappingProxyType(ledgers)), out, home)
+    return publish(checked, out, home)
+
+
+def _origin(mapping: SourceMap) -> str:
+    # a URL may hold a password
+    return hashlib.sha256((mapping.database or str(mapping.folder)).encode()).hexdigest()
 
 
 def _read(
-    reader: FolderReader, work: Path, say: Callable[[str], None]
+    reader: FolderReader, home: Home, work: Path, say: Callable[[str], None]
 ) -> tuple[Staged | ReadLog, ...]:
     present = reader.tables()
     for table in TABLES.values():
@@ -128,7 +133,8 @@ def _read(
         say(f"reading {name}")
         table = TABLES[name]
         if table.is_log:
-            found.append(read_log(reader, table, work))
+            log = LogReader(reader, table, _origin(reader.mapping), home, work)
+            found.append(log.read())
         else:
             found.append(_with_rows(stage(reader, table, work)))
     return tuple(found)
@@ -136,6 +142,12 @@ def _read(
 
 def _staged(table: Staged | ReadLog) -> Staged:
     return table.staged if isinstance(table, ReadLog) else table
+
+
+def _how_many(table: Staged | ReadLog) -> str:
+    if isinstance(table, Staged) or not table.before:
+        return f"{_staged(table).read:,}"
+    return f"{table.new_rows():,} of {table.staged.read:,}"
 
 
 def _with_rows(staged: Staged) -> Staged:
@@ -154,26 +166,25 @@ def _accept(
     extracted_at: datetime,
     out: Path,
     say: Callable[[str], None],
-) -> tuple[dict[str, Accepted], dict[str, Ledger]]:
+) -> dict[str, Accepted]:
     connection = reader.connection
     tables: dict[str, Accepted] = {}
-    ledgers: dict[str, Ledger] = {}
     files = {_staged(table).table.name: _staged(table).files for table in read}
     world = World(pl.Series("account_id", [], dtype=pl.String), extracted_at)
     for table in read:
         staged = _staged(table)
         name = staged.table.name
-        say(f"checking {name}: {staged.read:,} rows")
+        say(f"checking {name}: {_how_many(table)} rows")
         if isinstance(table, ReadLog):
-            tables[name], ledgers[name] = accept_log(connection, table, world, out)
+            tables[name] = accept_log(table, world, tables, out)
         else:
-            tables[name] = accept(connection, staged, world, out)
+            tables[name] = accept(connection, table, world, out)
         if name in {"accounts", "account_merges"}:
             # merges are read right after accounts; their own rows may name each other's ids
             files[name] = tables[name].files
             known = known_accounts(connection, files["accounts"], files.get("account_merges", ()))
             world = World(known, extracted_at)
-    return tables, ledgers
+    return tables
 
 
 def _hold_limit(tables: Mapping[str, Accepted], limit: float, quarantine: Path | None) -> None:
@@ -228,4 +239,6 @@ def _describe(
         counts=MappingProxyType({name: table.counts for name, table in tables.items()}),
         findings=findings,
         quarantine=quarantine,
+        origin=_origin(reader.mapping),
+        ledgers=MappingProxyType({n: t.ledger for n, t in tables.items() if t.ledger}),
     )

@@ -1,7 +1,7 @@
 """The time of the extract: a guess where the source does not say it, and doubts about it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
@@ -17,14 +17,27 @@ _LATE_STARTS = 0.01  # some subscriptions are signed ahead; more than these mean
 
 
 def guess_extracted_at(
-    connection: duckdb.DuckDBPyConnection, tables: Iterable[Staged], today: datetime
+    connection: duckdb.DuckDBPyConnection,
+    tables: Iterable[Staged],
+    taken_over: Iterable[date],
+    today: datetime,
 ) -> datetime:
     """Give the day after the latest thing that happened, 00:00 UTC.
 
     Times after `today` are left out: one slip in a year would move the whole extract there.
+
+    Parameters
+    ----------
+    connection, tables
+        The rows that were read.
+    taken_over
+        The latest days of rows that an earlier check accepted.
+    today
+        Naive UTC.
     """
     times = [each for staged in tables for each in _happened(staged, staged.files)]
-    day = _latest(connection, times, today) or today
+    latest = [datetime.combine(day, time.min) for day in taken_over]
+    day = _latest(connection, times, today, latest) or today
     return datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - naive UTC by contract
 
 
@@ -57,9 +70,14 @@ def _quiet_end(
 ) -> tuple[Finding, ...]:
     # a start that the extract has seen happened, though others may be planned
     times = [("started_at", tables["subscriptions"].files)]
-    times += [each for table in tables.values() for each in _happened(table.staged, table.files)]
+    latest = []
+    for table in tables.values():
+        if table.ledger is None:
+            times += _happened(table.staged, table.files)
+        elif table.ledger.latest_day:
+            latest.append(datetime.combine(table.ledger.latest_day, time.min))
     # a date stands at the end of its day, which may be the day of the extract
-    newest = _latest(connection, times, datetime.combine(extracted_at, time.max))
+    newest = _latest(connection, times, datetime.combine(extracted_at, time.max), latest)
     days = (extracted_at.date() - newest.date()).days if newest else 0
     if days <= _QUIET_DAYS:
         return ()
@@ -100,12 +118,12 @@ def _latest(
     connection: duckdb.DuckDBPyConnection,
     times: Iterable[tuple[str, tuple[Path, ...]]],
     until: datetime,
+    known: Iterable[datetime],
 ) -> datetime | None:
     parts = [
         f"SELECT max({quoted(name)}) AS t FROM {parquet(files)} "
         f"WHERE {quoted(name)} <= TIMESTAMP {literal(until)}"
         for name, files in times
     ]
-    latest: datetime | None
     ((latest,),) = run(connection, f"SELECT max(t) FROM ({' UNION ALL '.join(parts)})")
-    return latest
+    return max((moment for moment in (latest, *known) if moment), default=None)

@@ -1,169 +1,178 @@
-"""Reading a log: source part by source part, into one part for each week."""
+"""Reading a log: of its source's files only those that no earlier check has read."""
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
-import polars as pl
 import pyarrow as pa
 
 from features.contracts import Table
 from features.errors import SourceError
-from features.ledger import Ledger, SourcePart
-from features.sources.accept import Accepted, accepted_as, good_rows, judge
+from features.home import Home
+from features.ledger import SourcePart
 from features.sources.folder import FolderReader
-from features.sources.foreign import foreign_rows, rows_of_part
-from features.sources.rules import World
-from features.sources.sql import literal, parquet, run
-from features.sources.stage import ROW, Staged, stage_rows
-from features.sources.weeks import Weeks, digest
+from features.sources.foreign import Foreign, foreign_rows, rows_of_part
+from features.sources.sql import literal, run
+from features.sources.stage import ROW, Staged, nothing_of, stage_rows
+from features.sources.takeover import Previous, previous_log
+from features.sources.weeks import digest
 
+PART = "__part"
 _LAYOUT = 1  # of the weekly parts; another one makes every log be read again
+_YOUNG_NS = 2_000_000_000  # within it, a file may change twice at what its clock calls one time
 
 
 @dataclass(frozen=True)
 class ReadLog:
-    """A log as it was read: staged in pieces, a file for each file of the source.
+    """A log as it was read.
 
     Parameters
     ----------
+    reader
+        Who read it, and may have to read it as a whole.
     staged
-        All of the pieces together.
+        The rows to judge: those of new files, and those that the check before set aside; with
+        `read` and the row numbers of the whole log.
     sources
-        The files of the source in the order of `staged.files`; () where the rows of the log come
-        from elsewhere than from files of its own.
+        Its files in their order; () where its rows come from elsewhere, and are all read each time.
     terms
         As in the ledger.
+    before
+        What is taken over, or None where all rows were read.
     """
 
+    reader: "LogReader"
     staged: Staged
     sources: tuple[SourcePart, ...]
     terms: str
+    before: Previous | None
+
+    def latest_day(self) -> Iterator[date]:
+        """Give the latest day of the rows that are taken over, if there are any."""
+        day = self.before.ledger.latest_day if self.before else None
+        if day:
+            yield day
+
+    def new_rows(self) -> int:
+        """Give how many rows no earlier check has read."""
+        known = self.before.known() if self.before else {}
+        return sum(part.rows for part in self.sources if part.name not in known)
+
+    def starts(self) -> Mapping[str, int]:
+        """Give how many rows lie before each file's own."""
+        return {
+            part.name: sum(earlier.rows for earlier in self.sources[:place])
+            for place, part in enumerate(self.sources)
+        }
 
 
-def read_log(reader: FolderReader, table: Table, work: Path) -> ReadLog:
-    """Read a log's rows into typed Parquet files in `work`, one for each file of the source.
-
-    Raises
-    ------
-    SourceError
-        As `features.sources.stage.stage` does, and when a file changes while it is read.
-    """
-    whole = foreign_rows(reader, table)
-    terms = _terms(reader, table, tuple(whole.columns))
-    parts = reader.parts(table.name)
-    if not parts:
-        return ReadLog(stage_rows(whole, work / f"{table.name}.staged.parquet"), (), terms)
-    pieces: list[Staged] = []
-    sources: list[SourcePart] = []
-    for number, part in enumerate(parts):
-        before = part.stat()
-        content = digest(part)
-        foreign = rows_of_part(whole, part)
-        after = sum(piece.read for piece in pieces)
-        piece = stage_rows(foreign, work / f"{table.name}.{number}.staged.parquet", after=after)
-        _hold_still(part, before.st_size, before.st_mtime_ns)
-        pieces.append(piece)
-        sources.append(
-            SourcePart(
-                name=part.relative_to(reader.mapping.folder).as_posix(),
-                bytes=before.st_size,
-                mtime_ns=before.st_mtime_ns,
-                sha256=content,
-                rows=piece.read,
-                quarantined=0,
-                malformed=0,
-            )
-        )
-    return ReadLog(_together(pieces), tuple(sources), terms)
-
-
-def accept_log(
-    connection: duckdb.DuckDBPyConnection, log: ReadLog, world: World, out: Path
-) -> tuple[Accepted, Ledger]:
-    """Hold a log against the contract and write the rows that keep it into weekly parts.
+@dataclass(frozen=True)
+class LogReader:
+    """Reads one log of a source.
 
     Parameters
     ----------
-    connection
-        The reader's connection.
-    log, world
-        The log, and what it is held against.
-    out
-        The folder that gets `<table>/<monday>.parquet`.
+    reader, table
+        The open source, and the log's declaration.
+    origin
+        Digest of the source's address.
+    home, work
+        Where earlier checks lie, and a folder for this check's own files.
     """
-    staged = log.staged
-    failures = judge(connection, staged, world)
-    folder, work = out / staged.table.name, out.parent / f"{staged.table.name}.weeks"
-    folder.mkdir()
-    work.mkdir()
-    weeks = Weeks(connection, staged, work, folder)
-    for number, file in enumerate(staged.files):
-        piece = replace(staged, files=(file,))
-        weeks.add(number, good_rows(connection, piece, failures))
-    parts = tuple(weeks.write(monday) for monday in weeks.touched()) or (weeks.write_none(),)
-    accepted = accepted_as(
-        staged,
-        tuple(folder / part.file for part in parts),
-        failures,
-        rows=sum(part.rows for part in parts),
-        unversioned=0,
-    )
-    aside = _set_aside(connection, staged, failures, out.parent)
-    ledger = Ledger(log.terms, _with_quarantined(log.sources, failures), parts)
-    return replace(accepted, staged=replace(staged, files=(aside,))), ledger
 
+    reader: FolderReader
+    table: Table
+    origin: str
+    home: Home
+    work: Path
 
-def _terms(reader: FolderReader, table: Table, columns: tuple[str, ...]) -> str:
-    mapping = reader.mapping.table(table.name)
-    mapped = (mapping.file, mapping.sql, mapping.key, sorted(mapping.left_out))
-    given = sorted(mapping.columns.items())
-    hangs_on = (_LAYOUT, duckdb.__version__, pa.__version__, table, sorted(columns), mapped, given)
-    return hashlib.sha256(repr(hangs_on).encode()).hexdigest()
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The source's connection."""
+        return self.reader.connection
 
+    def read(self, *, anew: bool = False) -> ReadLog:
+        """Read the rows that no earlier check of the same source has accepted, or all `anew`.
 
-def _hold_still(part: Path, size: int, mtime_ns: int) -> None:
-    now = part.stat()
-    if (now.st_size, now.st_mtime_ns) != (size, mtime_ns):
-        raise SourceError(
-            f"Expected {part} to stay as it is while it is read, got a change. "
-            "Run this again when the extract is complete."
+        Raises
+        ------
+        SourceError
+            As `features.sources.stage.stage` does; also when a file changes while it is read, and
+            when what an earlier check wrote is damaged.
+        """
+        whole = foreign_rows(self.reader, self.table)
+        parts, terms = self._parts(), self._terms(whole)
+        if not parts:
+            file = self.work / f"{self.table.name}.staged.parquet"
+            return ReadLog(self, stage_rows(whole, file), (), terms, None)
+        before = None
+        if not anew:
+            before = previous_log(self.home, self.origin, self.table.name, terms, parts, self.work)
+        pieces, sources = self._read(whole, parts, before)
+        log = ReadLog(self, nothing_of(whole), sources, terms, before)
+        if before:
+            pieces = [*pieces, self._to_judge_again(before, log.starts())]
+        staged = replace(log.staged, files=tuple(pieces), read=sum(part.rows for part in sources))
+        return replace(log, staged=staged)
+
+    def _parts(self) -> Mapping[str, Path]:
+        folder = self.reader.mapping.folder
+        paths = self.reader.parts(self.table.name)
+        return {path.relative_to(folder).as_posix(): path for path in paths}
+
+    def _terms(self, whole: Foreign) -> str:
+        mapping = whole.mapping
+        mapped = (mapping.file, mapping.sql, mapping.key, sorted(mapping.left_out))
+        given = sorted(mapping.columns.items())
+        writers = (_LAYOUT, duckdb.__version__, pa.__version__)
+        hangs_on = (writers, self.table, sorted(whole.columns), mapped, given)
+        return hashlib.sha256(repr(hangs_on).encode()).hexdigest()
+
+    def _read(
+        self, whole: Foreign, parts: Mapping[str, Path], before: Previous | None
+    ) -> tuple[Sequence[Path], tuple[SourcePart, ...]]:
+        known = before.known() if before else {}
+        pieces: list[Path] = []
+        sources: list[SourcePart] = []
+        for name, path in parts.items():
+            if name in known:
+                part = replace(known[name], mtime_ns=_settled_ns(path))
+            else:
+                file = self.work / f"{self.table.name}.{len(pieces)}.staged.parquet"
+                after = sum(earlier.rows for earlier in sources)
+                part = _read_part(whole, name, path, file, after)
+                pieces.append(file)
+            sources.append(part)
+        return pieces, tuple(sources)
+
+    def _to_judge_again(self, before: Previous, starts: Mapping[str, int]) -> Path:
+        file = self.work / f"{self.table.name}.again.staged.parquet"
+        rows = ", ".join(f"({literal(name)}, {start})" for name, start in starts.items())
+        run(
+            self.connection,
+            f"COPY (SELECT a.* EXCLUDE ({PART}) REPLACE (a.{ROW} + s.start AS {ROW}) "
+            f"FROM {literal(before.aside)} AS a JOIN (VALUES {rows}) AS s({PART}, start) "
+            f"USING ({PART})) TO {literal(file)} (FORMAT parquet)",
         )
+        return file
 
 
-def _together(pieces: Sequence[Staged]) -> Staged:
-    return replace(
-        pieces[0],
-        files=tuple(file for piece in pieces for file in piece.files),
-        unknown=tuple(dict.fromkeys(name for piece in pieces for name in piece.unknown)),
-        read=sum(piece.read for piece in pieces),
-    )
+def _read_part(whole: Foreign, name: str, path: Path, file: Path, after: int) -> SourcePart:
+    before, mtime_ns, content = path.stat(), _settled_ns(path), digest(path)
+    staged = stage_rows(rows_of_part(whole, path), file, after=after)
+    now = path.stat()
+    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise SourceError(
+            f"Expected {path} to stay as it is while it is read, got a change. "
+            "Check the source again when the extract is complete."
+        )
+    return SourcePart(name, before.st_size, mtime_ns, content, staged.read, quarantined=0)
 
 
-def _set_aside(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame, work: Path
-) -> Path:
-    # what the quarantine tells of these rows stands in a file of their own
-    file = work / f"{staged.table.name}.aside.parquet"
-    connection.register("__aside", failures.select(pl.col(ROW).unique()).to_arrow())
-    run(
-        connection,
-        f"COPY (FROM {parquet(staged.files)} SEMI JOIN __aside USING ({ROW})) "
-        f"TO {literal(file)} (FORMAT parquet)",
-    )
-    connection.unregister("__aside")
-    return file
-
-
-def _with_quarantined(
-    sources: tuple[SourcePart, ...], failures: pl.DataFrame
-) -> tuple[SourcePart, ...]:
-    rows = failures[ROW].unique()
-    counted, after = [], 0
-    for part in sources:
-        within = rows.is_between(after + 1, after + part.rows).sum()
-        counted.append(replace(part, quarantined=int(within)))
-        after += part.rows
-    return tuple(counted)
+def _settled_ns(path: Path) -> int | None:
+    mtime_ns = path.stat().st_mtime_ns
+    return mtime_ns if time.time_ns() - mtime_ns > _YOUNG_NS else None

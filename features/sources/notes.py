@@ -9,14 +9,9 @@ import polars as pl
 from features.checked import Finding
 from features.contracts import Column
 from features.sources.accept import Accepted
-from features.sources.cells import is_date_only
+from features.sources.early import USUALLY_AFTER, early_by_file, first_times, is_before
 from features.sources.folder import FolderReader
 from features.sources.sql import number, parquet, quoted
-
-_FIRST_TIMES = {
-    "sign-up": ("accounts", "min(created_at)"),
-    "first subscription": ("subscriptions", "min(started_at)"),
-}
 
 
 def errors_of(table: Accepted) -> tuple[Finding, ...]:
@@ -120,7 +115,7 @@ def _encoding(problems: list[str]) -> str:
 
 
 def _early_fact(connection: duckdb.DuckDBPyConnection, table: Accepted, column: Column) -> Finding:
-    earlier = _is_before(quoted(column.name), quoted(str(column.follows)))
+    earlier = is_before(quoted(column.name), quoted(str(column.follows)))
     rows = number(connection, f"SELECT count(*) FROM {parquet(table.files)} WHERE {earlier}")
     return _warning(table, column.name, f"{column.name} lies before {column.follows}", rows)
 
@@ -131,16 +126,13 @@ def _early_rows(
     usually_after = table.staged.table.usually_after
     if usually_after is None:
         return []
-    other, first = _FIRST_TIMES[usually_after]
     time = table.staged.table.first_time
-    earlier = _is_before(f"e.{quoted(time)}", "a.first_time")
-    without = "a.first_time IS NULL OR " if other == "subscriptions" else ""
-    rows = number(
-        connection,
-        f"SELECT count(*) FROM {parquet(table.files)} AS e LEFT JOIN (SELECT account_id, "
-        f"{first} AS first_time FROM {parquet(tables[other].files)} GROUP BY account_id) AS a "
-        f"USING (account_id) WHERE {without}{earlier}",
-    )
+    if table.ledger:
+        rows = sum(part.early for part in table.ledger.parts)
+    else:
+        other, _ = USUALLY_AFTER[usually_after]
+        firsts = first_times(table.staged.table, tables[other].files)
+        rows = sum(early_by_file(connection, table.staged.table, table.files, firsts).values())
     message = f"{time} lies before the account's {usually_after}"
     return [_warning(table, time, message, rows)]
 
@@ -156,14 +148,6 @@ def _unknown_parents(connection: duckdb.DuckDBPyConnection, accounts: Accepted) 
     )
     message = "parent_account_id names no account of the source"
     return [_warning(accounts, "parent_account_id", message, rows)]
-
-
-def _is_before(earlier: str, later: str) -> str:
-    a_day = f"({is_date_only(earlier)} OR {is_date_only(later)})"
-    return (
-        f"(CASE WHEN {a_day} THEN CAST({earlier} AS DATE) < CAST({later} AS DATE) "
-        f"ELSE {earlier} < {later} END)"
-    )
 
 
 def _warning(table: Accepted, column: str, message: str, rows: int) -> Finding:

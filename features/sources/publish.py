@@ -25,7 +25,12 @@ def publish(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
     CheckedSource
         With its folder, its fingerprint and the digests of its files.
     """
-    files = {name: _stored(out / name) for name in _names(out)}
+    known = {
+        f"{table}/{part.file}": part.sha256
+        for table, ledger in checked.ledgers.items()
+        for part in ledger.parts
+    }
+    files = {name: _stored(out / name, known.get(name)) for name in _names(out)}
     checked = replace(checked, files=MappingProxyType(files))
     fingerprint = _fingerprint(checked)
     kept = replace(checked, folder=home.checked / fingerprint, fingerprint=fingerprint)
@@ -48,8 +53,8 @@ def _names(out: Path) -> Iterator[str]:
             yield path.relative_to(out).as_posix()
 
 
-def _stored(file: Path) -> Stored:
-    return Stored(file.stat().st_size, digest(file))
+def _stored(file: Path, sha256: str | None) -> Stored:
+    return Stored(file.stat().st_size, sha256 or digest(file))
 
 
 def _replace(out: Path, folder: Path, names: tuple[str, ...]) -> None:

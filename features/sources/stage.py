@@ -1,6 +1,6 @@
 """Bringing foreign rows into the contract's columns and types, without judging them yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -86,21 +86,31 @@ def stage(reader: FolderReader, table: Table, work: Path) -> Staged:
 
 def stage_rows(foreign: Foreign, file: Path, *, after: int = 0) -> Staged:
     """Read foreign rows into a typed Parquet file, numbered from `after` + 1; errors as above."""
-    reader = foreign.reader
+    connection = foreign.reader.connection
+    earlier = newest_scan(connection)
+    staged = nothing_of(foreign)
+    _write(foreign, _query(foreign, after), file)
+    return replace(
+        staged,
+        files=(file,),
+        read=pq.read_metadata(file).num_rows,
+        malformed=malformed_lines(connection, earlier),
+    )
+
+
+def nothing_of(foreign: Foreign) -> Staged:
+    """Describe a table of which no rows are read; errors as above."""
     cells = _cells(foreign)
-    extras = _extras(foreign, cells)
-    currency = row_currency(foreign)
-    earlier = newest_scan(reader.connection)
-    _write(foreign, _query(foreign, cells, extras, currency, after), file)
+    extras = tuple(_extras(foreign, cells))
     return Staged(
         table=foreign.table,
-        files=(file,),
+        files=(),
         columns=tuple(cell.column.name for cell in cells),
         constants=frozenset(cell.column.name for cell in cells if cell.is_constant),
-        extras=(*extras, UNRATED) if currency else tuple(extras),
-        unknown=foreign.unknown({CURRENCY} if reader.mapping.rates else set()),
-        read=pq.read_metadata(file).num_rows,
-        malformed=malformed_lines(reader.connection, earlier),
+        extras=(*extras, UNRATED) if row_currency(foreign) else extras,
+        unknown=foreign.unknown({CURRENCY} if foreign.reader.mapping.rates else set()),
+        read=0,
+        malformed=(),
         foreign_key=foreign.mapping.key,
     )
 
@@ -159,13 +169,10 @@ def _extras(foreign: Foreign, cells: tuple[_Cell, ...]) -> dict[str, str]:
     return {}
 
 
-def _query(
-    foreign: Foreign,
-    cells: tuple[_Cell, ...],
-    extras: dict[str, str],
-    currency: str | None,
-    after: int,
-) -> str:
+def _query(foreign: Foreign, after: int) -> str:
+    cells = _cells(foreign)
+    extras = _extras(foreign, cells)
+    currency = row_currency(foreign)
     added = {**extras, **({ROW_CURRENCY: raw(currency)} if currency else {})}
     mapped = [f"{cell.sql} AS {quoted(cell.column.name)}" for cell in cells]
     mapped += [f"{sql} AS {name}" for name, sql in added.items()]

@@ -75,6 +75,7 @@ def test_the_parts_are_in_the_manifest_with_what_they_hold(company):
         "first_day": "2024-03-04",
         "last_day": "2024-03-10",
         "last_known_day": "2024-03-10",
+        "early": 1,
     }
     assert open_checked(source.folder) == source
 

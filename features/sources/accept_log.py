@@ -1,0 +1,182 @@
+"""Holding a log against the contract, and merging what keeps it into the log's weekly parts."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from features.ledger import Ledger, SourcePart, WeeklyPart
+from features.sources.accept import Accepted, accepted_as, good_rows, judge, known_accounts
+from features.sources.early import USUALLY_AFTER, change_of_early, early_by_file, first_times
+from features.sources.log import PART, ReadLog
+from features.sources.rules import World
+from features.sources.sql import literal, number, parquet, run
+from features.sources.stage import FOREIGN_KEY, ROW
+from features.sources.takeover import Previous, link
+from features.sources.weeks import Weeks, digest
+
+
+def accept_log(log: ReadLog, world: World, tables: Mapping[str, Accepted], out: Path) -> Accepted:
+    """Hold a log against the contract and write the rows that keep it into weekly parts.
+
+    The result is the same as if all rows had been read: where a row that was accepted before may
+    no longer be, they are.
+
+    Parameters
+    ----------
+    log
+        What was read of it.
+    world, tables
+        What it is held against, and the tables before it.
+    out
+        The folder that gets `<table>/<monday>.parquet`.
+    """
+    log, failures, weeks = _judged(log, world, out)
+    parts = _with_early(log, _written(weeks, log.before), tables, weeks)
+    aside = _set_aside(log, failures)
+    accepted = accepted_as(
+        log.staged,
+        tuple(weeks.parts / part.file for part in parts),
+        failures,
+        rows=sum(part.rows for part in parts),
+        unversioned=0,
+    )
+    kept = _keep_aside(log, aside, out) if log.sources else None
+    ledger = Ledger(log.terms, _with_quarantined(log, failures), parts, kept)
+    return replace(accepted, staged=replace(log.staged, files=(aside,)), ledger=ledger)
+
+
+def _judged(log: ReadLog, world: World, out: Path) -> tuple[ReadLog, pl.DataFrame, Weeks]:
+    reader = log.reader
+    if log.before and not _still_holds(reader.connection, log.before, world):
+        return _judged(reader.read(anew=True), world, out)
+    failures = judge(reader.connection, log.staged, world)
+    work = Path(tempfile.mkdtemp(prefix=f"{log.staged.table.name}.weeks.", dir=reader.work))
+    weeks = Weeks(reader.connection, log.staged, work, out)
+    for place, file in enumerate(log.staged.files):
+        piece = replace(log.staged, files=(file,))
+        weeks.add(place, good_rows(reader.connection, piece, failures))
+    has_key = FOREIGN_KEY in log.staged.extras
+    if log.before and has_key and _shares_a_key(weeks, log.before):
+        return _judged(reader.read(anew=True), world, out)
+    return log, failures, weeks
+
+
+def _still_holds(connection: duckdb.DuckDBPyConnection, before: Previous, world: World) -> bool:
+    """Tell whether the accounts and the time of the extract still allow all rows of then."""
+    if world.extracted_at < before.extracted_at:
+        return False
+    then = known_accounts(
+        connection, before.files("accounts.parquet"), before.files("account_merges.parquet")
+    )
+    vanished = then.filter(~then.is_in(world.accounts.implode()))
+    if vanished.is_empty():
+        return True
+    connection.register("__vanished", vanished.to_frame().to_arrow())
+    rows = number(
+        connection,
+        f"SELECT count(*) FROM {parquet(before.parts())} SEMI JOIN __vanished USING (account_id)",
+    )
+    connection.unregister("__vanished")
+    return rows == 0
+
+
+def _shares_a_key(weeks: Weeks, before: Previous) -> bool:
+    """Tell whether a new row has the key of an accepted one, and is not its copy."""
+    return any(
+        weeks.has_other(monday, before.identities(), _kept(weeks, before, monday))
+        for monday in weeks.touched()
+    )
+
+
+def _kept(weeks: Weeks, before: Previous | None, monday: date) -> str | None:
+    name = f"{monday}.parquet"
+    (part,) = before.parts(name) or (None,) if before else (None,)
+    if before is None or part is None:
+        return None
+    (identities,) = before.identities(name) or (None,)
+    return weeks.kept(part, identities)
+
+
+def _written(weeks: Weeks, before: Previous | None) -> tuple[WeeklyPart, ...]:
+    """Write the weeks that new rows touch, and link the others."""
+    written = {
+        f"{monday}.parquet": weeks.write(monday, _kept(weeks, before, monday))
+        for monday in weeks.touched()
+    }
+    for part in before.ledger.parts if before else ():
+        if part.rows and part.file not in written and before:
+            for file in (*before.parts(part.file), *before.identities(part.file)):
+                link(file, weeks.out / file.relative_to(before.folder))
+            written[part.file] = part
+    return tuple(written[name] for name in sorted(written)) or (weeks.write_none(),)
+
+
+def _with_early(
+    log: ReadLog, parts: tuple[WeeklyPart, ...], tables: Mapping[str, Accepted], weeks: Weeks
+) -> tuple[WeeklyPart, ...]:
+    """Count the early rows: of weeks that were taken over only those of accounts that moved."""
+    table, connection = log.staged.table, weeks.connection
+    other, _ = USUALLY_AFTER[str(table.usually_after)]
+    now = first_times(table, tables[other].files)
+    taken = (
+        {part.file for part in log.before.ledger.parts if part in parts} if log.before else set()
+    )
+    fresh = [weeks.parts / part.file for part in parts if part.file not in taken]
+    early = early_by_file(connection, table, fresh, now)
+    if log.before:
+        then = first_times(table, log.before.files(f"{other}.parquet"))
+        over = [weeks.parts / part.file for part in parts if part.file in taken]
+        early |= change_of_early(connection, table, over, then, now)
+    return tuple(
+        replace(part, early=early.get(part.file, 0) + (part.early if part.file in taken else 0))
+        for part in parts
+    )
+
+
+def _set_aside(log: ReadLog, failures: pl.DataFrame) -> Path:
+    reader = log.reader
+    # what the quarantine tells of these rows stands in a file of their own
+    file = reader.work / f"{log.staged.table.name}.aside.parquet"
+    reader.connection.register("__aside", failures.select(pl.col(ROW).unique()).to_arrow())
+    run(
+        reader.connection,
+        f"COPY (FROM {parquet(log.staged.files)} SEMI JOIN __aside USING ({ROW})) "
+        f"TO {literal(file)} (FORMAT parquet)",
+    )
+    reader.connection.unregister("__aside")
+    return file
+
+
+def _keep_aside(log: ReadLog, aside: Path, out: Path) -> str:
+    """Keep the rows set aside for the next check, each with its file and its place there."""
+    reader = log.reader
+    starts = ", ".join(f"({literal(name)}, {start})" for name, start in log.starts().items())
+    file = reader.work / f"{log.staged.table.name}.kept.parquet"
+    run(
+        reader.connection,
+        f"COPY (SELECT a.* REPLACE (a.{ROW} - s.start AS {ROW}), s.{PART} "
+        f"FROM {literal(aside)} AS a ASOF JOIN (VALUES {starts}) AS s({PART}, start) "
+        f"ON a.{ROW} > s.start ORDER BY s.{PART}, a.{ROW}) TO {literal(file)} (FORMAT parquet)",
+    )
+    # named by its content, so that a check of the same accepted rows replaces no file by another
+    name = f"{log.staged.table.name}.aside-{digest(file)[:16]}.parquet"
+    file.rename(out / name)
+    return name
+
+
+def _with_quarantined(log: ReadLog, failures: pl.DataFrame) -> tuple[SourcePart, ...]:
+    rows, starts = failures[ROW].unique(), log.starts()
+    return tuple(
+        replace(
+            part,
+            quarantined=int(
+                rows.is_between(starts[part.name] + 1, starts[part.name] + part.rows).sum()
+            ),
+        )
+        for part in log.sources
+    )
