@@ -20,7 +20,7 @@ from serving.console import (
 )
 from serving.features_asked import FEATURES_EXAMPLES, Asked, features_options
 from serving.tokens import how_to_open, tokens
-from serving.verbs import models, rollback, simulate, validate
+from serving.verbs import models, replay, rollback, simulate, validate
 
 if TYPE_CHECKING:
     from features.built import Built
@@ -47,7 +47,7 @@ def cli() -> None:
     """
 
 
-for verb in (simulate, validate, rollback, models, tokens):
+for verb in (simulate, validate, rollback, models, replay, tokens):
     cli.add_command(verb)
 
 

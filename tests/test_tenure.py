@@ -23,6 +23,7 @@ VERBS = [
     "rollback",
     "models",
     "score",
+    "replay",
     "tokens",
     "serve",
     "monitor",

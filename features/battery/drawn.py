@@ -24,7 +24,7 @@ PRODUCTS = ("base", "plus", "extra")
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", None, "Nowhere/Known")
 COUNTRIES = ("DE", "US", "IN", None, "XX")
 ROLES = ("champion", "sponsor", "admin", "user")
-_STEADY_DAYS = 140
+_STEADY_DAYS = (140, 140, 460)
 _CLOSE = 0.35
 _CLOSE_DAYS = (-40, -8, -2, -1, 0, 0, 0, 1, 2, 30)
 _LAST = timedelta(days=1) - timedelta(microseconds=1)
@@ -170,7 +170,7 @@ def _steady_use(dice: _Dice, draw: Draw) -> list[Row]:
     """Let one account use the product on most days, in some companies with a break at the end."""
     breaks = dice.one_of(0, 0, 9, 30)
     rows = []
-    for back in range(breaks - 3, _STEADY_DAYS):
+    for back in range(breaks - 3, dice.one_of(*_STEADY_DAYS)):
         day = draw.as_of - timedelta(days=back)
         for hour in range(8, 8 + dice.one_of(0, 1, 1, 3) if day >= START else 8):
             row = {"account_id": "a", **_event(dice, 0, day + timedelta(hours=hour))}

@@ -4,10 +4,12 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,6 +158,28 @@ def test_a_second_training_is_held_against_the_champion(quickstart: Quickstart) 
     assert (report["champion"], report["challenger"], report["passed"]) == ("1", "2", True)
     rolled = quickstart.tenure("rollback", "churn", "--json")
     assert json.loads(rolled.stdout) == {"model": "churn", "version": "1"}
+
+
+def test_a_past_score_comes_again_byte_for_byte_and_a_changed_one_does_not(
+    quickstart: Quickstart,
+) -> None:
+    past = ("--as-of", "2025-03-01")
+    assert quickstart.tenure("score", *past).returncode == 0
+    done = quickstart.tenure("replay", *past, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["is_equal"] is True
+    with closing(sqlite3.connect(quickstart.home / "store.db")) as store, store:
+        number = json.loads(done.stdout)["publication"]
+        changed = store.execute(
+            "UPDATE scores SET probability = probability * 1.01 WHERE rank = 1 AND publication = ?"
+            " AND model = 'churn' AND horizon_days = 90 RETURNING account_id",
+            [number],
+        ).fetchall()
+    done = quickstart.tenure("replay", *past)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"tenure: Expected publication {number} byte for byte, got another prob")
+    assert changed[0][0] in last
 
 
 def test_monitoring_reports_on_the_champions(quickstart: Quickstart) -> None:
