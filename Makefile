@@ -3,6 +3,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
 .PHONY: help quickstart test conformance lint format types imports check lock results readme clean
@@ -13,7 +14,7 @@ help: ## what can be made
 quickstart: $(INSTALLED) ## a sample company, its models and its work list, on this machine
 	@$(BIN)/tenure quickstart
 
-test: $(INSTALLED) ## every test that this machine can run
+test: $(INSTALLED) $(SPARK) ## every test that this machine can run
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 conformance: $(INSTALLED) ## over 1,000 fresh companies on which no feature may look ahead
@@ -25,6 +26,11 @@ $(INSTALLED): requirements.lock pyproject.toml .ci/prerequisites
 	"$$PYTHON" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SPARK): requirements-spark.lock $(INSTALLED) .ci/java
+	@sh .ci/java
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 	@touch $@
 
 lint: $(INSTALLED) ## ruff, all rules
@@ -43,9 +49,12 @@ imports: $(INSTALLED) ## the direction of imports
 
 check: lint types imports ## all that reads the code without running it
 
-lock: ## make requirements.lock anew from pyproject.toml (needs uv)
+lock: $(INSTALLED) ## make the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --quiet --extra test pyproject.toml --output-file requirements.lock
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['spark'])" | \
+		uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --quiet --constraints requirements.lock - --output-file requirements-spark.lock
 
 results: $(INSTALLED) ## docs/results.md: figures on the public sets and the sample company
 	@$(BIN)/python benchmarks/results.py

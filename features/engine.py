@@ -1,10 +1,9 @@
 """Which dataframe engine runs; nobody else asks."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +32,7 @@ class Session(Protocol):
     """One engine at work."""
 
     def scan(self, path: Path) -> Rows:
-        """Read a Parquet file, or a folder of them, lazily."""
+        """Read a Parquet file, or a folder of them, lazily; times as microseconds since 1970."""
         ...
 
     def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
@@ -56,7 +55,7 @@ def session(engine: Engine) -> Iterator[Session]:
     Raises
     ------
     TenureError
-        When the engine is not installed.
+        When the engine, or the Java that Spark needs, is not there.
     """
     if engine is Engine.DUCKDB:
         import duckdb  # noqa: PLC0415 - an engine is loaded when it is asked for
@@ -71,7 +70,8 @@ def session(engine: Engine) -> Iterator[Session]:
     elif engine is Engine.POLARS:
         yield _Polars()
     else:
-        yield _spark()
+        with _spark() as running:
+            yield running
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,10 @@ class _DuckDB:
     numbers: Iterator[int]
 
     def scan(self, path: Path) -> Rows:
-        return _lazy(self.connection.read_parquet([str(file) for file in _files(path)]))
+        rows = self.connection.read_parquet([str(file) for file in _files(path)])
+        kinds = zip(rows.columns, rows.types, strict=True)
+        times = [f'epoch_us("{name}") AS "{name}"' for name, kind in kinds if kind == "TIMESTAMP"]
+        return _lazy(rows.project(f"* REPLACE ({', '.join(times)})") if times else rows)
 
     def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         table = pa.table(dict(columns), schema=schema)
@@ -106,7 +109,8 @@ class _Polars:
     def scan(self, path: Path) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
 
-        return _lazy(pl.scan_parquet(_files(path)))
+        rows = pl.scan_parquet(_files(path))
+        return _lazy(rows.with_columns(pl.selectors.datetime("us").to_physical()))
 
     def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
@@ -134,13 +138,14 @@ def _pandas(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _spark() -> Session:
-    if find_spec("pyspark") is None:
+def _spark() -> AbstractContextManager[Session]:
+    try:
+        from features.spark import spark_session  # noqa: PLC0415 - loaded when it is asked for
+    except ModuleNotFoundError as error:
+        if error.name != "pyspark":
+            raise
         raise TenureError(
             "Expected pyspark for the engine spark, got no such package. "
-            "Install the extra: pip install 'tenure[spark]', or choose duckdb or polars."
-        )
-    raise TenureError(
-        "Expected the engine duckdb or polars, got spark, which no test has run yet. "
-        "Choose one of the two; their numbers are equal."
-    )
+            "Install the extra: pip install 'tenure[spark]', or choose --engine duckdb or polars."
+        ) from error
+    return spark_session()

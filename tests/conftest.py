@@ -1,8 +1,16 @@
-"""Small companies, written as text, checked as any source is."""
+"""Small companies, written as text, checked as any source is; and one Spark for all.
+
+A test on Spark asks for the fixture `spark`: it starts Spark once for the tests of a module, and
+`session(Engine.SPARK)` uses what is open. One process of the tests has it at a time. Planning is
+most of the cost (seconds for each table of features, however small), so a test on Spark puts all
+that it asks into one table.
+"""
 
 import csv
+import fcntl
 import json
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
@@ -15,6 +23,35 @@ from features.home import Home
 from features.sources.check import check
 
 Company = Callable[..., CheckedSource]
+
+
+SMALL = {
+    "spark.driver.memory": "2g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.log.level": "ERROR",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.codegen.wholeStage": "false",  # compiling takes longer than rows this few
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Spark on this machine, for the module's tests."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - the other tests do without Spark
+
+    folder = tmp_path_factory.mktemp("spark")
+    places = {"spark.local.dir": str(folder), "spark.sql.warehouse.dir": str(folder / "warehouse")}
+    with (Path(tempfile.gettempdir()) / "tenure-tests-spark.lock").open("w") as only:
+        fcntl.flock(only, fcntl.LOCK_EX)
+        running = SparkSession.builder.master("local[2]").config(map=SMALL | places).getOrCreate()
+        yield
+        running.stop()
 
 
 @pytest.fixture

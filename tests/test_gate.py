@@ -135,3 +135,41 @@ def test_missing_git_is_named(tmp_path: Path) -> None:
     done = prerequisites(tools(tmp_path / "bin", "uname"), sys.executable)
     assert done.returncode == 1
     assert "git is missing" in done.stderr
+
+
+def java(folder: Path, says: str) -> subprocess.CompletedProcess[str]:
+    program(folder, "java", f"echo '{says}' >&2")
+    path = tools(folder, "sed")
+    return subprocess.run(
+        ["/bin/sh", str(CI / "java")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(path)},
+    )
+
+
+@pytest.mark.parametrize("version", ["17.0.15", "21", "25-ea"])
+def test_a_java_that_runs_spark_passes(tmp_path: Path, version: str) -> None:
+    done = java(tmp_path / "bin", f'openjdk version "{version}" 2025-04-15')
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("says", ['java version "1.8.0_452"', 'openjdk version "11.0.2"', ""])
+def test_too_old_a_java_is_refused_with_its_cure(tmp_path: Path, says: str) -> None:
+    done = java(tmp_path / "bin", says)
+    assert done.returncode == 1
+    assert "Java 17 or newer is needed for Spark" in done.stderr
+    assert "apt-get install openjdk-17-jre-headless" in done.stderr
+
+
+def test_a_missing_java_is_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", str(CI / "java")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(tools(tmp_path / "bin", "sed"))},
+    )
+    assert done.returncode == 1
+    assert "is not there" in done.stderr

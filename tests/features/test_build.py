@@ -11,8 +11,7 @@ import pytest
 from features.build import feature_table, write_feature_table
 from features.catalog import available, catalog, catalog_json
 from features.checked import CheckedSource
-from features.engine import Engine, session
-from features.errors import TenureError
+from features.engine import Engine
 from features.spine import account_states
 
 Company = Callable[..., CheckedSource]
@@ -184,8 +183,3 @@ def test_the_catalogue_lies_beside_the_table(company: Company, tmp_path: Path) -
     assert [entry["column"] for entry in entries] == [feature.column for feature in chosen]
     assert pd.read_parquet(tmp_path / "out" / "features.parquet").equals(frame)
     assert len(list((tmp_path / "out").iterdir())) == 2
-
-
-def test_an_engine_that_cannot_run_is_refused() -> None:
-    with pytest.raises(TenureError, match="duckdb or polars"), session(Engine.SPARK):
-        pass
