@@ -1,15 +1,15 @@
 """Which value of a column has the largest or smallest total, and how large or how old that is.
 
-The facts are first added up for each account, value and day, in one pass; from there on the cost
-hangs on the days, not on the facts. A value's total is a running sum over the snapshots at which it
-changes, so it stands on spans of snapshots, and only the first of each span can come first.
+Facts that the same snapshots see are first added up for each account and value, in one pass for
+each window: from there on the cost hangs on the snapshots, not on the facts. A value's total is
+then a running sum over the snapshots at which it changes.
 """
 
 from collections.abc import Sequence
 
 import narwhals as nw
 
-from features.declare import Feature, Ranked, facts_of, merged_facts
+from features.declare import Feature, Ranked, merged_facts
 from features.grid import Grid, with_days
 from features.rows import Reader
 from features.windows import AS_OF_DAY, NEVER, Rows, Window, is_seen
@@ -20,15 +20,17 @@ OF_ONE = ("account_id", "key")
 
 def ranked(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     """Give account_id, as_of_day and features that rank one column by the same values."""
-    is_state = facts_of(features[0]).until is not None
-    by_day = reader.session.settle(_by_day(features, reader, is_state=is_state))
+    facts = _facts(features, reader)
     found = on.points.select(*POINT)
     for feature in features:
-        seen = with_days(by_day, feature.window, on, is_state=is_state)
-        totals = reader.session.settle(_running(seen, feature, on))
+        seen = _seen(facts, feature, feature.window, on)
+        added = nw.col("amount").sum().cast(nw.Int64), nw.len().cast(nw.Int64).alias("facts")
+        spans = reader.session.settle(seen.group_by(*OF_ONE, "start", "end").agg(*added))
+        totals = reader.session.settle(_running(spans, feature))
         first = reader.session.settle(_first(totals, feature, on))
         if _recipe(feature).since:
-            first = _since(_leading(totals, first, feature), by_day, feature, on)
+            leading = reader.session.settle(_leading(totals, first, feature))
+            first = _since(leading, facts, feature, on)
         found = found.join(first, on=list(POINT), how="left")
     return found
 
@@ -39,34 +41,39 @@ def _recipe(feature: Feature) -> Ranked:
     return feature.recipe
 
 
-def _by_day(features: Sequence[Feature], reader: Reader, *, is_state: bool) -> Rows:
-    """Add up the facts of each account, value and day: amount, and how many facts have one."""
+def _facts(features: Sequence[Feature], reader: Reader) -> Rows:
+    """Give the facts that name a value, key, and have something to add, amount."""
     recipe = _recipe(features[0])
     facts = reader.facts(merged_facts(features), extra=(recipe.key,))
     if recipe.facts.where is not None:
         facts = facts.filter(recipe.facts.where)
     value = nw.lit(1, nw.Int64) if recipe.value is None else recipe.value
     facts = facts.with_columns(key=nw.col(recipe.key), amount=value)
-    facts = facts.filter(~nw.col("key").is_null(), ~nw.col("amount").is_null())
-    until = ["until_day"] if is_state else []
-    days = facts.group_by(*OF_ONE, "enters", "leaves", "at_day", *until)
-    return days.agg(nw.col("amount").sum().cast(nw.Int64), facts=nw.len().cast(nw.Int64))
+    return facts.filter(~nw.col("key").is_null(), ~nw.col("amount").is_null())
 
 
-def _running(seen: Rows, feature: Feature, on: Grid) -> Rows:
+def _seen(facts: Rows, feature: Feature, window: Window, on: Grid) -> Rows:
+    """Add the first snapshot that sees each fact, and the first that sees it no more."""
+    is_state = _recipe(feature).facts.until is not None
+    seen = with_days(facts, window, on, is_state=is_state)
+    spans = on.ending(on.starting(seen, "start_day", "start"), "end_day", "end")
+    return spans.filter(nw.col("start") < nw.col("end"))
+
+
+def _running(spans: Rows, feature: Feature) -> Rows:
     """Give each value's total, or mean, with the span of snapshots on which it stands."""
     changes = [
-        seen.select(*OF_ONE, nw.col("amount", "facts") * sign, edge_day=edge)
-        for edge, sign in (("start_day", 1), ("end_day", -1))
+        spans.select(*OF_ONE, nw.col("amount", "facts") * sign, start=edge)
+        for edge, sign in (("start", 1), ("end", -1))
     ]
-    steps = on.starting(nw.concat(changes, how="vertical"), "edge_day", "start")
+    steps = nw.concat(changes, how="vertical").filter(nw.col("start") < NEVER)
     steps = steps.group_by(*OF_ONE, "start").agg(nw.col("amount", "facts").sum().cast(nw.Int64))
     running = nw.col("amount", "facts").cum_sum().over(*OF_ONE, order_by="start").cast(nw.Int64)
     end = nw.col("start").shift(-1).over(*OF_ONE, order_by="start").fill_null(NEVER)
-    spans = steps.select(*OF_ONE, "start", running, end=end).filter(nw.col("facts") > 0)
+    standing = steps.select(*OF_ONE, "start", running, end=end).filter(nw.col("facts") > 0)
     total = nw.col("amount")
     mean = total.cast(nw.Float64) / nw.col("facts").cast(nw.Float64)
-    return spans.select(*OF_ONE, "start", "end", total=mean if _recipe(feature).mean else total)
+    return standing.select(*OF_ONE, "start", "end", total=mean if _recipe(feature).mean else total)
 
 
 def _first(totals: Rows, feature: Feature, on: Grid) -> Rows:
@@ -80,15 +87,15 @@ def _first(totals: Rows, feature: Feature, on: Grid) -> Rows:
 def _leading(totals: Rows, first: Rows, feature: Feature) -> Rows:
     """Give the values that have the first total at each snapshot."""
     top = first.select(*POINT, total=feature.column)
-    return top.join(totals, on=["account_id", "total"]).filter(is_seen("start", "end"))
+    leading = top.join(totals, on=["account_id", "total"]).filter(is_seen("start", "end"))
+    return leading.select(*POINT, "key")
 
 
-def _since(leading: Rows, by_day: Rows, feature: Feature, on: Grid) -> Rows:
+def _since(leading: Rows, facts: Rows, feature: Feature, on: Grid) -> Rows:
     """Give the days since the last fact of those values."""
-    seen = with_days(by_day, Window(None), on, is_state=facts_of(feature).until is not None)
-    spans = on.ending(on.starting(seen, "start_day", "since"), "end_day", "gone")
-    last = spans.group_by(*OF_ONE, "since", "gone").agg(nw.col("at_day").max())
-    standing = leading.select(*POINT, "key").join(last, on=list(OF_ONE))
-    standing = standing.filter(is_seen("since", "gone"))
+    sought = facts.join(leading.select(*OF_ONE).unique(), on=list(OF_ONE))
+    seen = _seen(sought, feature, Window(None), on)
+    last = seen.group_by(*OF_ONE, "start", "end").agg(nw.col("at_day").max())
+    standing = leading.join(last, on=list(OF_ONE)).filter(is_seen("start", "end"))
     days = standing.group_by(*POINT).agg(nw.col("at_day").max())
     return days.select(*POINT, (AS_OF_DAY - nw.col("at_day")).alias(feature.column))
