@@ -49,6 +49,11 @@ def unless_there(champions: nw.Expr, since_left: nw.Expr) -> nw.Expr:
     return nw.when(champions == 0).then(since_left)
 
 
+def of_known(top: nw.Expr, events: nw.Expr) -> nw.Expr:
+    """Give the busiest user's share; null where no event names a user."""
+    return nw.when(top > 0).then(ratio(top, events))
+
+
 CHAMPION, SPONSOR = of_role(PRESENT, "champion"), of_role(PRESENT, "sponsor")
 ADMIN = of_role(PRESENT, "admin")
 CHAMPION_LEFT, SPONSOR_LEFT = of_role(LEFT, "champion"), of_role(LEFT, "sponsor")
@@ -234,7 +239,7 @@ FEATURES = (
         Feature(
             "people",
             "top_user_share",
-            Formula(("people__top_user_events__<days>d", "usage__events__<days>d"), ratio),
+            Formula(("people__top_user_events__<days>d", "usage__events__<days>d"), of_known),
             Unit.SHARE,
             subject="concentration of use",
             description="The busiest user's share of the events in the last <days> days.",

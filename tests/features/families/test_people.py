@@ -141,6 +141,7 @@ EVENTS = """
     a          bob     2024-03-01  open  3
     a          -       2024-03-01  open  3
     a          bob     2024-04-20  open  2
+    a          -       2024-06-20  open  2
 """
 
 
@@ -152,7 +153,7 @@ EVENTS = """
         ("2024-03-29", 6.0, 0.5, None),
         ("2024-03-30", 0.0, None, 29.0),
         ("2024-04-21", 2.0, 1.0, 51.0),  # ann led before the last 28 days, and stays away
-        ("2024-06-28", 0.0, None, 69.0),  # 1 March has left the window: bob is the main user
+        ("2024-06-28", 0.0, None, 69.0),  # bob is the main user; who came in June is not known
         ("2024-08-17", 0.0, None, None),
     ],
 )
