@@ -13,11 +13,14 @@ BASE = {
         account_id  created_at
         a           2024-01-01
         b           2024-01-01
+        c           2024-01-01
     """,
     "subscriptions": """
         subscription_id account_id product mrr started_at
         s1              a          base    100 2024-01-10
         s2              b          base    100 2024-01-10
+        s3              c          base    100 2024-01-04
+        s4              c          plus    100 2024-01-12
     """,
 }
 EVENTS = """
@@ -28,6 +31,8 @@ EVENTS = """
     a          u2      2024-01-30T12:00 open  2024-01-30T12:00
     a          u1      2024-01-30T12:00 open  2024-02-05T12:00
     b          u1      2024-01-05T12:00 open  2024-01-05T12:00
+    c          u1      2024-01-09T12:00 open  2024-01-09T12:00
+    c          u1      2024-01-03T12:00 open  2024-03-01T12:00
 """
 COLUMNS = ("days_to_first_use", "days_to_shared_use", "days_to_broad_use")
 
@@ -41,6 +46,8 @@ COLUMNS = ("days_to_first_use", "days_to_shared_use", "days_to_broad_use")
         ("2024-02-06", "a", [10, 20, None]),  # the second user of that day is known now
         ("2024-02-11", "a", [10, 20, 10]),  # and the third function
         ("2024-06-01", "b", [0, None, None]),  # used before the first subscription
+        ("2024-03-01", "c", [None, None, None]),  # the log begins after c's subscription
+        ("2024-03-02", "c", [0, None, None]),  # it goes further back, which is known now
     ],
 )
 def test_a_first_day_counts_once_it_is_known(
