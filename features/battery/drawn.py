@@ -17,6 +17,7 @@ Tables = dict[str, list[Row]]
 
 START = EPOCH.replace(year=2023)
 DAYS = 800
+FIRST_DAY, LAST_DAY = 20, 790
 ACCOUNTS = ("a", "b", "c", "d", "late", "parent")
 NO_HISTORY = "e"
 """The account that no row of any other table names."""
@@ -55,6 +56,15 @@ class Draw:
     def as_of(self) -> datetime:
         """The date, at midnight."""
         return START + timedelta(days=self.day)
+
+
+def draws(seed: int, count: int, *, is_versioned: bool) -> tuple[Draw, ...]:
+    """Draw so many companies and dates; equal seeds give equal ones."""
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    return tuple(
+        Draw(dice.randrange(2**30), dice.randrange(FIRST_DAY, LAST_DAY), is_versioned)
+        for _ in range(count)
+    )
 
 
 @dataclass(frozen=True)

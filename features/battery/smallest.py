@@ -1,12 +1,12 @@
 """The fewest rows of a drawn company that still show a leak: what a person wants to look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from features.battery.drawn import Draw, Row, Tables, draw_company
-from features.battery.trial import differences_of
+from features.battery.trial import Difference, differences_of
 from features.declare import Feature
 from features.engine import Engine
 
@@ -38,6 +38,22 @@ def smallest_leak(
             if name != "accounts":
                 tables = {**tables, name: _fewest(tables, name, leaks)}
     return {name: rows for name, rows in tables.items() if rows}
+
+
+def shown(found: Sequence[Difference], draws: Iterable[Draw], features: Iterable[Feature]) -> str:
+    """Name what leaks, and give the fewest rows that show the first of it; "" of nothing found."""
+    if not found:
+        return ""
+    columns = ", ".join(sorted({each.column for each in found}))
+    lines = [f"{len(found)} numbers hang on what was not known yet: {columns}"]
+    declared = {feature.column: feature for feature in features}
+    first = next((each for each in found if each.column in declared), None)
+    if first:
+        draw = next(draw for draw in draws if str(draw) == first.draw)
+        lines.append(f"{first}; as_of {draw.as_of}; the rows that show it:")
+        tables = smallest_leak(draw, first.world, declared[first.column])
+        lines += [f"{name}: {row}" for name, rows in tables.items() for row in rows]
+    return "\n".join(lines)
 
 
 def _fewest(tables: Tables, name: str, leaks: Leaks) -> list[Row]:

@@ -6,6 +6,7 @@ trial lie in two sources: one with what really followed, one with the other worl
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -71,6 +72,7 @@ def differences(
     *,
     features: Sequence[Feature] | None = None,
     engine: Engine = Engine.DUCKDB,
+    fold: bool | None = None,
     write: Write = write_checked,
 ) -> tuple[Difference, ...]:
     """Give every number that differs between the worlds of companies drawn at random.
@@ -86,12 +88,14 @@ def differences(
         features, the states alone.
     engine
         Who computes.
+    fold
+        Whether the compiled pass over logs gives what it can, as `features.build` takes it.
     write
         Writes tables as a checked source.
     """
     drawn = [(draw, draw_company(draw)) for draw in draws]
     return differences_of(
-        drawn, worlds_of(draws), folder, features=features, engine=engine, write=write
+        drawn, worlds_of(draws), folder, features=features, engine=engine, fold=fold, write=write
     )
 
 
@@ -102,6 +106,7 @@ def differences_of(
     *,
     features: Sequence[Feature] | None,
     engine: Engine,
+    fold: bool | None = None,
     write: Write = write_checked,
 ) -> tuple[Difference, ...]:
     """Give the differences of companies between what really followed and these worlds."""
@@ -112,8 +117,9 @@ def differences_of(
         for name in worlds
         for number, (draw, tables) in enumerate(drawn)
     }
-    seen = _rows(write(folder / "true", together(true)), true, draws, features, engine)
-    told = _rows(write(folder / "others", together(others)), others, draws, features, engine)
+    build = partial(_rows, draws=draws, features=features, engine=engine, fold=fold)
+    seen = build(write(folder / "true", together(true)), true)
+    told = build(write(folder / "others", together(others)), others)
     return tuple(
         sorted(
             Difference(column, name, str(draws[number]), account)
@@ -156,9 +162,11 @@ def _marked(row: Row, mark: str) -> Row:
 def _rows(
     source: CheckedSource,
     worlds: Mapping[tuple[str, int], Tables],
+    *,
     draws: Sequence[Draw],
     features: Sequence[Feature] | None,
     engine: Engine,
+    fold: bool | None,
 ) -> pd.DataFrame:
     """Give features and states by world, number of the draw, and account."""
     points = pd.DataFrame(
@@ -169,7 +177,8 @@ def _rows(
         ],
         columns=["world", "number", "account", "account_id", "as_of"],
     ).astype({"as_of": "datetime64[us]"})
-    table = feature_table(source, points[["account_id", "as_of"]], engine=engine, features=features)
+    spine = points[["account_id", "as_of"]]
+    table = feature_table(source, spine, engine=engine, features=features, fold=fold)
     whole = points.merge(table, on=["account_id", "as_of"], how="left")
     if not features:
         whole = whole.merge(_states(source, draws, engine), on=["account_id", "as_of"], how="left")

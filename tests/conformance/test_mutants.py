@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import narwhals as nw
+import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features import grid, rows, spine, terms
+from features import fold, grid, groups, rows, terms
 from features.battery.drawn import START, Draw, Tables
 from features.battery.smallest import smallest_leak
 from features.battery.trial import Difference, differences
@@ -18,12 +19,13 @@ from features.checked import CheckedSource
 from features.declare import Beside, Extreme, Facts, Feature, Text, Total, Unit, View
 from features.engine import Engine
 from features.rows import Identity, known_together
-from features.windows import AS_OF_DAY, DAY, NEVER, Rows, Window, day_of
+from features.windows import AS_OF_DAY, DAY, NEVER, Rows, Window, day_of, first_from
 
 DRAWS = [Draw(seed, day) for seed, day in enumerate((100, 260, 380, 400, 470, 520, 600, 700))]
 PLAIN = [replace(draw, is_versioned=False) for draw in DRAWS]
 WATCHED = (
     "billing__days_overdue",
+    "hierarchy__sisters",
     "lifecycle__days_to_term_end",
     "lifecycle__mrr",
     "lifecycle__products_owned_before__365d",
@@ -33,6 +35,8 @@ WATCHED = (
     "support__tickets_opened__7d",
     "support__tickets_opened_before__28d",
     "support__ticket_categories__90d",
+    "usage__active_users__28d",
+    "usage__events__28d",
 )
 LEAK = nw.col("leak")
 ONE = nw.lit(1, nw.Int64)
@@ -43,9 +47,11 @@ def caught(
     features: list[Feature],
     write: Callable[[Path, Tables], CheckedSource] = write_checked,
     draws: Sequence[Draw] = DRAWS,
+    *,
+    fold: bool | None = None,
 ) -> tuple[Difference, ...]:
     return differences(
-        draws, folder / "drawn", features=features, engine=Engine.POLARS, write=write
+        draws, folder / "drawn", features=features, engine=Engine.POLARS, fold=fold, write=write
     )
 
 
@@ -237,6 +243,15 @@ def starts_too_early(on: grid.Grid, facts: Rows, day: str, name: str = "bucket")
     return facts.join(earlier, on=day)
 
 
+def reaches_on(window: Window, as_of_day: int, first_day: int) -> tuple[int, int]:
+    end = as_of_day - window.lag_days + 7
+    return (first_day if window.days is None else end - window.days), end
+
+
+def as_if_always_known(versions: pd.DataFrame) -> pd.DataFrame:
+    return versions.assign(known_at=START)
+
+
 def merged_from_the_start(source: CheckedSource) -> tuple[Identity, ...]:
     merges = source.newest("account_merges")
     pairs = zip(merges["from_account_id"], merges["into_account_id"], strict=True)
@@ -260,6 +275,15 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "facts that start at a snapshot before them": lambda patch: patch.setattr(
         grid.Grid, "starting", starts_too_early
     ),
+    "a pass over the log that takes in the snapshot's own day": lambda patch: patch.setattr(
+        fold, "first_to_see", first_from
+    ),
+    "a pass over the log whose windows reach a week on": lambda patch: patch.setattr(
+        Window, "span", reaches_on
+    ),
+    "parents that stand as today": lambda patch: patch.setattr(
+        groups, "in_order_of_versions", as_if_always_known
+    ),
     "merges that hold before they came": lambda patch: patch.setattr(
         rows, "identities", merged_from_the_start
     ),
@@ -275,7 +299,11 @@ def test_a_fault_of_the_machinery_is_caught(
 ) -> None:
     FAULTS[fault](monkeypatch)
     features = [*watched(), RESOLVED]
-    assert caught(tmp_path, features) or caught(tmp_path / "plain", features, draws=PLAIN)
+    assert (
+        caught(tmp_path, features)
+        or caught(tmp_path / "plain", features, draws=PLAIN)
+        or caught(tmp_path / "fold", features, fold=True)
+    )
 
 
 def without_recorded_at(folder: Path, tables: Tables) -> CheckedSource:
@@ -294,7 +322,7 @@ def test_a_check_that_forgets_when_rows_were_recorded_is_caught(tmp_path: Path) 
 def test_accounts_and_parents_that_stand_as_today_are_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spine, "in_order_of_versions", lambda rows: rows.assign(known_at=START))
+    monkeypatch.setattr(groups, "in_order_of_versions", as_if_always_known)
     found = caught(tmp_path, [])
     assert {each.column for each in found} >= {"state: status", "state: customer_group"}
 
@@ -302,6 +330,7 @@ def test_accounts_and_parents_that_stand_as_today_are_caught(
 @pytest.mark.parametrize("draws", [DRAWS, PLAIN], ids=["versions", "no versions"])
 def test_without_a_fault_nothing_is_caught(draws: list[Draw], tmp_path: Path) -> None:
     assert caught(tmp_path, [*watched(), RESOLVED], draws=draws) == ()
+    assert caught(tmp_path / "fold", watched(), draws=draws, fold=True) == ()
     assert caught(tmp_path / "states", [], draws=draws) == ()
 
 
