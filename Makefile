@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results readme clean
+.PHONY: help quickstart test conformance lint format types imports check lock results readme clean faults
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ test: $(INSTALLED) $(SPARK) ## every test that this machine can run
 
 conformance: $(INSTALLED) ## over 1,000 fresh companies on which no feature may look ahead
 	@BATTERY_BATCHES=14 $(BIN)/python -m pytest tests/conformance/test_known_when.py $(PYTEST_ARGS)
+
+faults: $(INSTALLED) ## soak: checks killed at any time, long histories, one account with ten million events
+	@TENURE_FAULT_KILLS=100 TENURE_INCREMENTAL_DRAWS=100 TENURE_LARGE_ACCOUNT=10000000 \
+		$(BIN)/python -m pytest tests/faults tests/features/sources/test_incremental.py tests/features/sources/test_bad_log.py
 
 $(INSTALLED): requirements.lock pyproject.toml .ci/prerequisites
 	@PYTHON="$$(sh .ci/prerequisites "$(PYTHON)")" && \

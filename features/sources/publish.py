@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from features.checked import MANIFEST, CheckedSource, write_manifest
 from features.home import Home
 from features.ledger import Stored
 from features.sources.weeks import digest
+from features.sources.workplace import alone
 
 
 def publish(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
@@ -39,11 +40,12 @@ def publish(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
         _sync(out / name)
     for folder in (*(path for path in out.iterdir() if path.is_dir()), out):
         _sync(folder)
-    try:
-        out.rename(kept.folder)
-    except OSError:
-        _replace(out, kept.folder, (*files, MANIFEST))
-    _sync(home.checked)
+    with alone(home.checked):
+        if kept.folder.exists():
+            replace_files(out, kept.folder, (*files, MANIFEST))
+        else:
+            out.rename(kept.folder)
+        _sync(home.checked)
     return kept
 
 
@@ -57,7 +59,8 @@ def _stored(file: Path, sha256: str | None) -> Stored:
     return Stored(file.stat().st_size, sha256 or digest(file))
 
 
-def _replace(out: Path, folder: Path, names: tuple[str, ...]) -> None:
+def replace_files(out: Path, folder: Path, names: Iterable[str]) -> None:
+    """Move files one by one over those of the same names, in this order."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).replace(folder / name)

@@ -25,9 +25,8 @@ def workplace(home: Home) -> Iterator[Path]:
     What a killed check left is removed first: its process holds the lock on its folder no more.
     """
     checked = private(home.checked).resolve()
-    with _alone(checked):
-        for left in checked.glob(f"{_PREFIX}*"):
-            _remove_if_left(left)
+    with alone(checked):
+        _clear(checked)
         work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=checked))
         held = os.open(work, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -45,7 +44,7 @@ def remove_superseded(newest: CheckedSource, home: Home, now: datetime | None = 
     opened one of them goes on reading it.
     """
     before = ((now or datetime.now(UTC)) - KEPT_FOR).timestamp()
-    with _alone(home.checked):
+    with alone(home.checked):
         for folder in checks_of(newest.origin, home)[KEPT_CHECKS:]:
             if (folder / MANIFEST).stat().st_mtime < before:
                 # without its manifest it is no checked source, however far the removal gets
@@ -68,13 +67,22 @@ def checks_of(origin: str, home: Home) -> list[Path]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process or thread is inside with this folder, and keep them out."""
     held = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
     finally:
         os.close(held)
+
+
+def _clear(checked: Path) -> None:
+    for folder in checked.iterdir():
+        if folder.name.startswith(_PREFIX):
+            _remove_if_left(folder)
+        elif not (folder / MANIFEST).exists():
+            shutil.rmtree(folder)  # its removal was killed
 
 
 def _remove_if_left(work: Path) -> None:
