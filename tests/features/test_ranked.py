@@ -143,6 +143,7 @@ SUMS = """
 """
 QUERIES = {
     "test__top__28d": f"SELECT max(total) FROM ({SUMS.format(lag=0, days=28)})",
+    "test__smallest__28d": f"SELECT min(total) FROM ({SUMS.format(lag=0, days=28)})",
     "test__lowest__90d": f"SELECT min(total * 1.0 / n) FROM ({SUMS.format(lag=0, days=90)})",
     "test__quiet__40d": f"""
         WITH sums AS ({SUMS.format(lag=15, days=40)})
@@ -176,6 +177,7 @@ def test_sql_ranks_alike(company: Company, seed: int) -> None:
         source,
         spine(times, "ab"),
         feature("top", TOP),
+        feature("smallest", replace(TOP, pick="min")),
         feature("lowest", replace(TOP, pick="min", mean=True), 90),
         feature("quiet", replace(TOP, since=True, lag_days=15, per=1), 40),
     )
