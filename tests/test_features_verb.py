@@ -118,6 +118,24 @@ def test_ones_own_feature_goes_from_its_file_into_the_table(
     assert len(alone)
 
 
+def test_the_guides_example_is_ten_lines_and_does_what_it_says(
+    call: Callable[..., Result], tmp_path: Path
+) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "adding-a-feature.md").read_text("utf-8")
+    example = guide.partition("```python\n")[2].partition("```")[0]
+    toml = guide.partition("```toml\n")[2].partition("```")[0]
+    assert len([line for line in example.splitlines() if line]) <= 10
+    (tmp_path / "our_features.py").write_text(example)
+    (tmp_path / "tenure.toml").write_text(toml)
+    company = source(tmp_path)
+    done = call(company, "--check")
+    assert (done.exit_code, done.stdout) == (0, "ours__trained_in_reports: passed\n"), done.output
+    done = call(company, "--out", "features.parquet", "--as-of", "2024-10-01")
+    assert done.exit_code == 0, done.output
+    built = pd.read_parquet(tmp_path / "features.parquet")["ours__trained_in_reports"]
+    assert built.max() > 0
+
+
 def test_a_leaky_feature_of_ones_own_is_refused(
     call: Callable[..., Result], tmp_path: Path
 ) -> None:
