@@ -31,12 +31,6 @@ def function_days(events: Rows) -> Rows:
     return _days(events, "event")
 
 
-def user_function_days(events: Rows) -> Rows:
-    """Give one row for each account, user, function and day with use."""
-    days = _days(events, "user_id", "event")
-    return days.with_columns(user_function=nw.concat_str("user_id", "event", separator="\n"))
-
-
 def _days(events: Rows, *keys: str) -> Rows:
     named = events.filter(*(~nw.col(key).is_null() for key in keys))
     days = named.with_columns(used_at=day_of("occurred_at") * DAY)
@@ -47,6 +41,3 @@ EVENT_DAYS = View("event_days", "usage_events", ("occurred_at", "quantity"), eve
 PRODUCT_DAYS = View("product_days", "usage_events", ("occurred_at", "product"), product_days)
 USER_DAYS = View("user_days", "usage_events", ("occurred_at", "user_id"), user_days)
 FUNCTION_DAYS = View("function_days", "usage_events", ("occurred_at", "event"), function_days)
-USER_FUNCTION_DAYS = View(
-    "user_function_days", "usage_events", ("occurred_at", "user_id", "event"), user_function_days
-)

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from features.daily import PRODUCT_DAYS, USER_DAYS, USER_FUNCTION_DAYS
+from features.daily import PRODUCT_DAYS, USER_DAYS
 from features.declare import (
     Beside,
     Distinct,
@@ -35,6 +35,12 @@ def of_bought(days: Rows, subscriptions: Rows) -> Rows:
     return known_together(days, bought, on=("account_id", "product"))
 
 
+def of_users(events: Rows) -> Rows:
+    """Give the events of known users, each with its user and function in one text."""
+    named = events.filter(~nw.col("user_id").is_null())
+    return named.with_columns(user_function=nw.concat_str("user_id", "event", separator="\n"))
+
+
 def weekly(users: nw.Expr, *weeks: nw.Expr) -> nw.Expr:
     """Give the mean of the weeks' users as a share of all users of the weeks."""
     together = weeks[0]
@@ -57,7 +63,11 @@ BOUGHT = Facts(
     uses=("product",),
 )
 BY_USER = Facts(USER_DAYS, at="used_at", uses=("user_id",))
-BY_USER_AND_FUNCTION = Facts(USER_FUNCTION_DAYS, at="used_at", uses=("user_function",))
+BY_USER_AND_FUNCTION = Facts(
+    View("functions_of_users", "usage_events", ("occurred_at", "user_id", "event"), of_users),
+    at="occurred_at",
+    uses=("user_function",),
+)
 
 IN_USE = (
     "{adoption__products_in_use__<days>d} of {lifecycle__products_owned} bought [product|products]"
