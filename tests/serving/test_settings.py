@@ -1,5 +1,6 @@
 """Settings: file, then environment; what is unknown or wrong is said."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ('host = ""', "host"),
         ("port = ", "TOML"),
         ("[port]", "port"),
+        ('features = "our_features.py"', "a list of str for features"),
+        ("features = [1]", "a list of str for features"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, named: str) -> None:
@@ -58,3 +61,13 @@ def test_yes_and_no_are_read(tmp_path: Path) -> None:
 def test_nothing_is_made_by_reading(tmp_path: Path) -> None:
     read_settings({}, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_feature_files_are_relative_to_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "tenure.toml").write_text('features = ["./ours.py", "/etc/theirs.py"]')
+    found = read_settings({}, tmp_path).features
+    assert found == (tmp_path / "ours.py", Path("/etc/theirs.py"))
+    assert read_settings({"TENURE_FEATURES": f"a.py{os.pathsep}b.py"}, tmp_path).features == (
+        tmp_path / "a.py",
+        tmp_path / "b.py",
+    )
