@@ -196,3 +196,10 @@ def test_sql_ranks_alike(company: Company, seed: int) -> None:
             assert len(set(expected)) > 4
             want = pd.Series(expected, dtype="float64", name=column)
             pd.testing.assert_series_equal(found[column], want, rtol=1e-12)
+
+
+def test_a_value_whose_facts_have_left_the_window_is_not_ranked(company: Company) -> None:
+    source = company({**COMPANY, "usage_events": EVENTS})
+    times = [datetime(2024, 3, 21), datetime(2024, 3, 31)]  # noqa: DTZ001 - naive UTC
+    found = on_both(source, spine(times), feature("smallest", replace(TOP, pick="min")))
+    assert found["test__smallest__28d"].tolist() == [8.5, 1.5]
