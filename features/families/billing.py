@@ -89,6 +89,7 @@ FEATURES = (
             NOTHING_OVERDUE,
             "Overdue invoices come to {value}, at an MRR of {lifecycle__mrr}",
         ),
+        risk="up",
     ),
     Feature(
         "billing",
@@ -221,6 +222,7 @@ FEATURES = (
                 equal="Invoices were paid on their due date on average in the last <days> days",
             ),
             missing=Missing.UNKNOWN,
+            risk="up",
         ),
     ),
     *over(
@@ -233,6 +235,7 @@ FEATURES = (
             subject="failed payments",
             description="Payment attempts that failed in the last <days> days.",
             text=in_window(SOME_FAILED, "billing__failed_payments__90d"),
+            risk="up",
         ),
         {
             90: in_window(SOME_FAILED, "billing__failed_payments__365d"),
@@ -268,6 +271,7 @@ FEATURES = (
             missing=NONE_TRIED,
         ),
         missing=Missing.UNKNOWN,
+        risk="up",
     ),
     Feature(
         "billing",
@@ -282,6 +286,7 @@ FEATURES = (
             missing="No payment has failed so far",
         ),
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     Feature(
         "billing",

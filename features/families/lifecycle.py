@@ -103,6 +103,7 @@ FEATURES = (
         description="Days to the next end of a signed term.",
         text=TERM_ENDS,
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     Feature(
         "lifecycle",

@@ -128,6 +128,7 @@ FEATURES = (
             description="Relative change of seats over <days> days.",
             text=SEATS_MOVED,
             missing=Missing.UNKNOWN,
+            risk="down",
         ),
     ),
     Feature(

@@ -183,6 +183,7 @@ FEATURES = (
             subject="escalations",
             description="Tickets escalated in the last <days> days.",
             text=in_window(SOME_ESCALATED, "support__tickets_escalated__90d"),
+            risk="up",
         ),
         {90: in_window(SOME_ESCALATED, "support__tickets_escalated__365d")},
     ),

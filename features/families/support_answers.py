@@ -133,6 +133,7 @@ FEATURES = (
             description="Mean satisfaction (1 to 5) of the answers in the last <days> days.",
             text=CSAT_MOVED,
             missing=Missing.UNKNOWN,
+            risk="down",
         ),
         {
             365: replace(
@@ -151,6 +152,7 @@ FEATURES = (
         description="Mean satisfaction of the last 90 days less that of the last 365.",
         text=CSAT_MOVED,
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     *over(
         (365,),
@@ -168,6 +170,7 @@ FEATURES = (
                     " the average was {support__csat__365d}"
                 ),
             ),
+            risk="up",
         ),
     ),
 )

@@ -121,6 +121,7 @@ FEATURES = (
             description="Relative change of events, the last <days> days against the ones before.",
             text=EVENTS_BEFORE,
             missing=Missing.UNKNOWN,
+            risk="down",
         ),
     ),
     *over(
@@ -162,6 +163,7 @@ FEATURES = (
             description="Relative change of active users against the <days> days before the last.",
             text=USERS_BEFORE,
             missing=Missing.UNKNOWN,
+            risk="down",
         ),
     ),
     *over(
@@ -174,6 +176,7 @@ FEATURES = (
             subject="days of use",
             description="Days with any use in the last <days> days.",
             text=in_window("Used on {value}", "usage__active_days__28d", of="of"),
+            risk="down",
         ),
         {28: DAYS_BEFORE},
     ),
@@ -203,6 +206,7 @@ FEATURES = (
             description="Relative change of days with use against the <days> days before the last.",
             text=DAYS_BEFORE,
             missing=Missing.UNKNOWN,
+            risk="down",
         ),
     ),
     *over(
@@ -234,6 +238,7 @@ FEATURES = (
             missing="No function was used in the last 365 days",
         ),
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     *over(
         (90,),
@@ -262,6 +267,7 @@ FEATURES = (
             missing="Never used so far",
         ),
         missing=Missing.UNKNOWN,
+        risk="up",
     ),
     Feature(
         "usage",
@@ -290,6 +296,7 @@ FEATURES = (
             missing="No use in the 3 weeks before the last",
         ),
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     Feature(
         "usage",
@@ -307,6 +314,7 @@ FEATURES = (
             missing="Too short a past to compare with",
         ),
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     Feature(
         "usage",
@@ -321,6 +329,7 @@ FEATURES = (
             missing="No users in the last 90 days",
         ),
         missing=Missing.UNKNOWN,
+        risk="up",
     ),
     Feature(
         "usage",
@@ -335,6 +344,7 @@ FEATURES = (
             missing="No users in the last 28 days",
         ),
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
     Feature(
         "usage",
@@ -368,5 +378,6 @@ FEATURES = (
             missing="The share of seats in use is not known",
         ),
         missing=Missing.UNKNOWN,
+        risk="down",
     ),
 )
