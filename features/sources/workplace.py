@@ -14,7 +14,7 @@ from features.errors import SourceError
 from features.home import Home, private
 
 KEPT_CHECKS = 3
-KEPT_FOR = timedelta(days=7)
+KEPT_FOR = timedelta(hours=24)
 _PREFIX = ".check-"
 
 

@@ -8,6 +8,7 @@ import pytest
 from features.contracts import TABLES, Type
 from features.errors import SourceError
 from features.sources.check import DEFAULT_LIMIT, check
+from features.sources.workplace import KEPT_CHECKS, KEPT_FOR
 
 DOCS = (Path(__file__).parents[3] / "docs" / "sources.md").read_text(encoding="utf-8")
 FILES = {
@@ -72,3 +73,10 @@ def test_the_keys_of_the_format_are_those_that_are_read(source_folder, home):
 
 def test_the_limit_is_the_one_that_holds():
     assert f"the limit ({DEFAULT_LIMIT * 100:g} %)" in DOCS
+
+
+def test_how_long_checks_stay_is_said():
+    hours = KEPT_FOR.total_seconds() / 3600
+    assert (
+        f"The newest {KEPT_CHECKS} checks of a source stay, and each for {hours:.0f} hours" in DOCS
+    )

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.build import feature_table
+from features.catalog import available
 from features.errors import SourceError
 from features.home import Home
 from features.sources.check import check
+from features.spine import account_states
 
 START = datetime(2024, 3, 1)  # noqa: DTZ001 - naive UTC by contract
 ACCOUNTS = "account_id,created_at\na,2024-01-01\nb,2024-01-01\n"
@@ -121,6 +124,49 @@ def test_a_late_event_changes_its_own_week_alone(extract):
     extract.part("2", late)
     second = extract.agreed()
     assert taken_over(second, first) == {"2024-02-26", "2024-03-11"}
+
+
+def features_of(source, day):
+    """Give the features of use at a date, of the account a."""
+    chosen = [feature for feature in available(source) if feature.group == "usage"]
+    table = feature_table(source, account_states(source, [day]), features=chosen)
+    return table.set_index("account_id").loc["a"].astype(str).to_dict()
+
+
+def test_a_late_event_changes_only_the_windows_it_may(extract):
+    when = {"recorded_at": START + timedelta(days=2)}
+    extract.part("1", events([0, 8, 40], **when))
+    first = extract.agreed()
+    extract.part("2", events([10], recorded_at=START + timedelta(days=50)))
+    second = extract.agreed()
+    digests = [
+        {name: f.sha256 for name, f in s.files.items() if "/" in name} for s in (first, second)
+    ]
+    assert [n for n in digests[1] if digests[1][n] != digests[0].get(n)] == [
+        "usage_events/2024-03-11.parquet"
+    ]
+    known = (START + timedelta(days=50)).date()
+    assert features_of(second, known) == features_of(first, known)
+    then, now = (features_of(source, known + timedelta(days=1)) for source in (first, second))
+    changed = {name for name in now if now[name] != then[name]}
+    assert {"usage__events__90d", "usage__events__365d"} <= changed
+    assert {
+        "usage__events__7d",
+        "usage__events__28d",
+        "usage__days_since_last_event",
+    } & changed == set()
+
+
+def test_accounts_that_merge_give_the_features_of_a_whole_reading(extract):
+    extract.part("1", pl.concat([events([0, 8, 20]), events([1, 9], account="b")]))
+    extract.check()
+    merges = "from_account_id,into_account_id,merged_at\nb,a,2024-03-20\n"
+    extract.write("account_merges.csv", merges)
+    extract.part("2", events([25, 26], account="b"))
+    day = START.date() + timedelta(days=40)
+    found = features_of(extract.agreed(), day)
+    assert found == features_of(extract.whole(), day)
+    assert found["usage__events__90d"] == "7.0"
 
 
 def test_rows_of_an_account_that_is_new_in_the_crm_come_out_of_quarantine(extract):
