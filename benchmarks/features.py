@@ -1,13 +1,12 @@
 """Measure the features over a large usage log, and write docs/benchmarks.md.
 
-    python -m benchmarks.features [--cache DIR] [--repeat 5] [--events 5000000 50000000]
-        [--only FORM ...] [--out docs/benchmarks.md]
+    python -m benchmarks.features [--cache DIR] [--repeat 5] [--only FORM ...] [--page]
 
-Run from the project's root. The log is made once, in the cache (or TENURE_BENCHMARKS). Each form
-runs in a process of its own, and is charged with all of its CPU time, user and system, and with
-its peak memory. A run that was measured is kept in the cache and not measured again, so the whole
-can be broken off and taken up; --repeat says how many there shall be of each. All results are
-compared with the first form's, to the last digit of counts, and within 1e-9 of ratios.
+Run from the project's root. Logs and companies are made once, in the cache (or TENURE_BENCHMARKS).
+Each form runs in a process of its own, and is charged with all of its CPU time, user and system,
+and with its peak memory. A run that was measured is kept in the cache and not measured again, so
+the whole can be broken off and taken up; --repeat says how many there shall be of each, --page only
+writes the page. All forms of the usage features are compared with the first one's result.
 """
 
 import argparse
@@ -15,27 +14,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks.asked import COLUMNS, KEY
+from benchmarks.forms import FORMS, Form
 from benchmarks.usage import account_names, as_of_times
 
 ROOT = Path(__file__).resolve().parent.parent
-SCAN = "DuckDB, bare scan"
-FORMS = {
-    SCAN: "by_scan:bare_scan",
-    "Tenure on duckdb": "ours:on_duckdb",
-    "Tenure on polars": "ours:on_polars",
-    "DuckDB, range join": "by_duckdb:range_join",
-    "DuckDB, account x day first": "by_duckdb:by_day",
-    "Polars, snapshot by snapshot": "by_polars:by_snapshot",
-    "pandas, snapshot by snapshot": "by_pandas:by_snapshot",
-}
-"""Each form's module and function; a child imports no more than its own."""
-SMALL = 5_000_000
-"""pandas is measured up to here only: it holds the whole log."""
+PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
@@ -44,50 +34,55 @@ class Cache:
 
     folder: Path
 
-    def log(self, events: int) -> Path:
+    def of(self, events: int) -> Path:
         """Give the folder of the log of so many events, made if it is not there."""
-        log = self.folder / f"{events}" / "usage_events"
-        if not (log / "_written").exists():
+        folder = self.folder / f"{events}"
+        if events and not (folder / "usage_events" / "_written").exists():
             from benchmarks.usage_log import write_log  # noqa: PLC0415 - no child shall pay for it
 
-            write_log(log, events)
-        return log
+            write_log(folder / "usage_events", events)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
-    def runs(self, form: str, events: int) -> list[dict[str, float]]:
+    def runs(self, form: Form, events: int) -> list[dict[str, float]]:
         """Give the measured runs of a form."""
         file = self._file(form, events)
         return list(json.loads(file.read_text())) if file.exists() else []
 
-    def keep(self, form: str, events: int, run: dict[str, float]) -> None:
+    def keep(self, form: Form, events: int, run: Mapping[str, float]) -> None:
         """Keep a measured run."""
         runs = [*self.runs(form, events), run]
         self._file(form, events).write_text(json.dumps(runs, indent=1))
 
-    def result(self, form: str, events: int) -> Path:
+    def result(self, form: Form, events: int) -> Path:
         """Name the file of a form's result."""
         return self._file(form, events).with_suffix(".parquet")
 
-    def _file(self, form: str, events: int) -> Path:
-        plain = "".join(c if c.isalnum() else "_" for c in form)
+    def _file(self, form: Form, events: int) -> Path:
+        plain = "".join(c if c.isalnum() else "_" for c in form.name)
         return self.folder / f"{events}" / f"{plain}.json"
 
 
 def main() -> None:
-    """Measure what is not measured yet."""
+    """Measure what is not measured yet, and write the page."""
     options = _options()
     cache = Cache(options.cache)
     if options.child:
-        _run(options.child, options.events[0], cache)
+        _run(options.child, options.form, options.events, cache)
         return
-    for repetition in range(options.repeat):
-        for events in options.events:
-            for form in options.only or FORMS:
-                is_too_large = form.startswith("pandas") and events > SMALL
-                if is_too_large or len(cache.runs(form, events)) > repetition:
-                    continue
-                cache.keep(form, events, _measured(form, events, cache))
-                said = cache.runs(form, events)[-1]
-                print(f"{events:>11,} {form:<32} {said['cpu_s']:8.2f} s {said['mb']:7.0f} MB")
+    wanted = [form for form in FORMS if not options.only or form.name in options.only]
+    for repetition in range(0 if options.page else options.repeat):
+        for form in wanted:
+            for events in form.sizes:
+                if len(cache.runs(form, events)) <= repetition:
+                    run = _measured(form, events, cache)
+                    cache.keep(form, events, run)
+                    told = f"{run['cpu_s']:8.2f} s {run['mb']:7.0f} MB"
+                    print(f"{events:>11,} {form.name:<34} {told}", flush=True)
+    from benchmarks.page import page  # noqa: PLC0415 - no child shall pay for it
+
+    runs = {(form.name, size): cache.runs(form, size) for form in FORMS for size in form.sizes}
+    PAGE.write_text(page(runs), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
@@ -95,55 +90,63 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     usual = os.environ.get("TENURE_BENCHMARKS", Path.home() / ".cache" / "tenure-benchmarks")
+    names = [form.name for form in FORMS]
     parser.add_argument("--cache", type=Path, default=Path(usual))
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--events", type=int, nargs="+", default=[SMALL, 10 * SMALL])
-    parser.add_argument("--only", nargs="+", choices=FORMS)
-    parser.add_argument("--child", choices=FORMS, help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="+", choices=names)
+    parser.add_argument("--page", action="store_true", help="write the page from what is measured")
+    parser.add_argument("--child", choices=["ready", "run"], help=argparse.SUPPRESS)
+    parser.add_argument("--form", help=argparse.SUPPRESS)
+    parser.add_argument("--events", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _run(form: str, events: int, cache: Cache) -> None:
-    """Compute a form's result: what the child process does."""
-    module, function = FORMS[form].split(":")
+def _run(step: str, name: str, events: int, cache: Cache) -> None:
+    """Make a form ready, or run it: what a child process does."""
+    (form,) = (form for form in FORMS if form.name == name)
+    module, function = str(form.ready if step == "ready" else form.run).split(":")
     compute = getattr(import_module(f"benchmarks.{module}"), function)
-    if form == SCAN:
-        compute(cache.log(events))
+    folder = cache.of(events)
+    if form.rows:
+        rows = compute(folder / "usage_events", account_names(), as_of_times())
+        rows.to_parquet(cache.result(form, events))
     else:
-        result = compute(cache.log(events), account_names(), as_of_times())
-        result.to_parquet(cache.result(form, events))
+        compute(folder / form.reads)
 
 
-def _measured(form: str, events: int, cache: Cache) -> dict[str, float]:
+def _measured(form: Form, events: int, cache: Cache) -> dict[str, float]:
     """Run a form in a process of its own, hold its result against the first, and give its cost."""
-    cache.log(events)
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.features",
-        "--child",
-        form,
-        "--events",
-        str(events),
-    ]
-    child = subprocess.Popen([*command, "--cache", str(cache.folder)], cwd=ROOT)
-    _, status, used = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(f"Expected {form} to end well, got status {status}. See its last lines.")
-    if form != SCAN:
+    cache.of(events)
+    if form.ready:
+        _child("ready", form, events, cache)
+    used = _child("run", form, events, cache)
+    if form.rows:
         _compare(form, events, cache)
     return {"cpu_s": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / 1024}
 
 
-def _compare(form: str, events: int, cache: Cache) -> None:
+def _child(step: str, form: Form, events: int, cache: Cache) -> Any:  # noqa: ANN401 - what the system says of a process
+    command = [sys.executable, "-m", "benchmarks.features", "--child", step, "--form", form.name]
+    child = subprocess.Popen(
+        [*command, "--events", str(events), "--cache", str(cache.folder)], cwd=ROOT
+    )
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(
+            f"Expected {form.name} to end well, got status {status}. See its last lines."
+        )
+    return used
+
+
+def _compare(form: Form, events: int, cache: Cache) -> None:
     import pandas as pd  # noqa: PLC0415 - the children that need none shall not pay for it
 
-    there = [name for name in FORMS if cache.result(name, events).exists()]
+    there = [f for f in FORMS if f.rows and cache.result(f, events).exists()]
     first, own = (
-        pd.read_parquet(cache.result(name, events))
+        pd.read_parquet(cache.result(one, events))
         .astype({"as_of": "datetime64[us]"} | dict.fromkeys(COLUMNS, "float64"))
         .sort_values(list(KEY), ignore_index=True)[[*KEY, *COLUMNS]]
-        for name in (there[0], form)
+        for one in (there[0], form)
     )
     pd.testing.assert_frame_equal(first, own, rtol=1e-9, atol=0, check_dtype=False)
 

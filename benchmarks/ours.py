@@ -74,13 +74,15 @@ def checked_log(log: Path) -> CheckedSource:
     )
 
 
-def by_engine(log: Path, accounts: Accounts, as_ofs: AsOfs, *, engine: Engine) -> pd.DataFrame:
+def by_engine(
+    log: Path, accounts: Accounts, as_ofs: AsOfs, *, engine: Engine, fold: bool | None = None
+) -> pd.DataFrame:
     """Build the feature table of every account at every snapshot."""
     points = pd.MultiIndex.from_product([accounts, as_ofs], names=["account_id", "as_of"])
     chosen = declared()
     states = points.to_frame(index=False).astype({"as_of": "datetime64[us]"})
     features = [feature for _, feature in chosen]
-    table = feature_table(checked_log(log), states, engine=engine, features=features)
+    table = feature_table(checked_log(log), states, engine=engine, features=features, fold=fold)
     return table.rename(columns={feature.column: name for name, feature in chosen})
 
 
@@ -92,3 +94,18 @@ def on_duckdb(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
 def on_polars(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
     """Build on Polars."""
     return by_engine(log, accounts, as_ofs, engine=Engine.POLARS)
+
+
+def as_defined_on_duckdb(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
+    """Build on the default engine without the fold."""
+    return by_engine(log, accounts, as_ofs, engine=Engine.DUCKDB, fold=False)
+
+
+def as_defined_on_polars(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
+    """Build on Polars without the fold."""
+    return by_engine(log, accounts, as_ofs, engine=Engine.POLARS, fold=False)
+
+
+def as_defined_on_spark(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
+    """Build on Spark."""
+    return by_engine(log, accounts, as_ofs, engine=Engine.SPARK)

@@ -48,8 +48,7 @@ def population() -> Population:
 def write_log(log: Path, events: int) -> None:
     """Write about so many events into `<log>/<month>.parquet`, and `_written` when they are.
 
-    Columns: account_id, user_id, occurred_at, event, and known_at (the same moment). Only one month
-    is ever in memory.
+    Columns: account_id, user_id, occurred_at and event. Only one month is ever in memory.
     """
     log.mkdir(parents=True, exist_ok=True)
     people = population()
@@ -59,14 +58,12 @@ def write_log(log: Path, events: int) -> None:
     accounts, kinds = pa.array(account_names()), pa.array(EVENTS)
     for month in _months():
         account, user, kind, time = _month(people, month, events)
-        moments = pa.array(time, pa.timestamp("us"))
         table = pa.table(
             {
                 "account_id": accounts.take(pa.array(account)),
                 "user_id": users.take(pa.array(user)),
-                "occurred_at": moments,
+                "occurred_at": pa.array(time, pa.timestamp("us")),
                 "event": kinds.take(pa.array(kind)),
-                "known_at": moments,
             }
         )
         pq.write_table(table, log / f"{month[0]:%Y-%m}.parquet")

@@ -212,7 +212,8 @@ def _versions(source: CheckedSource, table: str, names: Sequence[str], session: 
     frame = session.scan(source.path(table))
     key = TABLES[table].key if "recorded_at" in present else ()
     if not key:
-        frame = frame.select("account_id", "known_at", **read)
+        known = "known_at" if "recorded_at" in present else TABLES[table].first_time
+        frame = frame.select("account_id", known_at=known, **read)
         never = nw.lit(NEVER, nw.Int64)
         frame = frame.with_columns(enters=first_day_after("known_at"), leaves=never)
         return frame.select("account_id", "enters", "leaves", *names)
