@@ -220,6 +220,7 @@ def serve(port: int | None) -> None:
 def monitor(session: Session, source: str | None) -> None:
     """Compare past scores with what came true, and today's accounts with those of training."""
     from features.built import built
+    from models.asked import any_asks_for_touches
     from models.questions import QUESTIONS
     from serving.publication import past_scores
     from training.monitor import monitor as watch
@@ -227,7 +228,9 @@ def monitor(session: Session, source: str | None) -> None:
     history = session.history(source)
     checked = history.source
     with step("Building today's features"):
-        today = built(checked, (checked.extracted_at.date(),), home=session.home, own=session.own)
+        days = (checked.extracted_at.date(),)
+        touches = any_asks_for_touches(QUESTIONS.values())
+        today = built(checked, days, home=session.home, own=session.own, touches=touches)
     past = past_scores(session.store)
     champions = [session.registry.champion(name) for name in QUESTIONS]
     reports = [

@@ -55,6 +55,7 @@ def built(
     home: Home,
     engine: Engine = Engine.DUCKDB,
     own: Own | None = None,
+    touches: bool = False,
 ) -> Built:
     """Build states and features at `dates`, or read them where they were built before.
 
@@ -70,6 +71,8 @@ def built(
         Who computes; the numbers do not depend on it.
     own
         The company's own features, built beside ours.
+    touches
+        Whether features over touches are built too.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def built(
     """
     _refuse_the_future(source, dates)
     own = own or Own()
-    features = available(source, own.features)
+    features = available(source, own.features, touches=touches)
     kept = home.snapshots / _key(source, features, dates, engine, own)
     if not kept.is_dir():
         states = account_states(source, dates, engine=engine)

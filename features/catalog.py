@@ -26,6 +26,7 @@ __all__ = [
     "sentence",
     "sources_of",
     "with_inputs",
+    "without_touches",
 ]
 
 _RUNS_ON = ("subscriptions", "ended_at")
@@ -39,14 +40,17 @@ def catalog() -> tuple[Feature, ...]:
     return tuple(feature for module in modules for feature in module.FEATURES)
 
 
-def available(source: CheckedSource, own: Iterable[Feature] = ()) -> tuple[Feature, ...]:
+def available(
+    source: CheckedSource, own: Iterable[Feature] = (), *, touches: bool = False
+) -> tuple[Feature, ...]:
     """Give the features, ours and a company's own, that a source can bear: it has their columns.
 
     A column that the source overwrites, without versions, bears none; nor does a missing table:
-    its features are absent, not zero.
+    its features are absent, not zero. Those over touches are there only with `touches`.
     """
     borne: dict[str, Feature] = {}
-    declared = waiting = [*catalog(), *own]
+    declared: Iterable[Feature] = (*catalog(), *own)
+    declared = waiting = [*(declared if touches else without_touches(declared))]
     while waiting:
         found = [feature for feature in waiting if _is_borne(feature, source, borne)]
         if not found:
@@ -54,6 +58,24 @@ def available(source: CheckedSource, own: Iterable[Feature] = ()) -> tuple[Featu
         borne |= {feature.column: feature for feature in found}
         waiting = [feature for feature in waiting if feature.column not in borne]
     return tuple(feature for feature in declared if feature.column in borne)
+
+
+def without_touches(features: Iterable[Feature]) -> tuple[Feature, ...]:
+    """Leave out what is computed from touches: they are the team's answer to risk."""
+    chosen = tuple(features)
+    left_out = {each.column for each in chosen if _reads_touches(each)}
+    formulas = [(f.column, f.recipe.of) for f in chosen if isinstance(f.recipe, Formula)]
+    found = left_out
+    while found:
+        above = {column for column, of in formulas if found.intersection(of)}
+        found = above - left_out
+        left_out = left_out | above
+    return tuple(each for each in chosen if each.column not in left_out)
+
+
+def _reads_touches(feature: Feature) -> bool:
+    is_formula = isinstance(feature.recipe, Formula)
+    return not is_formula and any(read.table == "touches" for read in reads_of(feature))
 
 
 def _is_borne(feature: Feature, source: CheckedSource, borne: Mapping[str, Feature]) -> bool:

@@ -31,6 +31,8 @@ class Question:
         A probability of so many times the base rate makes the band.
     fewest_event_accounts
         Customer groups with an event before the training border; with fewer, training refuses.
+    touches
+        Whether what customer success did counts among the features.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Question:
     high_from: float = 3.0
     medium_from: float = 1.5
     fewest_event_accounts: int = 30
+    touches: bool = False
 
     def __post_init__(self) -> None:
         rising = all(early < late for early, late in pairwise((0, *self.horizons_days)))

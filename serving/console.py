@@ -107,17 +107,27 @@ class Session:
             When features of one's own have not passed their check.
         """
         from features.own import demand_passed
+        from models.asked import any_asks_for_touches
+        from models.questions import QUESTIONS
 
         demand_passed(self.own, self.home)
-        return self.built(named)
+        return self.built(named, touches=any_asks_for_touches(QUESTIONS.values()))
 
-    def built(self, named: str | None, days: Sequence[date] = ()) -> "Built":
+    def built(
+        self, named: str | None, days: Sequence[date] = (), *, touches: bool = False
+    ) -> "Built":
         """Build the features of a source at some dates, by default the start of each month."""
         from features.built import built, month_starts
 
         checked = self.checked(self.source(named))
         with step(f"Building features at the {'dates' if days else 'start of each month'}"):
-            return built(checked, days or month_starts(checked), home=self.home, own=self.own)
+            return built(
+                checked,
+                days or month_starts(checked),
+                home=self.home,
+                own=self.own,
+                touches=touches,
+            )
 
     def answer(self, text: str, document: object) -> None:
         """End a verb with text, or with JSON where a script asked for it."""

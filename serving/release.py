@@ -12,6 +12,7 @@ from features.catalog import catalog_json
 from features.checked import CheckedSource
 from features.errors import ModelError
 from features.own import Own
+from models.asked import any_asks_for_touches
 from models.bundle import Bundle
 from models.questions import QUESTIONS
 from models.registry import CHAMPION, Registry
@@ -64,7 +65,8 @@ def release(
         If no champion is there, or the source lacks a feature that one was trained on.
     """
     bundles = _champions(registry)
-    now = built(source, (as_of,), home=settings.home, own=own)
+    touches = any_asks_for_touches(bundle.question for bundle in bundles.values())
+    now = built(source, (as_of,), home=settings.home, own=own, touches=touches)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     scores = score(bundles, now.table, now.states, scored_at)
     days = settings.worklist_horizon_days

@@ -18,6 +18,7 @@ from features.cut import cut
 from features.errors import ModelError, StoreError
 from features.home import Home
 from features.own import Own
+from models.asked import any_asks_for_touches, asked
 from models.bundle import Bundle, load
 from serving import tables
 from serving.publication import Publication, latest, numbered, publications
@@ -171,14 +172,16 @@ def replay(
     with TemporaryDirectory(prefix="tenure-") as work:
         scratch = Home(Path(work))
         before = cut(source, publication.as_of, Path(work) / "cut")
-        now = built(before, (publication.as_of.date(),), home=scratch, own=own)
+        days = (publication.as_of.date(),)
+        touches = any_asks_for_touches(bundle.question for bundle in bundles.values())
+        now = built(before, days, home=scratch, own=own, touches=touches)
         again = _of(account_id, _scored_again(now, publication, bundles))
         differing = _differing(published, again)
         cause = None
         if differing:
-            uncut = built(source, (publication.as_of.date(),), home=scratch, own=own)
+            uncut = built(source, days, home=scratch, own=own, touches=touches)
             whole = _of(account_id, _scored_again(uncut, publication, bundles))
-            cause = _cause(now, publication, looks_ahead=published == whole)
+            cause = _cause(now, publication, bundles, looks_ahead=published == whole)
     return Replayed(
         publication=publication,
         rows=len(published),
@@ -230,10 +233,13 @@ def _digest(rows: Iterable[Row]) -> str:
     return hashlib.sha256(json.dumps(list(rows), sort_keys=True).encode()).hexdigest()
 
 
-def _cause(now: Built, publication: Publication, *, looks_ahead: bool) -> str:
+def _cause(
+    now: Built, publication: Publication, bundles: Mapping[str, Bundle], *, looks_ahead: bool
+) -> str:
     if looks_ahead:
         return LOOKS_AHEAD
-    declared = features_fingerprint(now.features)
-    if any(each.features_version != declared for each in publication.models):
-        return OTHER_FEATURES
+    for each in publication.models:
+        features = asked(bundles[each.model].question, now.features)
+        if each.features_version != features_fingerprint(features):
+            return OTHER_FEATURES
     return OTHER_PAST

@@ -88,7 +88,7 @@ def backtest(
         When no origin has enough events before it.
     """
     panel = labelled_rows(built, question)
-    features = features_of(built)
+    features = features_of(built, question)
     dates = dates_of(built, panel, question)
     runs: list[tuple[Question, Tested]] = []
     notes: list[str] = []

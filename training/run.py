@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from features.built import Built
 from features.catalog import catalog_json, features_fingerprint
 from features.errors import TooLittleDataError
+from models.asked import asked as asked_features
 from models.bundle import Bundle
 from models.question import Question
 from training.audit import Finding, audit
@@ -130,7 +131,7 @@ def train(
     split = time_split(dates_of(built, rows, question), built.source.extracted_at, question)
     rows = on_record(rows, split.test_from, question)
     asked, question = question, answerable(rows, question, split.test_from)
-    features = features_of(built)
+    features = features_of(built, question)
     say(f"fitting on what was known by {split.test_from:%Y-%m-%d}")
     bundle = fit_bundle(rows, question, features, split, params)
     say("testing on later dates")
@@ -164,10 +165,12 @@ def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
     return rows.sort_values(["as_of", "account_id"], ignore_index=True)
 
 
-def features_of(built: Built) -> FeatureList:
-    """List the built feature columns with their catalogue entries."""
-    names = [name for name in built.table.columns if name not in KEYS]
-    return feature_list(names, catalog_json(built.features), features_fingerprint(built.features))
+def features_of(built: Built, question: Question) -> FeatureList:
+    """List the built feature columns that a question asks for, with their catalogue entries."""
+    features = asked_features(question, built.features)
+    left_out = {each.column for each in built.features} - {each.column for each in features}
+    names = [name for name in built.table.columns if name not in {*KEYS, *left_out}]
+    return feature_list(names, catalog_json(features), features_fingerprint(features))
 
 
 def test(bundle: Bundle, rows: pd.DataFrame, split: Split) -> Tested:

@@ -76,27 +76,29 @@ PACE_OF_WEEK = Text(
     " [day|days] in the last 7 days",
     rising=(
         "With {rhythm__holidays__7d} public [holiday|holidays] in the last 7 days, use per working"
-        " day was {value} above that of the 28 days before"
+        " day was {rhythm__pace_change__7d} up on the 28 days before"
     ),
     falling=(
         "With {rhythm__holidays__7d} public [holiday|holidays] in the last 7 days, use per working"
-        " day was {value} below that of the 28 days before"
+        " day was {rhythm__pace_change__7d} down on the 28 days before"
     ),
     missing=NO_USE_BEFORE,
+    now="rhythm__pace_change__7d",
     against=0.0,
 )
 PACE_OF_FORTNIGHT = Text(
     "{rhythm__workday_events__14d} [event|events] on {rhythm__working_days__14d} working"
     " [day|days] in the last 14 days",
     rising=(
-        "Use per working day in the last 14 days, {rhythm__working_days__14d} of them worked, was"
-        " {value} above that of the 56 days before"
+        "Use on each of {rhythm__working_days__14d} working [day|days] in the last 14 was"
+        " {rhythm__pace_change__14d} up on the 56 days before"
     ),
     falling=(
-        "Use per working day in the last 14 days, {rhythm__working_days__14d} of them worked, was"
-        " {value} below that of the 56 days before"
+        "Use on each of {rhythm__working_days__14d} working [day|days] in the last 14 was"
+        " {rhythm__pace_change__14d} down on the 56 days before"
     ),
     missing=NO_USE_BEFORE,
+    now="rhythm__pace_change__14d",
     against=0.0,
 )
 FALL = Text(
@@ -175,10 +177,10 @@ FEATURES = (
             Unit.EVENTS,
             subject="pace of use",
             description="Events on working days in the last <days> days.",
-            text=replace(PACE_OF_FORTNIGHT, now="rhythm__pace_change__14d", missing=NO_USE),
+            text=replace(PACE_OF_FORTNIGHT, missing=NO_USE),
             missing=Missing.UNKNOWN,
         ),
-        {WEEK: replace(PACE_OF_WEEK, now="rhythm__pace_change__7d", missing=NO_USE).over(WEEK)},
+        {WEEK: replace(PACE_OF_WEEK, missing=NO_USE)},
     ),
     *(
         feature
@@ -254,7 +256,7 @@ FEATURES = (
             text=Text(
                 "Used on {rhythm__working_days_used__<days>d} of {rhythm__working_days__<days>d}"
                 " working [day|days] in the last <days> days",
-                missing=NO_COUNTRY,
+                missing="Which days are worked in the account's country is not known",
             ),
             missing=Missing.UNKNOWN,
         ),

@@ -3,8 +3,6 @@
 A year is 52 weeks here, so that each weekday stands against the same weekday.
 """
 
-from dataclasses import replace
-
 import narwhals as nw
 
 from features.declare import (
@@ -54,7 +52,9 @@ def beyond_season(change: nw.Expr, usual: nw.Expr) -> nw.Expr:
     return change - usual
 
 
-TOO_YOUNG = "There was no use in the same weeks a year ago, or it was not in use yet"
+TOO_YOUNG = "No use is known of the same weeks a year ago"
+NO_EVENTS_THEN = "There were no events a year ago to compare with"
+NO_USERS_THEN = "There were no active users a year ago to compare with"
 EVENTS_THEN = Text(
     "{season__events_year_ago__28d} [event|events] in the same 28 days a year ago,"
     " {usage__events__28d} in the last 28"
@@ -62,14 +62,15 @@ EVENTS_THEN = Text(
 CHANGE_THEN = Text(
     "{season__events_year_ago__28d} [event|events] in the same 28 days a year ago",
     rising=(
-        "In the same weeks a year ago events rose by {value}, from"
+        "A year ago events rose by {season__usual_change} in these weeks, from"
         " {season__events_before_year_ago__28d} to {season__events_year_ago__28d} in 28 days"
     ),
     falling=(
-        "In the same weeks a year ago events fell by {value}, from"
+        "A year ago events fell by {season__usual_change} in these weeks, from"
         " {season__events_before_year_ago__28d} to {season__events_year_ago__28d} in 28 days"
     ),
     missing=TOO_YOUNG,
+    now="season__usual_change",
     against=0.0,
 )
 TO_COME = Text(
@@ -91,7 +92,7 @@ BEYOND = Text(
         "Events changed by {usage__events_change__28d} in 28 days, worse than by"
         " {season__usual_change} in the same weeks a year ago"
     ),
-    missing=TOO_YOUNG,
+    missing=NO_EVENTS_THEN,
     now="usage__events_change__28d",
     against="season__usual_change",
 )
@@ -119,7 +120,7 @@ FEATURES = (
             Unit.EVENTS,
             subject="season",
             description="Events in the <days> days before the same <days> days a year ago.",
-            text=replace(CHANGE_THEN, now="season__usual_change"),
+            text=CHANGE_THEN,
         ),
     ),
     *over(
@@ -187,7 +188,7 @@ FEATURES = (
         text=against_average(
             "{usage__events__28d} [event|events] in the last 28 days",
             SAME_WEEKS,
-            missing=TOO_YOUNG,
+            missing=NO_EVENTS_THEN,
         ),
         missing=Missing.UNKNOWN,
     ),
@@ -218,7 +219,7 @@ FEATURES = (
         text=against_average(
             "{usage__active_users__28d} active [user|users] in the last 28 days",
             SAME_WEEKS,
-            missing=TOO_YOUNG,
+            missing=NO_USERS_THEN,
         ),
         missing=Missing.UNKNOWN,
     ),
