@@ -40,7 +40,10 @@ class Extract:
         self.write("source.toml", said + more)
 
     def part(self, name, frame):
-        file = self.folder / "usage_events" / f"{name}.parquet"
+        self.file(self.folder / "usage_events" / f"{name}.parquet", frame)
+
+    def file(self, file, frame):
+        """Write a file that seems to lie there for a while."""
         file.unlink(missing_ok=True)
         frame.write_parquet(file)
         settled = file.stat().st_mtime_ns - 10**10
@@ -275,7 +278,7 @@ def test_a_key_of_an_old_row_under_a_new_one_sets_both_aside(extract):
 def test_a_log_in_one_file_is_read_again_when_it_changed(extract):
     shutil.rmtree(extract.folder / "usage_events")
     for days in ([0], [0, 1], [0, 1, 9]):
-        events(days).write_parquet(extract.folder / "usage_events.parquet")
+        extract.file(extract.folder / "usage_events.parquet", events(days))
         assert extract.agreed().counts["usage_events"].accepted == len(days)
 
 
