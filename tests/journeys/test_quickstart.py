@@ -163,7 +163,7 @@ def test_a_second_training_is_held_against_the_champion(quickstart: Quickstart) 
 def test_a_past_score_comes_again_byte_for_byte_and_a_changed_one_does_not(
     quickstart: Quickstart,
 ) -> None:
-    past = ("--as-of", "2025-03-01")
+    past = ("--as-of", "2024-09-01")
     assert quickstart.tenure("score", *past).returncode == 0
     done = quickstart.tenure("replay", *past, "--json")
     assert done.returncode == 0, done.stderr
