@@ -160,7 +160,7 @@ def look_back_only(trial: Trial) -> None:
 
 def stand_on(trial: Trial) -> None:
     """Look whether the company's source bears each feature, and whether it varies there."""
-    borne = {feature.column for feature in available(trial.source, trial.own)}
+    borne = {feature.column for feature in available(trial.source, trial.own, touches=True)}
     for feature in trial.sound():
         if feature.column not in borne:
             trial.blame(
