@@ -168,6 +168,7 @@ def _locked_connection(folder: Path, work: Path, links: list[str]) -> duckdb.Duc
     directories = ", ".join(literal(f"{path}/") for path in (folder, work))
     for setting in (
         "TimeZone = 'UTC'",
+        "enable_progress_bar = false",
         f"memory_limit = '{_MEMORY_LIMIT}'",
         f"temp_directory = {literal(work / 'spill')}",
         f"VARIABLE folder = {literal(folder)}",

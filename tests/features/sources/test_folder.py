@@ -144,3 +144,10 @@ def test_ids_that_became_floats_are_the_ids_they_were(folder, home):
     )
     source = check(str(folder), home=home)
     assert source.read("accounts")["account_id"].tolist() == ["7", "8"]
+
+
+def test_nothing_but_the_answer_goes_to_standard_output(folder, home):
+    query = "select 'a' as account_id, '2024-01-01' as completed_at "
+    query += "where not current_setting('enable_progress_bar')"
+    (folder / "source.toml").write_text(f'[tables.trainings]\nsql = "{query}"')
+    assert check(str(folder), home=home).counts["trainings"].accepted == 1
