@@ -41,13 +41,15 @@ def in_parts(source_folder, home):
 
 
 def events(rows=400, first=0):
-    """Events of ten weeks, each different."""
+    """Events of ten weeks, each different, always two at a time."""
     begin = datetime(2024, 3, 1)  # noqa: DTZ001 - naive UTC by contract
     return pl.DataFrame(
         {
             "account_id": ["a" if n % 3 else "b" for n in range(first, first + rows)],
             "user_id": [f"u{n % 7}" for n in range(first, first + rows)],
-            "occurred_at": [begin + timedelta(hours=4 * n) for n in range(first, first + rows)],
+            "occurred_at": [
+                begin + timedelta(hours=8 * (n // 2)) for n in range(first, first + rows)
+            ],
             "event": [f"e{n % 5}" for n in range(first, first + rows)],
         }
     )
