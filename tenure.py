@@ -13,6 +13,7 @@ from serving.console import (
     as_json,
     ended_as_promised,
     figures,
+    master_option,
     parquet,
     sample_options,
     source_option,
@@ -35,6 +36,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 DAY = click.DateTime(["%Y-%m-%d"])
 TOP = 10
 WIDTH = 100
+ON_SPARK = "Score on Spark instead: features and scores in parts in this folder, none published."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -186,12 +188,26 @@ def promote(session: Session, model: str, source: str | None, version: str | Non
 @source_option
 @click.option("--as-of", type=DAY, help="Default: the day of the extract.")
 @click.option("--out", type=FILE, callback=parquet, help="Also as a .parquet file.")
+@click.option("--spark-out", type=click.Path(path_type=Path), help=ON_SPARK)
+@master_option
 @as_json
-def score(session: Session, source: str | None, as_of: datetime | None, out: Path | None) -> None:
+def score(
+    session: Session,
+    source: str | None,
+    as_of: datetime | None,
+    out: Path | None,
+    spark_out: Path | None,
+    master: str | None,
+) -> None:
     """Score every account with the champions, and publish the scores to the service."""
     from models.scored import write_scores
     from serving import terminal
 
+    if master and not spark_out:
+        raise click.UsageError("--master goes with --spark-out.")
+    if spark_out:
+        _scored_on_spark(session, session.checked(session.source(source)), as_of, spark_out)
+        return
     released = _released(session, session.checked(session.source(source)), as_of)
     if out is not None:
         write_scores(released.scores, out)
@@ -306,6 +322,17 @@ def _released(
         return release(
             source, day, session.registry, session.store, session.settings, own=session.own
         )
+
+
+def _scored_on_spark(
+    session: Session, source: "CheckedSource", as_of: datetime | None, out: Path
+) -> None:
+    from serving.batch import score_on_spark
+
+    day = (as_of or source.extracted_at).date()
+    with step("Scoring every account on Spark"):
+        written = score_on_spark(source, day, session.registry, out)
+    session.answer(f"{written['scores']}: scores in parts", {k: str(v) for k, v in written.items()})
 
 
 def main() -> None:

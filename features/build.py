@@ -24,7 +24,7 @@ from features.declare import (
     Recipe,
     Total,
 )
-from features.engine import Engine, session
+from features.engine import Engine, Session, session
 from features.folding import NOTHING, Folded, fold_logs
 from features.grid import Grid, grid
 from features.measure import measure
@@ -72,27 +72,50 @@ def feature_table(
         When a snapshot is not at midnight, or the engine is not installed.
     """
     chosen = tuple(available(source) if features is None else features)
-    active = states[states["status"] == "active"] if "status" in states else states
-    spine = active[["account_id", "as_of"]].drop_duplicates()
-    spine = spine.sort_values(["as_of", "account_id"], ignore_index=True)
+    spine = active_points(states)
     if spine.empty or not chosen:
         nothing = {feature.column: pd.Series(dtype="float64") for feature in chosen}
         return pd.concat([spine, pd.DataFrame(nothing, index=spine.index)], axis=1)
-    dates = spine["as_of"].drop_duplicates()
-    days = spine["as_of"].map(dict(zip(dates, snapshot_days(dates), strict=True)))
     with session(engine) as running:
-        rows = running.frame({"account_id": spine["account_id"], "as_of_day": days}, _SPINE)
-        on = grid(sorted(spine["account_id"].unique()), days.unique().tolist(), running)
-        asked = with_inputs(chosen)
-        measured = [feature for feature in asked if not isinstance(feature.recipe, Formula)]
-        done = fold_logs(source, measured, on, running, engine, fold=fold)
-        facts = reader(source, [f for f in measured if f.column not in done.columns], running)
-        table = running.collect(build(rows, facts, on, asked, done))
+        rows = feature_rows(source, spine, chosen, running, engine=engine, fold=fold)
+        table = running.collect(rows)
     table = table.assign(
         as_of=pd.to_datetime(table["as_of_day"], unit="D").astype("datetime64[us]")
     )
     names = ["account_id", "as_of", *(feature.column for feature in chosen)]
     return table.sort_values(["as_of", "account_id"], ignore_index=True)[names]
+
+
+def active_points(states: pd.DataFrame) -> pd.DataFrame:
+    """Give account_id and as_of of the active accounts, sorted by as_of, account_id."""
+    active = states[states["status"] == "active"] if "status" in states else states
+    points = active[["account_id", "as_of"]].drop_duplicates()
+    return points.sort_values(["as_of", "account_id"], ignore_index=True)
+
+
+def feature_rows(
+    source: CheckedSource,
+    points: pd.DataFrame,
+    features: Sequence[Feature],
+    running: Session,
+    *,
+    engine: Engine,
+    fold: bool | None = None,
+) -> Rows:
+    """Give account_id, as_of_day and the features at points as `active_points` gives them.
+
+    The session may close only when the rows were read.
+    """
+    dates = points["as_of"].drop_duplicates()
+    days = points["as_of"].map(dict(zip(dates, snapshot_days(dates), strict=True)))
+    rows = running.frame({"account_id": points["account_id"], "as_of_day": days}, _SPINE)
+    on = grid(sorted(points["account_id"].unique()), days.unique().tolist(), running)
+    asked = with_inputs(features)
+    measured = [feature for feature in asked if not isinstance(feature.recipe, Formula)]
+    done = fold_logs(source, measured, on, running, engine, fold=fold)
+    facts = reader(source, [f for f in measured if f.column not in done.columns], running)
+    table = build(rows, facts, on, asked, done)
+    return table.select("account_id", "as_of_day", *(feature.column for feature in features))
 
 
 def build(

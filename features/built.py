@@ -79,7 +79,7 @@ def built(
     SourceError
         When a date lies after the extract: what happened until then is not known.
     """
-    _refuse_the_future(source, dates)
+    refuse_the_future(source, dates)
     own = own or Own()
     features = available(source, own.features, touches=touches)
     kept = home.snapshots / _key(source, features, dates, engine, own)
@@ -114,7 +114,8 @@ def dates_between(first: date, last: date, every: str) -> tuple[date, ...]:
     return tuple(moment.date() for moment in series)
 
 
-def _refuse_the_future(source: CheckedSource, dates: Sequence[date]) -> None:
+def refuse_the_future(source: CheckedSource, dates: Sequence[date]) -> None:
+    """Raise SourceError when a date lies after the extract: what happened until then is unknown."""
     last = max(dates, default=None)
     if last is not None and last > source.extracted_at.date():
         raise SourceError(

@@ -1,13 +1,13 @@
 """Which dataframe engine runs; nobody else asks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import narwhals as nw
 import pandas as pd
@@ -18,6 +18,10 @@ from features.windows import Rows
 
 MEMORY_LIMIT = "1500MB"
 THREADS = 2
+
+
+BatchFunction: TypeAlias = Callable[[pd.DataFrame], pd.DataFrame]
+"""From a batch of rows to rows, by nothing but those."""
 
 
 class Engine(StrEnum):
@@ -35,7 +39,7 @@ class Session(Protocol):
         """Read a Parquet file, or a folder of them, lazily; times as microseconds since 1970."""
         ...
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
+    def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         """Hand a small table to the engine."""
         ...
 
@@ -46,6 +50,29 @@ class Session(Protocol):
     def collect(self, frame: Rows) -> pd.DataFrame:
         """Compute a frame and give it to pandas."""
         ...
+
+
+class Cluster(Session, Protocol):
+    """An engine whose workers read, compute and write without this process seeing the rows."""
+
+    def map(self, frame: Rows, function: BatchFunction, schema: pa.Schema) -> Rows:
+        """Give what a function makes of each batch of rows; it travels to the workers."""
+        ...
+
+    def write(self, frame: Rows, folder: Path, by: str, then: Sequence[str]) -> None:
+        """Write Parquet into a new folder, one folder `<by>=<value>` each, rows in this order."""
+        ...
+
+
+def cluster() -> AbstractContextManager[Cluster]:
+    """Open Spark, for what is to be done where the rows are.
+
+    Raises
+    ------
+    TenureError
+        When pyspark, Java or the cluster is not there.
+    """
+    return _spark()
 
 
 @contextmanager
@@ -85,7 +112,7 @@ class _DuckDB:
         times = [f'epoch_us("{name}") AS "{name}"' for name, kind in kinds if kind == "TIMESTAMP"]
         return _lazy(rows.project(f"* REPLACE ({', '.join(times)})") if times else rows)
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
+    def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         table = pa.table(dict(columns), schema=schema)
         name = f"given_{next(self.numbers)}"
         self.connection.register("given", table)
@@ -112,7 +139,7 @@ class _Polars:
         rows = pl.scan_parquet(_files(path))
         return _lazy(rows.with_columns(pl.selectors.datetime("us").to_physical()))
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
+    def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         import polars as pl  # noqa: PLC0415 - an engine is loaded when it is asked for
 
         return _lazy(pl.DataFrame(pl.from_arrow(pa.table(dict(columns), schema=schema))))
@@ -138,7 +165,7 @@ def _pandas(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _spark() -> AbstractContextManager[Session]:
+def _spark() -> AbstractContextManager[Cluster]:
     try:
         from features.spark import spark_session  # noqa: PLC0415 - loaded when it is asked for
     except ModuleNotFoundError as error:

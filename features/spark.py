@@ -8,8 +8,9 @@ already is used, and left open.
 import os
 import shutil
 import socket
+import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - Spark's own short name
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from features.errors import TenureError
 from features.windows import Rows
@@ -41,6 +43,7 @@ _EVERYWHERE = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # a sum beyond 64 bits is an error, not another number
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 _OWN = {
     "spark.ui.enabled": "false",
@@ -66,7 +69,7 @@ appender.console.layout.pattern = %p %c{1}: %m%n
 
 @dataclass(frozen=True)
 class Spark:
-    """Spark at work; see `features.engine.Session`."""
+    """Spark at work; see `features.engine.Cluster`."""
 
     spark: SparkSession
     is_reliable: bool
@@ -74,12 +77,12 @@ class Spark:
 
     def scan(self, path: Path) -> Rows:
         """Read Parquet lazily, times as microseconds since 1970."""
-        parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        parts = sorted(path.glob("*.parquet")) or [path]
         native = self.spark.read.parquet(*map(str, parts))
         times = [name for name, kind in native.dtypes if kind.startswith("timestamp")]
         return _lazy(native.withColumns({name: _microseconds(name) for name in times}))
 
-    def frame(self, columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> Rows:
+    def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         """Hand a small table to the engine."""
         with _closing_is_left_to_pyspark():
             return _lazy(self.spark.createDataFrame(pa.table(dict(columns), schema=schema)))
@@ -98,6 +101,28 @@ class Spark:
             table: pa.Table = nw.to_native(frame).toArrow()
         rows: pd.DataFrame = table.to_pandas()
         return rows
+
+    def map(
+        self, frame: Rows, function: Callable[[pd.DataFrame], pd.DataFrame], schema: pa.Schema
+    ) -> Rows:
+        """Give what a function makes of each batch of rows, on the workers."""
+
+        def made(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                rows = function(batch.to_pandas())
+                yield from pa.Table.from_pandas(rows, schema, preserve_index=False).to_batches()
+
+        return _lazy(
+            nw.to_native(frame).mapInArrow(
+                made, from_arrow_schema(schema, prefer_timestamp_ntz=True)
+            )
+        )
+
+    def write(self, frame: Rows, folder: Path, by: str, then: Sequence[str]) -> None:
+        """Write Parquet into a new folder, one folder `<by>=<value>` each, rows in this order."""
+        order = (by, *then)
+        native = nw.to_native(frame).repartitionByRange(*order).sortWithinPartitions(*order)
+        native.write.partitionBy(by).parquet(str(folder))
 
 
 @contextmanager
@@ -130,6 +155,8 @@ def _started(master: str, folder: Path) -> SparkSession:
     else:
         _demand_java()
         is_local = master.startswith("local")
+        if is_local:
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         said = _OWN | (_LOCAL | _own_folders(folder) if is_local else {})
         builder = builder.master(master).config(map=said)
     try:

@@ -152,6 +152,19 @@ source_option = click.option(
 )
 
 
+def _to_spark(_context: click.Context, _option: click.Parameter, master: str | None) -> str | None:
+    if master:
+        os.environ["TENURE_SPARK_MASTER"] = master  # Spark's door reads it, as it does SPARK_REMOTE
+    return master
+
+
+master_option = click.option(
+    "--master",
+    callback=_to_spark,
+    help="Where Spark runs: local[2] by default, spark://host:7077, yarn, sc://host (Connect).",
+)
+
+
 def sample_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what a sample company is made from to a verb."""
     at_least_one = click.IntRange(1)

@@ -8,13 +8,14 @@ from typing import Literal
 
 import click
 
-from serving.console import dates_asked
+from serving.console import dates_asked, master_option
 
 Mode = Literal["build", "describe", "list", "profile", "check"]
 ENGINES = click.Choice(["duckdb", "polars", "spark"])
 DAY = click.DateTime(["%Y-%m-%d"])
 FEATURES_EXAMPLES = """\b
 tenure features SOURCE --out features.parquet --from 2024-01-01 --to 2024-12-01
+tenure features SOURCE --out features --engine spark --master spark://host:7077
 tenure features --describe usage__events
 tenure features SOURCE --profile --out profile.html
 tenure features SOURCE --check
@@ -38,6 +39,7 @@ class Asked:
     last: datetime | None
     every: str
     engine: str
+    master: str | None
     describe: str | None
     is_list: bool
     is_profile: bool
@@ -49,6 +51,8 @@ class Asked:
             raise click.UsageError(f"{names}: one at a time.")
         if self.source is None and self.mode not in {"describe", "list"}:
             raise click.UsageError("Missing SOURCE; only --describe and --list go without one.")
+        if self.master and self.engine != "spark":
+            raise click.UsageError("--master goes with --engine spark.")
         self._check_out()
         if self.mode not in {"build", "profile"} and (self.dates or self.first or self.last):
             raise click.UsageError(f"--{self.mode} takes no dates.")
@@ -57,6 +61,12 @@ class Asked:
     def mode(self) -> Mode:
         """What is to be done; without --describe, --list, --profile and --check, a table."""
         return next(iter(self._modes), "build")
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Whether the table is to be a folder of parts, which only Spark writes."""
+        is_folder = self.out is not None and not self.out.suffix
+        return self.mode == "build" and self.engine == "spark" and is_folder
 
     @property
     def _modes(self) -> tuple[Mode, ...]:
@@ -75,6 +85,8 @@ class Asked:
                 raise click.UsageError("Missing --out FILE.parquet, where the table is written.")
         elif self.mode not in endings:
             raise click.UsageError(f"--{self.mode} writes no file: leave --out away.")
+        elif self.is_partitioned:
+            return
         elif self.out.suffix != endings[self.mode]:
             raise click.UsageError(f"Let {str(self.out)!r} end in {endings[self.mode]}.")
 
@@ -86,8 +98,9 @@ class Asked:
 
 def features_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the verb's argument and options to it."""
-    file = click.Path(path_type=Path, dir_okay=False)
+    file = click.Path(path_type=Path)
     for option in (
+        master_option,
         click.option("--engine", type=ENGINES, default="duckdb", show_default=True),
         click.option(
             "--check",
@@ -113,7 +126,12 @@ def features_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--to", "last", type=DAY, help="Last date of a series."),
         click.option("--from", "first", type=DAY, help="First date of a series."),
         click.option("--as-of", "dates", multiple=True, type=DAY, help="A date; may be repeated."),
-        click.option("--out", type=file, help="A .parquet file; with --profile an .html file."),
+        click.option(
+            "--out",
+            type=file,
+            help="A .parquet file; with --engine spark also a folder, which gets one of Parquet"
+            " for each date; with --profile an .html file.",
+        ),
         click.argument("source", required=False),
     ):
         command = option(command)

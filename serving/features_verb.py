@@ -1,5 +1,7 @@
 """What `tenure features` does without a label: build, list, describe and check."""
 
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +11,7 @@ from serving.console import Session, step
 from serving.features_asked import Asked
 
 if TYPE_CHECKING:
+    from features.checked import CheckedSource
     from features.declare import Feature
 
 
@@ -38,12 +41,28 @@ def build(session: Session, asked: Asked) -> None:
     asked_days = asked.days
     checked = session.checked(asked.source)
     days = asked_days or [checked.extracted_at.date()]
+    if asked.is_partitioned:
+        _build_parts(session, checked, days, asked.out)
+        return
     with step("Building features"):
         made = built(checked, days, home=session.home, engine=engine, own=session.own)
         write_feature_table(made.table, catalog_json(made.features), asked.out)
     rows, count = len(made.table), len(made.features)
     text = f"{asked.out}: {rows:,} rows of {count} features at {len(days)} dates"
     session.answer(text, {"out": str(asked.out), "rows": rows, "dates": days})
+
+
+def _build_parts(session: Session, source: "CheckedSource", days: list[date], out: Path) -> None:
+    from features.built import refuse_the_future
+    from features.catalog import available
+    from features.partitioned import write_on_spark
+
+    refuse_the_future(source, days)
+    chosen = available(source, session.own.features)
+    with step("Building features on Spark"):
+        write_on_spark(source, days, chosen, out)
+    text = f"{out}: a folder of {len(chosen)} features for each of {len(days)} dates"
+    session.answer(text, {"out": str(out), "dates": days})
 
 
 def describe(session: Session, name: str) -> None:

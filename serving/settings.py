@@ -13,8 +13,9 @@ from features.home import Home
 
 FILE = "tenure.toml"
 PREFIX = "TENURE_"
-# What tests and benchmarks read: where public data sets lie, and a browser.
-NOT_SETTINGS = frozenset({"TENURE_PUBLIC_DATA", "TENURE_CHROMIUM"})
+# What tests and benchmarks read: where public data sets lie, and a browser; and what Spark's door
+# reads, as it reads SPARK_REMOTE.
+NOT_SETTINGS = frozenset({"TENURE_PUBLIC_DATA", "TENURE_CHROMIUM", "TENURE_SPARK_MASTER"})
 DEFAULT_HOME = ".tenure"
 HIGHEST_PORT = 65535
 

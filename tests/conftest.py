@@ -9,6 +9,7 @@ that it asks into one table.
 import csv
 import fcntl
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
@@ -47,7 +48,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     folder = tmp_path_factory.mktemp("spark")
     places = {"spark.local.dir": str(folder), "spark.sql.warehouse.dir": str(folder / "warehouse")}
-    with (Path(tempfile.gettempdir()) / "tenure-tests-spark.lock").open("w") as only:
+    lock = Path(tempfile.gettempdir()) / "tenure-tests-spark.lock"
+    with lock.open("w") as only, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYSPARK_PYTHON", sys.executable)
         fcntl.flock(only, fcntl.LOCK_EX)
         running = SparkSession.builder.master("local[2]").config(map=SMALL | places).getOrCreate()
         yield

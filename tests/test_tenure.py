@@ -85,6 +85,9 @@ def test_half_a_series_or_a_reversed_one_is_wrong_usage(
     "arguments",
     [
         ("features", "company", "--out", "features.csv"),
+        ("features", "company", "--out", "folder"),
+        ("features", "company", "--out", "features.parquet", "--master", "local[2]"),
+        ("score", "--source", "company", "--master", "local[2]"),
         ("train", "churn", "--source", "company", "--label", "churned"),
         ("train", "churn", "--source", "company", "--accept", "score"),
     ],
