@@ -11,14 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from features.built import Built, built
-from features.catalog import features_fingerprint
+from features.build import feature_table
+from features.catalog import available, features_fingerprint, with_inputs
 from features.checked import CheckedSource
 from features.cut import cut
+from features.declare import Feature
 from features.errors import ModelError, StoreError
 from features.home import Home
 from features.own import Own
-from models.asked import any_asks_for_touches, asked
+from features.spine import account_states
+from models.asked import asked
 from models.bundle import Bundle, load
 from serving import tables
 from serving.publication import Publication, latest, numbered, publications
@@ -159,6 +161,7 @@ def replay(
     StoreError
         When the publication has no such account.
     """
+    own = own or Own()
     published = _of(account_id, _published(store, publication))
     if not published:
         raise StoreError(
@@ -170,18 +173,14 @@ def replay(
         for each in publication.models
     }
     with TemporaryDirectory(prefix="tenure-") as work:
-        scratch = Home(Path(work))
         before = cut(source, publication.as_of, Path(work) / "cut")
-        days = (publication.as_of.date(),)
-        touches = any_asks_for_touches(bundle.question for bundle in bundles.values())
-        now = built(before, days, home=scratch, own=own, touches=touches)
-        again = _of(account_id, _scored_again(now, publication, bundles))
+        again = _of(account_id, _scored_again(before, publication, bundles, own))
         differing = _differing(published, again)
         cause = None
         if differing:
-            uncut = built(source, days, home=scratch, own=own, touches=touches)
-            whole = _of(account_id, _scored_again(uncut, publication, bundles))
-            cause = _cause(now, publication, bundles, looks_ahead=published == whole)
+            whole = _of(account_id, _scored_again(source, publication, bundles, own))
+            declared = available(source, own.features, touches=True)
+            cause = _cause(publication, bundles, declared, looks_ahead=published == whole)
     return Replayed(
         publication=publication,
         rows=len(published),
@@ -199,8 +198,16 @@ def _published(store: Store, publication: Publication) -> list[Row]:
     return sorted(rows, key=_key)
 
 
-def _scored_again(now: Built, publication: Publication, bundles: Mapping[str, Bundle]) -> list[Row]:
-    scores = score(bundles, now.table, now.states, publication.scored_at)
+def _scored_again(
+    source: CheckedSource, publication: Publication, bundles: Mapping[str, Bundle], own: Own
+) -> list[Row]:
+    needed = {name for bundle in bundles.values() for name in bundle.features}
+    declared = available(source, own.features, touches=True)
+    chosen = [feature for feature in declared if feature.column in needed]
+    states = account_states(source, [publication.as_of])
+    features = with_inputs(chosen, among=own.features)
+    table = feature_table(source, states, features=features)
+    scores = score(bundles, table, states, publication.scored_at)
     return sorted(score_rows(publication.number, scores), key=_key)
 
 
@@ -234,12 +241,16 @@ def _digest(rows: Iterable[Row]) -> str:
 
 
 def _cause(
-    now: Built, publication: Publication, bundles: Mapping[str, Bundle], *, looks_ahead: bool
+    publication: Publication,
+    bundles: Mapping[str, Bundle],
+    declared: Sequence[Feature],
+    *,
+    looks_ahead: bool,
 ) -> str:
     if looks_ahead:
         return LOOKS_AHEAD
     for each in publication.models:
-        features = asked(bundles[each.model].question, now.features)
+        features = asked(bundles[each.model].question, declared)
         if each.features_version != features_fingerprint(features):
             return OTHER_FEATURES
     return OTHER_PAST

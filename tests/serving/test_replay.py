@@ -1,20 +1,26 @@
 """A published score comes again, byte for byte, from what was known at its date."""
 
+import json
+import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import nextafter
+from pathlib import Path
 
 import narwhals as nw
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
 
-from features.built import built
+from features.build import feature_table
 from features.catalog import available, features_fingerprint
 from features.checked import CheckedSource
 from features.errors import ModelError, SourceError, StoreError
-from features.home import Home
+from features.home import Home, private
+from features.spine import account_states
 from features.windows import Window
 from models.bundle import Bundle
 from serving import tables
@@ -22,7 +28,9 @@ from serving.publication import Publication
 from serving.publish import Scored, bundle_folder, publish
 from serving.replay import asked_for, replay
 from serving.score import score
-from serving.store import Store
+from serving.settings import Settings
+from serving.store import Store, open_store
+from tenure import cli
 
 Company = Callable[..., CheckedSource]
 AS_OF = date(2025, 3, 1)
@@ -62,12 +70,16 @@ def published(
     source: CheckedSource, store: Store, home: Home, bundles: dict[str, Bundle]
 ) -> Publication:
     """Publish what `tenure score --as-of` would, with models of the features declared today."""
-    now = built(source, (AS_OF,), home=home)
-    declared = features_fingerprint(available(source))
-    of_today = {name: replace(m, features_fingerprint=declared) for name, m in bundles.items()}
+    declared = available(source)
+    needed = bundles["churn"].features
+    states = account_states(source, [AS_OF])
+    features = [feature for feature in declared if feature.column in needed]
+    table = feature_table(source, states, features=features)
+    fingerprint = features_fingerprint(declared)
+    of_today = {name: replace(m, features_fingerprint=fingerprint) for name, m in bundles.items()}
     at = datetime(2025, 3, 2, 4, 30)  # noqa: DTZ001 - times are naive UTC everywhere
-    scores = score(of_today, now.table, now.states, at)
-    listed = now.states[["account_id", "status"]]
+    scores = score(of_today, table, states, at)
+    listed = states[["account_id", "status"]]
     nothing = pd.DataFrame({"account_id": [], "signals": []})
     scored = Scored(scores, listed, nothing, of_today, list_horizon_days=90, currency="EUR")
     return publish(store, home, scored, at)
@@ -198,3 +210,51 @@ def test_a_publication_is_found_by_number_by_date_or_as_the_newest(
         asked_for(store, 7, None)
     with pytest.raises(StoreError, match="Expected a publication of 2025-03-02, got none"):
         asked_for(store, None, AS_OF + timedelta(days=1))
+
+
+@pytest.fixture
+def line(
+    company: Company,
+    source_folder: Callable[..., Path],
+    bundles: dict[str, Bundle],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Result]:
+    """The command line of a company that was scored, whose source has grown since."""
+    home = Home(tmp_path / "of the line")
+    private(home.root)
+    with closing(open_store(Settings(home=home).store)) as store:
+        published(company(TABLES), store, home, bundles)
+    grown = source_folder(SINCE, extracted_at="2026-01-01")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TENURE_HOME", str(home.root))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["replay", "--source", str(grown), *arguments])
+
+    return run
+
+
+def test_the_verb_ends_well_where_all_is_the_same(line: Callable[..., Result]) -> None:
+    done = line("--as-of", "2025-03-01", "--json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert (document["publication"], document["rows"], document["is_equal"]) == (1, 12, True)
+    assert document["digest"] == document["digest_again"]
+    assert "4 rows are the same to the byte" in line("--account", "a").stdout
+
+
+def test_the_verb_fails_where_a_byte_differs(line: Callable[..., Result]) -> None:
+    settings = Settings(home=Home(Path(os.environ["TENURE_HOME"])))
+    with closing(open_store(settings.store)) as store, store.writing() as connection:
+        of_b = tables.scores.c.account_id == "b"
+        connection.execute(sa.update(tables.scores).where(of_b).values(band="low", rank=7))
+    done = line("--json")
+    assert isinstance(done.exception, ModelError)
+    assert "rank" in json.loads(done.stdout)["differing"]["b"]
+
+
+def test_the_verb_takes_one_publication(line: Callable[..., Result]) -> None:
+    both = line("--publication", "1", "--as-of", "2025-03-01")
+    assert both.exit_code == 2
+    assert isinstance(line("--publication", "9").exception, StoreError)
