@@ -17,7 +17,7 @@ from features.contracts import TABLES, Type
 from features.declare import Distinct, Feature, Total, View, facts_of
 from features.folded import condition, value_column
 from features.keeping import Kept, Keys, Moments, Sums, UseDays
-from features.logreader import Log, open_log
+from features.logreader import Log, Wanted, open_log
 from features.logrows import Batch, Setting
 from features.rows import identities
 from features.sightings import Sight, sight
@@ -67,12 +67,13 @@ def _pass(
     known = ("known_at",) if "recorded_at" in present else ()
     reader = _Reader(setting, log, TABLES[table].first_time, bool(known))
 
-    def wanted(span: tuple[int, int] | None) -> list[str]:
-        asked = [name for one in kept if _reaches(one, span, setting) for name in one.columns]
-        if not any(_reaches(one, span, setting) for one in kept):
-            return []
-        own = [name for name in dict.fromkeys(asked) if name in present]
-        return ["account_id", log.time, *known, *own]
+    def wanted(span: tuple[int, int] | None) -> Wanted:
+        asking = [one for one in kept if _reaches(one, span, setting)]
+        if not asking:
+            return Wanted()
+        own = dict.fromkeys(name for one in asking for name in one.columns if name in present)
+        by_day = all(one.by_day for one in asking)
+        return Wanted(("account_id", log.time, *known, *own), by_day)
 
     for span, rows in log.stretches(wanted):
         batch = reader.batch(rows)

@@ -27,6 +27,8 @@ class Kept(Protocol):
 
     columns: tuple[str, ...]
     """The log's columns that it reads, besides account and time."""
+    by_day: bool
+    """Whether one row for each account and day tells it as much as all of them."""
 
     def reaches(self, low: int, high: int) -> bool:
         """Tell whether rows between two days, counted from the first, can matter."""
@@ -56,6 +58,8 @@ def _total(feature: Feature) -> Total:
 
 class Sums:
     """Counts and sums of one column, by segment of days, account and condition."""
+
+    by_day = False
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features
@@ -136,6 +140,7 @@ class Moments:
         }
         self.choice = Choice(tuple(self.slots))
         self.columns = (self.choice.column,) if self.choice.column else ()
+        self.by_day = not self.columns
         shape = (len(setting.sight.days), len(setting.sight.raw), len(self.slots))
         self.lowest, self.highest = np.full(shape, HIGH, np.int32), np.full(shape, LOW, np.int32)
 
@@ -178,6 +183,7 @@ class UseDays:
     """By account and day the first snapshot that sees any row of that day."""
 
     columns: tuple[str, ...] = ()
+    by_day = True
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features
@@ -215,6 +221,8 @@ class UseDays:
 
 class Keys:
     """The segments of days in which each account's keys were seen."""
+
+    by_day = False
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features

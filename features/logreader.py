@@ -9,11 +9,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.rollups import rollup_of
 from features.windows import day_number
 
 ROWS_AT_ONCE = 1 << 17
 BYTES_OF_A_CODE = 3.0
 """A text column that takes fewer for each value is stored as a dictionary, and read as one."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The columns that are needed of rows, and whether one row a day and account is enough."""
+
+    columns: tuple[str, ...] = ()
+    by_day: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,20 +56,34 @@ class Log:
         return sum(int(file.metadata.num_rows) for file in self._files(self.parts))
 
     def stretches(
-        self, wanted: Callable[[tuple[int, int] | None], Sequence[str]]
+        self, wanted: Callable[[tuple[int, int] | None], Wanted]
     ) -> Iterator[tuple[tuple[int, int] | None, pa.RecordBatch]]:
         """Give rows in the order of the files, with the days between which they lie, if known.
 
-        `wanted` names the columns that are needed of rows between two days; none: they are
-        passed over.
+        `wanted` says what is needed of rows between two days. A part of which the days of use are
+        enough is read from its rollup, if it has one.
         """
-        for file in self._files(self.parts):
-            for group, span in _groups(file, self.time):
-                columns = list(wanted(span))
-                if columns:
-                    stretch = {"row_groups": [group], "columns": columns, "use_threads": False}
-                    for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, **stretch):
-                        yield span, batch
+        for part, file in zip(self.parts, self._files(self.parts), strict=True):
+            asked = [(group, span, wanted(span)) for group, span in _groups(file, self.time)]
+            asked = [(group, span, want) for group, span, want in asked if want.columns]
+            rollup = rollup_of(part)
+            by_day = all(want.by_day and span for _, span, want in asked)
+            if asked and by_day and rollup.is_file():
+                yield from self._by_day(rollup, asked[0][2], [span for _, span, _ in asked])
+                continue
+            for group, span, want in asked:
+                stretch = {"row_groups": [group], "columns": list(want.columns)}
+                for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, **stretch):
+                    yield span, batch
+
+    def _by_day(
+        self, rollup: Path, want: Wanted, spans: Sequence[tuple[int, int] | None]
+    ) -> Iterator[tuple[tuple[int, int] | None, pa.RecordBatch]]:
+        known = [span for span in spans if span]
+        whole = min(low for low, _ in known), max(high for _, high in known)
+        for days in self._files([rollup]):
+            for batch in days.iter_batches(ROWS_AT_ONCE, columns=list(want.columns)):
+                yield whole, batch
 
     def _files(self, parts: Iterable[Path]) -> Iterator[Any]:
         for part in parts:

@@ -1,8 +1,9 @@
 """Which accounts there are at a snapshot, and in what state."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import date, datetime
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -117,8 +118,8 @@ def _states(measured: pd.DataFrame) -> pd.DataFrame:
 
 def _known_accounts(source: CheckedSource, days: list[int]) -> pd.DataFrame:
     """Give account_id, as_of_day and customer_group of the accounts there are on each day."""
-    columns = [field.name for field in fields(Membership)]
-    members = pd.DataFrame([astuple(each) for each in memberships(source)], columns=columns)
+    names = [field.name for field in fields(Membership)]
+    members = pd.DataFrame(map(attrgetter(*names), memberships(source)), columns=names)
     seen = [
         members[members["enters"].le(day) & members["leaves"].gt(day)].assign(as_of_day=day)
         for day in days

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from features.ledger import Ledger, SourcePart, WeeklyPart
+from features.rollups import rollup_of
 from features.sources.accept import Accepted, accepted_as, good_rows, judge, known_accounts
 from features.sources.early import USUALLY_AFTER, change_of_early, early_by_file, first_times
 from features.sources.log import PART, ReadLog
@@ -110,7 +111,9 @@ def _written(weeks: Weeks, before: Previous | None) -> tuple[WeeklyPart, ...]:
     }
     for part in before.ledger.parts if before else ():
         if part.rows and part.file not in written and before:
-            for file in (*before.parts(part.file), *before.identities(part.file)):
+            parts = before.parts(part.file)
+            days = (rollup_of(file) for file in parts)
+            for file in (*parts, *days, *before.identities(part.file)):
                 link(file, weeks.out / file.relative_to(before.folder))
             written[part.file] = part
     return tuple(written[name] for name in sorted(written)) or (weeks.write_none(),)

@@ -22,7 +22,7 @@ from features.sources.takeover import Previous, previous_log
 from features.sources.weeks import digest
 
 PART = "__part"
-_LAYOUT = 1  # of the weekly parts; another one makes every log be read again
+_LAYOUT = 2  # of the weekly parts; another one makes every log be read again
 _YOUNG_NS = 2_000_000_000  # within it, a file may change twice at what its clock calls one time
 
 

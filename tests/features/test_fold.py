@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -23,6 +24,7 @@ from features.declare import Distinct, Extreme, Facts, Feature, Missing, Text, T
 from features.engine import Engine
 from features.families.usage import DAYS, EVENTS, KINDS, USERS
 from features.folded import is_folded
+from features.rollups import roll_up, rollup_of
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - times in checked tables are naive UTC
 ACCOUNTS = ("a", "b", "c", "d", "e")
@@ -176,6 +178,36 @@ def test_it_gives_sixty_snapshots_at_once_as_duckdb_does(
     by_definition = build(source, days, fold=False, engine=Engine.DUCKDB)
     folded = build(source, days, fold=True, engine=Engine.DUCKDB)
     pd.testing.assert_frame_equal(folded, by_definition, check_exact=True)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_days_of_a_part_tell_as_much_as_the_part(
+    seed: int, checked: Callable[[Log], CheckedSource]
+) -> None:
+    source, days = checked(draw(seed, is_recorded=seed % 2 == 0)), [60, 300, 380, 700]
+    expected = build(source, days, fold=True)
+    for part in source.parts("usage_events"):
+        roll_up(part, rollup_of(part))
+    pd.testing.assert_frame_equal(build(source, days, fold=True), expected, check_exact=True)
+    last = [feature for feature in FEATURES if feature.name == "days_since_last_event"]
+    for part in source.parts("usage_events"):
+        nothing = pq.read_table(rollup_of(part)).slice(0, 0)
+        pq.write_table(nothing, rollup_of(part))
+    misled = build(source, [700], fold=True, features=last)
+    assert misled["usage__days_since_last_event"].isna().all()
+
+
+def test_the_days_of_equal_rows_are_equal_bytes(
+    tmp_path: Path, checked: Callable[[Log], CheckedSource]
+) -> None:
+    log = log_of(event(1), event(1.5), event(2), event(1, "b"))
+    part = checked(log).parts("usage_events")[-1]
+    rows = pq.read_table(part)
+    roll_up(part, tmp_path / "once")
+    pq.write_table(pa.concat_tables([rows[2:], rows[:2]]), part)
+    roll_up(part, tmp_path / "again")
+    assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()
+    assert pq.read_table(tmp_path / "once")["account_id"].to_pylist() == ["a", "a", "b"]
 
 
 def test_accounts_that_are_not_asked_for_change_nothing(

@@ -145,9 +145,10 @@ def test_a_late_event_changes_only_the_windows_it_may(extract):
     digests = [
         {name: f.sha256 for name, f in s.files.items() if "/" in name} for s in (first, second)
     ]
-    assert [n for n in digests[1] if digests[1][n] != digests[0].get(n)] == [
-        "usage_events/2024-03-11.parquet"
-    ]
+    assert {n for n in digests[1] if digests[1][n] != digests[0].get(n)} == {
+        "usage_events/2024-03-11.parquet",
+        "usage_events.days/2024-03-11.parquet",
+    }
     known = (START + timedelta(days=50)).date()
     assert features_of(second, known) == features_of(first, known)
     then, now = (features_of(source, known + timedelta(days=1)) for source in (first, second))
