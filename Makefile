@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results readme clean faults
+.PHONY: help quickstart test conformance lint format types imports check lock results benchmark scale readme clean faults
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,8 @@ test: $(INSTALLED) $(SPARK) ## every test that this machine can run
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 conformance: $(INSTALLED) ## over 1,000 fresh companies on which no feature may look ahead
-	@BATTERY_BATCHES=14 $(BIN)/python -m pytest tests/conformance/test_known_when.py $(PYTEST_ARGS)
+	@BATTERY_BATCHES=14 $(BIN)/python -m pytest tests/conformance/test_known_when.py \
+		tests/conformance/test_known_when_on_spark.py $(PYTEST_ARGS)
 
 faults: $(INSTALLED) ## soak: checks killed at any time, long histories, one account with ten million events
 	@TENURE_FAULT_KILLS=100 TENURE_INCREMENTAL_DRAWS=100 TENURE_LARGE_ACCOUNT=10000000 \
@@ -62,6 +63,12 @@ lock: $(INSTALLED) ## make the lock files anew from pyproject.toml (needs uv)
 
 results: $(INSTALLED) ## docs/results.md: figures on the public sets and the sample company
 	@$(BIN)/python benchmarks/results.py
+
+scale: $(INSTALLED) $(SPARK) ## docs/scale.md: growth with the log, when to move to Spark, a plan
+	@$(BIN)/python -m benchmarks.scale
+
+benchmark: $(INSTALLED) ## docs/benchmarks.md: the features over a large log beside other ways (an hour; can be taken up again)
+	@$(BIN)/python -m benchmarks.features
 
 readme: $(INSTALLED) ## the README's picture of the quickstart (needs Chromium)
 	@$(BIN)/python benchmarks/readme.py

@@ -26,6 +26,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - Spark's own short name
 from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.utils import is_remote
 
 from features.errors import TenureError
 from features.windows import Rows
@@ -136,7 +137,7 @@ def spark_session() -> Iterator[Spark]:
     """
     running = SparkSession.getActiveSession()
     if running is not None:
-        yield _prepared(running.newSession())
+        yield _prepared(running if is_remote() else running.newSession())
         return
     master = os.environ.get(MASTER) or os.environ.get(REMOTE) or LOCAL
     with TemporaryDirectory(prefix="tenure-spark-") as folder:
