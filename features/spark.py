@@ -81,7 +81,8 @@ class Spark:
         parts = sorted(path.glob("*.parquet")) or [path]
         native = self.spark.read.parquet(*map(str, parts))
         times = [name for name, kind in native.dtypes if kind.startswith("timestamp")]
-        return _lazy(native.withColumns({name: _microseconds(name) for name in times}))
+        whole = {name: _microseconds(name) for name in times}
+        return _lazy(native.withColumns(whole) if whole else native)
 
     def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         """Hand a small table to the engine."""

@@ -21,5 +21,5 @@ def test_the_size_to_move_at_is_where_time_or_memory_runs_out() -> None:
 def test_the_page_leaves_no_figure_open() -> None:
     text = page(dict.fromkeys(ENGINES, Growth(RUNS)))
     assert "{" not in text
-    assert "An event costs Spark 1 times" in text
+    assert "an event costs Spark 1 times" in text
     assert "| 10.0 billion | 120.0 billion |" in text
