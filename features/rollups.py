@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -21,14 +22,25 @@ def roll_up(part: Path, out: Path, time: str = "occurred_at") -> None:
     time
         The column of the time at which a row happens.
     """
-    rows = pq.read_table(part, columns=["account_id", time, "known_at"], use_threads=False)
-    place = rows.schema.get_field_index(time)
-    rows = rows.set_column(place, time, pc.floor_temporal(rows[time], unit="day"))
-    days = rows.group_by(["account_id", time], use_threads=False).aggregate([("known_at", "min")])
-    days = days.rename_columns({"known_at_min": "known_at"}).select(rows.column_names)
+    columns = ["account_id", time, "known_at"]
+    with pq.ParquetFile(part) as file:
+        # a group of rows at a time: one account may fill a week with millions of events
+        groups = [
+            _days(file.read_row_group(number, columns=columns, use_threads=False), time)
+            for number in range(file.num_row_groups)
+        ]
+        nothing = file.schema_arrow.empty_table().select(columns)
+    days = _days(pa.concat_tables([nothing, *groups]), time)
     days = days.sort_by([("account_id", "ascending"), (time, "ascending")]).combine_chunks()
     out.parent.mkdir(exist_ok=True)
     pq.write_table(days, out)
+
+
+def _days(rows: pa.Table, time: str) -> pa.Table:
+    place = rows.schema.get_field_index(time)
+    rows = rows.set_column(place, time, pc.floor_temporal(rows[time], unit="day"))
+    days = rows.group_by(["account_id", time], use_threads=False).aggregate([("known_at", "min")])
+    return days.rename_columns({"known_at_min": "known_at"}).select(rows.column_names)
 
 
 def rollup_of(part: Path) -> Path:
