@@ -81,14 +81,15 @@ class Log:
     ) -> Iterator[tuple[tuple[int, int] | None, pa.RecordBatch]]:
         known = [span for span in spans if span]
         whole = min(low for low, _ in known), max(high for _, high in known)
-        for days in self._files([rollup]):
+        for days in self._files([rollup], self.coded & {"account_id"}):
             for batch in days.iter_batches(ROWS_AT_ONCE, columns=list(want.columns)):
                 yield whole, batch
 
-    def _files(self, parts: Iterable[Path]) -> Iterator[Any]:
+    def _files(self, parts: Iterable[Path], coded: frozenset[str] | None = None) -> Iterator[Any]:
+        read = sorted(self.coded if coded is None else coded)
         for part in parts:
             with pq.ParquetFile(
-                part, read_dictionary=sorted(self.coded), memory_map=True, pre_buffer=False
+                part, read_dictionary=read, memory_map=True, pre_buffer=False
             ) as file:
                 yield file
 
