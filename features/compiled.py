@@ -23,7 +23,10 @@ WORD = 8
 
 def compiled(loop: _Loop) -> _Loop:
     """Compile a loop at its first call, or take it from the cache."""
-    return cast("_Loop", numba.njit(cache=True, nogil=True)(loop))
+    try:
+        return cast("_Loop", numba.njit(cache=True, nogil=True)(loop))
+    except RuntimeError:  # there is no folder that may be written, to keep compiled code in
+        return cast("_Loop", numba.njit(nogil=True)(loop))
 
 
 @compiled
