@@ -18,12 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from features.checked import CheckedSource
 from features.home import Home
 from features.sources.check import check
 
 Company = Callable[..., CheckedSource]
+
+settings.register_profile("tenure", deadline=None)  # no test is timed
+settings.load_profile("tenure")
 
 
 SMALL = {

@@ -35,12 +35,6 @@ def of_bought(days: Rows, subscriptions: Rows) -> Rows:
     return known_together(days, bought, on=("account_id", "product"))
 
 
-def of_users(events: Rows) -> Rows:
-    """Give the events of known users, each with its user and function in one text."""
-    named = events.filter(~nw.col("user_id").is_null())
-    return named.with_columns(user_function=nw.concat_str("user_id", "event", separator="\n"))
-
-
 def weekly(users: nw.Expr, *weeks: nw.Expr) -> nw.Expr:
     """Give the mean of the weeks' users as a share of all users of the weeks."""
     together = weeks[0]
@@ -63,11 +57,6 @@ BOUGHT = Facts(
     uses=("product",),
 )
 BY_USER = Facts(USER_DAYS, at="used_at", uses=("user_id",))
-BY_USER_AND_FUNCTION = Facts(
-    View("functions_of_users", "usage_events", ("occurred_at", "user_id", "event"), of_users),
-    at="occurred_at",
-    uses=("user_function",),
-)
 
 IN_USE = (
     "{adoption__products_in_use__<days>d} of {lifecycle__products_owned} bought [product|products]"
@@ -202,39 +191,6 @@ FEATURES = (
             missing=Missing.UNKNOWN,
         ),
     ),
-    *over(
-        (28,),
-        Feature(
-            "adoption",
-            "user_functions",
-            Distinct(BY_USER_AND_FUNCTION, "user_function"),
-            Unit.ITEMS,
-            subject="functions per user",
-            description="Different functions that each user used in the last <days> days, added up"
-            " over the users.",
-            text=Text(
-                "{usage__active_users__<days>d} [user|users] used {usage__event_kinds__<days>d}"
-                " [function|functions] in the last <days> days",
-            ),
-        ),
-    ),
-    *over(
-        (28,),
-        Feature(
-            "adoption",
-            "functions_per_user",
-            Formula(("adoption__user_functions__<days>d", "usage__active_users__<days>d"), ratio),
-            Unit.RATIO,
-            subject="functions per user",
-            description="Different functions for each active user in the last <days> days.",
-            text=Text(
-                "{usage__active_users__<days>d} [user|users] used {value} functions each in the"
-                " last <days> days",
-                missing=NO_USER,
-            ),
-            missing=Missing.UNKNOWN,
-        ),
-    ),
     Feature(
         "adoption",
         "functions_dropped",
@@ -312,7 +268,7 @@ FEATURES = (
             subject="weekly users",
             description="Share of the last <days> days' users who came in a week, on average over"
             " the four.",
-            text=Text(WEEKLY, missing=NO_USER),
+            text=Text(WEEKLY, missing="No user in any of the last 4 weeks"),
             missing=Missing.UNKNOWN,
         ),
     ),

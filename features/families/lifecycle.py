@@ -176,10 +176,16 @@ FEATURES = (
         subject="notice deadline",
         description="1 when the last day for notice of a running subscription has passed, so that"
         " its term renews or ends as agreed, else 0.",
-        text=replace(
-            TERM_ENDS,
-            level="The last day for notice of this term has passed, or is still ahead",
+        text=Text(
+            "The last day for notice of this term has passed, or is still ahead",
+            "This term can be ended by notice for {lifecycle__days_to_notice_deadline} more"
+            " [day|days]",
+            "This term can no longer be ended by notice, since"
+            " {lifecycle__days_to_notice_deadline} [day|days]",
             missing="No last day for notice is known",
+            against=0.0,
+            now="lifecycle__days_to_notice_deadline",
+            equal="This term can be ended by notice today, for the last time",
         ),
         missing=Missing.UNKNOWN,
     ),

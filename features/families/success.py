@@ -211,7 +211,7 @@ FEATURES = (
             rising=LAST_REVIEW + ", {value} more than half a year",
             equal="No review of the agreed outcomes is overdue",
             against=0.0,
-            missing="No subscription so far",
+            missing="No subscription so far, so no review is due",
         ),
         missing=Missing.UNKNOWN,
     ),

@@ -82,9 +82,6 @@ def test_only_what_is_bought_can_be_in_use(
         ("user_days__28d", "2024-03-10", 3),  # u1 on two days, u2 on one
         ("days_per_user__28d", "2024-03-10", 1.5),
         ("events_per_user_day__28d", "2024-03-10", 7 / 3),
-        ("user_functions__28d", "2024-03-10", 5),  # open, save; open, share, save
-        ("functions_per_user__28d", "2024-03-10", 2.5),
-        ("functions_per_user__28d", "2024-02-10", None),
         ("seats_used__90d", "2024-03-10", 0.5),
         ("functions_dropped", "2024-06-06", 0),
         ("functions_dropped", "2024-06-07", 2),  # print and open are left of four
@@ -110,10 +107,6 @@ PRODUCTS_IN_USE = """
     where u.account = ? and s.started < :as_of and (s.ended is null or s.ended >= :as_of)
     and u.time < :as_of and u.time >= date(:as_of, '-28 days')
 """
-USER_FUNCTIONS = """
-    select count(distinct user || ' ' || event) from usage
-    where account = ? and time < :as_of and time >= date(:as_of, '-28 days')
-"""
 SHARED = """
     select julianday(:as_of) - julianday(min(day)) from (
         select date(time) as day from usage where account = ? and time < :as_of
@@ -122,7 +115,6 @@ SHARED = """
 """
 ORACLES = {
     "adoption__products_in_use__28d": PRODUCTS_IN_USE,
-    "adoption__user_functions__28d": USER_FUNCTIONS,
     "adoption__days_since_first_shared_use": SHARED,
     "adoption__days_since_first_broad_use": SHARED.replace(
         "distinct user) >= 2", "distinct event) >= 3"
