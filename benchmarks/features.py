@@ -95,15 +95,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=names)
     parser.add_argument("--page", action="store_true", help="write the page from what is measured")
-    parser.add_argument("--child", choices=["ready", "run"], help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=["ready", "run", "compare"], help=argparse.SUPPRESS)
     parser.add_argument("--form", help=argparse.SUPPRESS)
     parser.add_argument("--events", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def _run(step: str, name: str, events: int, cache: Cache) -> None:
-    """Make a form ready, or run it: what a child process does."""
+    """Make a form ready, run it, or compare its result: what a child process does."""
     (form,) = (form for form in FORMS if form.name == name)
+    if step == "compare":
+        _compare(form, events, cache)
+        return
     module, function = str(form.ready if step == "ready" else form.run).split(":")
     compute = getattr(import_module(f"benchmarks.{module}"), function)
     folder = cache.of(events)
@@ -121,7 +124,7 @@ def _measured(form: Form, events: int, cache: Cache) -> dict[str, float]:
         _child("ready", form, events, cache)
     used = _child("run", form, events, cache)
     if form.rows:
-        _compare(form, events, cache)
+        _child("compare", form, events, cache)  # a child's peak begins at its parent's
     return {"cpu_s": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / 1024}
 
 
