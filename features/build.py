@@ -25,12 +25,12 @@ from features.declare import (
     Total,
 )
 from features.engine import Engine, Session, session
-from features.folding import NOTHING, Folded, fold_logs
+from features.fold.folding import NOTHING, Folded, fold_logs
 from features.grid import Grid, grid
 from features.measure import measure
+from features.recipes.totals import COUNT, counts_values
 from features.rows import Reader, reader
 from features.spine import snapshot_days
-from features.totals import COUNT, counts_values
 from features.windows import Rows
 
 _SPINE = pa.schema([("account_id", pa.string()), ("as_of_day", pa.int64())])

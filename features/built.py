@@ -19,7 +19,7 @@ from features.declare import Feature
 from features.engine import Engine
 from features.errors import SourceError
 from features.home import Home, private
-from features.own import Own
+from features.own.harvest import Own
 from features.spine import account_states
 
 STATES_FILE = "states.parquet"

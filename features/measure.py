@@ -15,15 +15,15 @@ from features.declare import (
     View,
     facts_of,
 )
-from features.distincts import distincts
-from features.durations import durations
-from features.extremes import extremes
 from features.grid import Grid
-from features.latest import latest
-from features.others import others
-from features.ranked import ranked
+from features.recipes.distincts import distincts
+from features.recipes.durations import durations
+from features.recipes.extremes import extremes
+from features.recipes.latest import latest
+from features.recipes.others import others
+from features.recipes.ranked import ranked
+from features.recipes.totals import totals
 from features.rows import Reader
-from features.totals import totals
 from features.windows import Rows
 
 _KINDS = (

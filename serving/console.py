@@ -21,7 +21,7 @@ from serving.settings import Settings, read_settings
 if TYPE_CHECKING:
     from features.built import Built
     from features.checked import CheckedSource
-    from features.own import Own
+    from features.own.harvest import Own
     from models.registry import Registry
     from serving.store import Store
 
@@ -65,7 +65,7 @@ class Session:
     @cached_property
     def own(self) -> "Own":
         """The company's own features, from the files that the settings name."""
-        from features.own import harvest
+        from features.own.harvest import harvest
 
         return harvest(self.settings.features)
 
@@ -106,7 +106,7 @@ class Session:
         FeatureError
             When features of one's own have not passed their check.
         """
-        from features.own import demand_passed
+        from features.own.harvest import demand_passed
         from models.asked import any_asks_for_touches
         from models.questions import QUESTIONS
 

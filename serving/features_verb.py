@@ -98,8 +98,8 @@ def show(session: Session) -> None:
 def check(session: Session, asked: Asked) -> None:
     """Try the company's own features on its source and on drawn companies."""
     from features.engine import Engine
-    from features.own import keep_passed
-    from features.own_checks import try_out
+    from features.own.checks import try_out
+    from features.own.harvest import keep_passed
 
     if not session.own.features:
         raise FeatureError(

@@ -11,7 +11,7 @@ from features.built import built
 from features.catalog import catalog_json
 from features.checked import CheckedSource
 from features.errors import ModelError
-from features.own import Own
+from features.own.harvest import Own
 from models.asked import any_asks_for_touches
 from models.bundle import Bundle
 from models.questions import QUESTIONS

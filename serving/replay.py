@@ -18,7 +18,7 @@ from features.cut import cut
 from features.declare import Feature
 from features.errors import ModelError, StoreError
 from features.home import Home
-from features.own import Own
+from features.own.harvest import Own
 from features.spine import account_states
 from models.asked import asked
 from models.bundle import Bundle, load

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from features.fold.rollups import rollup_of
 from features.ledger import Ledger, SourcePart, WeeklyPart
-from features.rollups import rollup_of
 from features.sources.accept import Accepted, accepted_as, good_rows, judge, known_accounts
 from features.sources.early import USUALLY_AFTER, change_of_early, early_by_file, first_times
 from features.sources.log import PART, ReadLog

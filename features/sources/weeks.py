@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.fold.rollups import roll_up, rollup_of
 from features.ledger import WeeklyPart
-from features.rollups import roll_up, rollup_of
 from features.sources.accept import RECORDED_AT, known_at
 from features.sources.sql import literal, number, parquet, quoted, run
 from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, Staged

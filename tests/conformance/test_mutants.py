@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features import fold, grid, groups, rows, terms
+from features import grid, groups, rows, terms
 from features.battery.drawn import START, Draw, Tables
 from features.battery.smallest import smallest_leak
 from features.battery.trial import Difference, differences
@@ -18,6 +18,7 @@ from features.catalog import catalog
 from features.checked import CheckedSource
 from features.declare import Beside, Extreme, Facts, Feature, Text, Total, Unit, View
 from features.engine import Engine
+from features.fold import one_pass
 from features.rows import Identity, known_together
 from features.windows import AS_OF_DAY, DAY, NEVER, Rows, Window, day_of, first_from
 
@@ -276,7 +277,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         grid.Grid, "starting", starts_too_early
     ),
     "a pass over the log that takes in the snapshot's own day": lambda patch: patch.setattr(
-        fold, "first_to_see", first_from
+        one_pass, "first_to_see", first_from
     ),
     "a pass over the log whose windows reach a week on": lambda patch: patch.setattr(
         Window, "span", reaches_on

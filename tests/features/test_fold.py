@@ -23,8 +23,8 @@ from features.checked import CheckedSource
 from features.declare import Distinct, Extreme, Facts, Feature, Missing, Text, Total, Unit, View
 from features.engine import Engine
 from features.families.usage import DAYS, EVENTS, KINDS, USERS
-from features.folded import is_folded
-from features.rollups import roll_up, rollup_of
+from features.fold.folded import is_folded
+from features.fold.rollups import roll_up, rollup_of
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - times in checked tables are naive UTC
 ACCOUNTS = ("a", "b", "c", "d", "e")

@@ -10,7 +10,7 @@ from features.built import built
 from features.checked import CheckedSource
 from features.errors import FeatureError
 from features.home import Home
-from features.own import Own, demand_passed, harvest, keep_passed
+from features.own.harvest import Own, demand_passed, harvest, keep_passed
 
 HEAD = """
 import narwhals as nw

@@ -25,8 +25,8 @@ from features.declare import (
     ratio,
 )
 from features.errors import FeatureError
-from features.own import Own
-from features.own_checks import Tried, try_out
+from features.own.checks import Tried, try_out
+from features.own.harvest import Own
 from features.windows import Rows
 
 OPENED = Facts("support_tickets", at="opened_at")

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.rollups import rollup_of
+from features.fold.rollups import rollup_of
 from features.windows import day_number
 
 ROWS_AT_ONCE = 1 << 17

@@ -11,8 +11,8 @@ from features.checked import CheckedSource
 from features.declare import Feature
 from features.engine import Engine
 from features.errors import FeatureError
-from features.own import Own
-from features.own_trials import (
+from features.own.harvest import Own
+from features.own.trials import (
     Trial,
     ignore_order,
     look_back_only,

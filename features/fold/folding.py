@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 from features.checked import CheckedSource
 from features.declare import Feature, facts_of
 from features.engine import Engine, Session
-from features.fold import fold as fold_log
-from features.folded import is_folded
+from features.fold.folded import is_folded
+from features.fold.one_pass import fold as fold_log
 from features.grid import Grid
 from features.windows import Rows
 

@@ -18,7 +18,7 @@ from features.catalog import catalog
 from features.declare import Feature
 from features.errors import FeatureError
 from features.home import Home, private
-from features.own_rules import keep_to_the_rules
+from features.own.rules import keep_to_the_rules
 
 DECLARED = "FEATURES"
 
@@ -51,7 +51,7 @@ def harvest(files: Sequence[Path]) -> Own:
     ------
     FeatureError
         When a file is missing, does not run, prints, or declares no features; when one of them
-        breaks the rules of `features.own_rules`.
+        breaks the rules of `features.own.rules`.
     """
     if not files:
         return Own()
@@ -62,7 +62,7 @@ def harvest(files: Sequence[Path]) -> Own:
 
 
 def keep_passed(own: Own, home: Home) -> None:
-    """Keep that these very files passed `features.own_checks.try_out`."""
+    """Keep that these very files passed `features.own.checks.try_out`."""
     columns = [feature.column for feature in own.features]
     file = private(home.own_features) / f"{own.digest}.json"
     file.write_text(json.dumps({"passed": columns}) + "\n", encoding="utf-8")

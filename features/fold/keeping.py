@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from features.contracts import TABLES
 from features.declare import Distinct, Extreme, Feature, Total, facts_of
-from features.folded import Condition, condition, value_column
-from features.late import Late
-from features.logrows import Batch, Choice, Setting
-from features.sharing import count_shared, count_shared_days
-from features.texts import Codes, Texts
-from features.totals import COUNT, counts_values
+from features.fold.folded import Condition, condition, value_column
+from features.fold.late import Late
+from features.fold.rows import Batch, Choice, Setting
+from features.fold.sharing import count_shared, count_shared_days
+from features.fold.texts import Codes, Texts
+from features.recipes.totals import COUNT, counts_values
 
 NEVER_SEEN = np.iinfo(np.int16).max
 HIGH = np.iinfo(np.int32).max

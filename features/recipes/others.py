@@ -11,8 +11,8 @@ import narwhals as nw
 
 from features.declare import Feature, Others
 from features.grid import Grid
+from features.recipes.totals import totals
 from features.rows import Reader
-from features.totals import totals
 from features.windows import Rows, is_seen
 
 POINT = ["account_id", "as_of_day"]

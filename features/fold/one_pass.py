@@ -15,13 +15,13 @@ import pyarrow as pa
 from features.checked import CheckedSource
 from features.contracts import TABLES, Type
 from features.declare import Distinct, Feature, Total, View, facts_of
-from features.folded import condition, value_column
-from features.keeping import Kept, Keys, Moments, Sums, UseDays
-from features.logreader import Log, Wanted, open_log
-from features.logrows import Batch, Setting
+from features.fold.folded import condition, value_column
+from features.fold.keeping import Kept, Keys, Moments, Sums, UseDays
+from features.fold.reader import Log, Wanted, open_log
+from features.fold.rows import Batch, Setting
+from features.fold.sightings import Sight, sight
+from features.fold.texts import Codes, Texts
 from features.rows import identities
-from features.sightings import Sight, sight
-from features.texts import Codes, Texts
 from features.windows import first_to_see
 
 EARLIEST = -1_000_000
@@ -38,7 +38,7 @@ def fold(
     source
         A checked source with that log.
     features
-        Features of which `features.folded.is_folded` says yes.
+        Features of which `features.fold.folded.is_folded` says yes.
     accounts, days
         Where to measure; the days rising.
 
@@ -60,7 +60,7 @@ def fold(
 def _pass(
     log: Log, table: str, present: Sequence[str], features: Sequence[Feature], seen: Sight
 ) -> list[Kept]:
-    from features import compiled  # noqa: PLC0415 - Numba is loaded where a log is folded
+    from features.fold import compiled  # noqa: PLC0415 - Numba is loaded where a log is folded
 
     setting = _setting(log, seen, compiled)
     kept = _keepers(features, setting)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.sightings import Sight
-from features.texts import Codes, Texts
+from features.fold.sightings import Sight
+from features.fold.texts import Codes, Texts
 
 Whole = NDArray[np.int64]
 Look = Callable[[Codes, Codes], None]

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.declare import FIXED, Feature
-from features.folded import Condition, Segments, segments
-from features.sightings import Sight
-from features.texts import Codes, Texts
+from features.fold.folded import Condition, Segments, segments
+from features.fold.sightings import Sight
+from features.fold.texts import Codes, Texts
 
 Whole = NDArray[np.int64]
 NULL = 0
