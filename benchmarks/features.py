@@ -2,7 +2,7 @@
 
     python -m benchmarks.features [--cache DIR] [--repeat 5] [--only FORM ...] [--page]
 
-Run from the project's root. Logs and companies are made once, in the cache (or TENURE_BENCHMARKS).
+Run from the project's root. Logs and companies are made once, in the cache (or BENCHMARKS_CACHE).
 Each form runs in a process of its own, and is charged with all of its CPU time, user and system,
 and with its peak memory. A run that was measured is kept in the cache and not measured again, so
 the whole can be broken off and taken up; --repeat says how many there shall be of each, --page only
@@ -89,7 +89,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    usual = os.environ.get("TENURE_BENCHMARKS", Path.home() / ".cache" / "tenure-benchmarks")
+    usual = os.environ.get("BENCHMARKS_CACHE", Path.home() / ".cache" / "tenure-benchmarks")
     names = [form.name for form in FORMS]
     parser.add_argument("--cache", type=Path, default=Path(usual))
     parser.add_argument("--repeat", type=int, default=5)

@@ -188,7 +188,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    usual = os.environ.get("TENURE_BENCHMARKS", Path.home() / ".cache" / "tenure-benchmarks")
+    usual = os.environ.get("BENCHMARKS_CACHE", Path.home() / ".cache" / "tenure-benchmarks")
     parser.add_argument("--cache", type=Path, default=Path(usual))
     sizes: Sequence[int] = (500_000, 1_000_000, 2_000_000, 5_000_000)
     parser.add_argument("--fold", type=int, nargs="+", default=(*sizes, 10_000_000))

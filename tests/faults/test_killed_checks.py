@@ -19,7 +19,7 @@ from features.sources.check import check
 from features.sources.publish import replace_files
 from features.sources.workplace import KEPT_CHECKS, KEPT_FOR, checks_of, remove_superseded
 
-KILLS = int(os.environ.get("TENURE_FAULT_KILLS", "0"))
+KILLS = int(os.environ.get("FAULT_KILLS", "0"))
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive UTC by contract
 CHECK = """
 import sys

@@ -28,7 +28,7 @@ BASE = {
         s3               silent      base     10   2023-01-01
     """,
 }
-ROWS_OF_ONE = int(os.environ.get("TENURE_LARGE_ACCOUNT", "300000"))
+ROWS_OF_ONE = int(os.environ.get("LARGE_ACCOUNT", "300000"))
 MEGABYTE = 1 << 20
 
 

@@ -323,7 +323,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=int(os.environ.get("TENURE_INCREMENTAL_DRAWS", "6")),
+    max_examples=int(os.environ.get("INCREMENTAL_DRAWS", "6")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
