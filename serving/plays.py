@@ -6,6 +6,17 @@ from typing import Any
 
 from models.intervals import TERM_END
 
+CALENDAR = frozenset(
+    {
+        TERM_END,
+        "lifecycle__days_to_notice_deadline",
+        "lifecycle__days_to_next_notice_deadline",
+        "lifecycle__notice_passed",
+        "lifecycle__days_to_decision",
+        "lifecycle__days_to_lapse",
+    }
+)
+"""Features that say no more than where an account stands in its term."""
 PLAYS: Mapping[str, str] = MappingProxyType(
     {
         "usage": "Ask the main users what changed, and offer a session on the job they came for.",
@@ -18,6 +29,11 @@ PLAYS: Mapping[str, str] = MappingProxyType(
         "reliability": "Explain the outages, what was done about them, and what was agreed.",
         "success": "Hold the outcome review that is due and agree on the next result.",
         "engagement": "Invite the main users to the next event and ask what they want to see.",
+        "services": "Agree on a date for the late project, and offer training to those without.",
+        "hierarchy": "Speak with the parent company about what its other companies decided.",
+        "rhythm": "Ask the main users what changed when use fell, and whether it will last.",
+        "season": "Ask the main users why this season is unlike the last, and what they plan.",
+        "touches": "Read what was done last and what came of it, before you call again.",
     }
 )
 NO_REASON = "No single reason stands out."
@@ -27,8 +43,8 @@ WITHOUT_REASON = "Call the customer and ask how things are going."
 def leading_reason(reasons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Give the reason that a person should read first, None where nothing raises the score.
 
-    It is the strongest that raises it; that a term ends soon comes last among them, since the list
-    shows the renewal's date beside it and most accounts near a renewal have that in common.
+    It is the strongest that raises it; where the account stands in its term comes last among them,
+    since the list shows the renewal's date beside it and most accounts near one have it in common.
 
     Parameters
     ----------
@@ -38,7 +54,7 @@ def leading_reason(reasons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | 
     raising = [reason for reason in reasons if reason["effect"] > 0]
     return max(
         raising,
-        key=lambda reason: (reason["feature"] != TERM_END, reason["effect"]),
+        key=lambda reason: (reason["feature"] not in CALENDAR, reason["effect"]),
         default=None,
     )
 

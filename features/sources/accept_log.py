@@ -158,7 +158,11 @@ def _set_aside(log: ReadLog, failures: pl.DataFrame) -> Path:
 def _keep_aside(log: ReadLog, aside: Path, out: Path) -> str:
     """Keep the rows set aside for the next check, each with its file and its place there."""
     reader = log.reader
-    starts = ", ".join(f"({literal(name)}, {start})" for name, start in log.starts().items())
+    # an empty file begins where the one after it does, and no row is its own
+    holding = {part.name for part in log.sources if part.rows} or {log.sources[0].name}
+    starts = ", ".join(
+        f"({literal(name)}, {start})" for name, start in log.starts().items() if name in holding
+    )
     file = reader.work / f"{log.staged.table.name}.kept.parquet"
     run(
         reader.connection,

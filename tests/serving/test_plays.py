@@ -1,6 +1,9 @@
 """Which reason a person reads first, and what is suggested for it."""
 
-from serving.plays import PLAYS, WITHOUT_REASON, leading_reason, suggested_play
+import pytest
+
+from features.catalog import catalog
+from serving.plays import CALENDAR, PLAYS, WITHOUT_REASON, leading_reason, suggested_play
 
 TERM = {"feature": "lifecycle__days_to_term_end", "value": 20.0, "effect": 1.5, "text": "Ends."}
 USE = {"feature": "usage__events__28d", "value": 3.0, "effect": 0.4, "text": "Use fell."}
@@ -12,9 +15,19 @@ def test_the_strongest_raising_reason_leads() -> None:
     assert leading_reason([USE, BILL, CALM]) == BILL
 
 
-def test_the_end_of_the_term_leads_only_where_nothing_else_raises() -> None:
-    assert leading_reason([TERM, USE]) == USE
-    assert leading_reason([TERM, CALM]) == TERM
+@pytest.mark.parametrize("feature", sorted(CALENDAR))
+def test_the_calendar_leads_only_where_nothing_else_raises(feature: str) -> None:
+    stands = {**TERM, "feature": feature}
+    assert leading_reason([stands, USE]) == USE
+    assert leading_reason([stands, CALM]) == stands
+
+
+def test_the_calendar_names_features_that_there_are() -> None:
+    assert {feature.column for feature in catalog()} >= CALENDAR
+
+
+def test_every_group_of_features_has_a_play() -> None:
+    assert {feature.group for feature in catalog()} <= PLAYS.keys()
 
 
 def test_nothing_leads_where_nothing_raises() -> None:

@@ -189,6 +189,14 @@ def test_rows_of_an_account_that_vanished_go_into_quarantine(extract):
     assert extract.agreed().quarantined["usage_events"] == 2
 
 
+def test_a_row_set_aside_stays_its_own_files_beside_an_empty_one(extract):
+    extract.part("0", events([]))
+    extract.part("2", events([0, 1], account="unknown"))
+    extract.agreed()
+    extract.part("1", events([2], account="unknown"))
+    assert extract.agreed().quarantined["usage_events"] == 3
+
+
 def test_an_account_that_was_merged_away_is_still_known(extract):
     extract.part("1", events([0, 1], account="b"))
     first = extract.agreed()
