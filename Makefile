@@ -62,7 +62,7 @@ lock: $(INSTALLED) ## make the lock files anew from pyproject.toml (needs uv)
 		--no-header --quiet --constraints requirements.lock - --output-file requirements-spark.lock
 
 results: $(INSTALLED) ## docs/results.md: figures on the public sets and the sample company
-	@$(BIN)/python benchmarks/results.py
+	@$(BIN)/python -m benchmarks.results
 
 scale: $(INSTALLED) $(SPARK) ## docs/scale.md: growth with the log, when to move to Spark, a plan
 	@$(BIN)/python -m benchmarks.scale
@@ -71,7 +71,7 @@ benchmark: $(INSTALLED) ## docs/benchmarks.md: the features over a large log bes
 	@$(BIN)/python -m benchmarks.features
 
 readme: $(INSTALLED) ## the README's picture of the quickstart (needs Chromium)
-	@$(BIN)/python benchmarks/readme.py
+	@$(BIN)/python -m benchmarks.readme
 
 clean: ## remove what the tests and the environment left behind
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from figures import between, difference_cells, table
-from floors import by_folds
-
+from benchmarks.figures import between, difference_cells, table
+from benchmarks.floors import by_folds
 from models.churn import CHURN
 from training.heldout import HeldOut
 from training.ready import numbers_in, outcomes, read_table

@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
-from figures import between, difference_cells, table
-from floors import FLOORS, HANDFUL
 
+from benchmarks.figures import between, difference_cells, table
+from benchmarks.floors import FLOORS, HANDFUL
 from features.built import Built, built, month_starts
 from features.errors import TooLittleDataError
 from features.home import Home

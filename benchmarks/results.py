@@ -1,6 +1,6 @@
 """Write docs/results.md: what Tenure reaches on public data, and on a company whose truth is known.
 
-    python benchmarks/results.py [--data ../shared/data] [--out docs/results.md]
+    python -m benchmarks.results [--data ../shared/data] [--out docs/results.md]
 
 Run from the project's root. Without the public data only the sample company is measured.
 """
@@ -12,9 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import flat
-import histories
-import sample
+from benchmarks import flat, histories, sample
 
 ROOT = Path(__file__).resolve().parent.parent
 

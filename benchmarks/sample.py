@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from figures import between, table
 
+from benchmarks.figures import between, table
 from features.built import built, month_starts
 from features.home import Home
 from features.sources.check import check
