@@ -76,7 +76,8 @@ class Replayed:
         """Say in a line what was compared."""
         of = f"publication {self.publication.number} of {self.publication.as_of:%Y-%m-%d}"
         if self.cause:
-            return f"{of}: {len(self.differing):,} accounts differ in {self.rows:,} rows"
+            few = len(self.differing)
+            return f"{of}: of {self.rows:,} rows compared, those of {few:,} accounts differ"
         return f"{of}: {self.rows:,} rows are the same to the byte, SHA-256 {self.digest[:16]}"
 
     def to_json(self) -> dict[str, Any]:
