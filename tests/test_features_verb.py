@@ -129,10 +129,10 @@ def test_the_guides_example_is_ten_lines_and_does_what_it_says(
     (tmp_path / "tenure.toml").write_text(toml)
     company = source(tmp_path)
     done = call(company, "--check")
-    assert (done.exit_code, done.stdout) == (0, "ours__trained_in_reports: passed\n"), done.output
+    assert (done.exit_code, done.stdout) == (0, "ours__took_reports: passed\n"), done.output
     done = call(company, "--out", "features.parquet", "--as-of", "2024-10-01")
     assert done.exit_code == 0, done.output
-    built = pd.read_parquet(tmp_path / "features.parquet")["ours__trained_in_reports"]
+    built = pd.read_parquet(tmp_path / "features.parquet")["ours__took_reports"]
     assert built.max() > 0
 
 
