@@ -87,12 +87,8 @@ def open_store(url: str) -> Store:
         ) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _make_durable)
-    try:
-        with _as_store_errors(engine):
-            tables.METADATA.create_all(engine)
-    except BaseException:
-        engine.dispose()
-        raise
+    with _as_store_errors(engine):
+        tables.METADATA.create_all(engine)
     return Store(engine)
 
 
@@ -108,14 +104,10 @@ def _private_file(path: Path) -> None:
 
 
 def _make_durable(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-    try:
-        for pragma in (
-            f"busy_timeout={BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
-    except BaseException:
-        connection.close()  # a connection that never reached the pool is closed by nobody else
-        raise
+    for pragma in (
+        f"busy_timeout={BUSY_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()

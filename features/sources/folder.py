@@ -133,10 +133,21 @@ def open_folder(mapping: SourceMap, work: Path) -> FolderReader:
             run(connection, f"CREATE VIEW {quoted(stem)} AS {_scan(paths)}")
         except duckdb.Error as error:
             raise SourceError(
-                f"Expected readable CSV or Parquet in {paths[0]}, got: {first_line(error)}. "
+                f"Expected readable CSV or Parquet in {_unreadable(connection, paths)}, "
+                f"got: {first_line(error)}. "
                 "Replace the file or take it out of the folder."
             ) from error
     return FolderReader(connection, mapping, MappingProxyType(files))
+
+
+def _unreadable(connection: duckdb.DuckDBPyConnection, paths: tuple[Path, ...]) -> Path:
+    """Find the part that cannot be read; the folder of all, where each alone can be."""
+    for path in paths:
+        try:
+            run(connection, f"SELECT * FROM ({_scan((path,))}) LIMIT 0")
+        except duckdb.Error:
+            return path
+    return paths[0].parent
 
 
 def _data_files(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -257,3 +257,9 @@ def unscored(serve_parts: ServeParts, tmp_path_factory: pytest.TempPathFactory) 
     with serve_parts(parts) as url:
         yield Served(url, parts, None)
     parts.store.close()
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Iterator[httpx.Client]:
+    with served.client("score", "read", "feedback", "predict") as opened:
+        yield opened

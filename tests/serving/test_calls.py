@@ -2,24 +2,15 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
-import msgspec
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.bundle import Bundle
-from serving import schema, tables
-from serving.feedback import Feedback, record
-
-if TYPE_CHECKING:
-    from tests.serving.conftest import Served
 
 JSON = {"content-type": "application/json"}
 ROW = {
@@ -28,12 +19,6 @@ ROW = {
     "lifecycle__days_to_term_end": 30.0,
     "lifecycle__term_months": 12.0,
 }
-
-
-@pytest.fixture(scope="module")
-def client(served: "Served") -> Iterator[httpx.Client]:
-    with served.client("score", "read", "feedback", "predict") as opened:
-        yield opened
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
@@ -377,165 +362,3 @@ def test_a_query_that_makes_no_sense_is_refused(client: httpx.Client, query: str
 def test_an_unknown_parameter_is_named(client: httpx.Client) -> None:
     response = client.get("/v1/worklist?page=2")
     assert [detail["field"] for detail in response.json()["error"]["details"]] == ["page"]
-
-
-# Feedback
-
-
-def _told(served: "Served", key: str) -> int:
-    count = sa.select(sa.func.count()).where(tables.feedback.c.idempotency_key == key)
-    with served.parts.store.reading() as connection:
-        return int(connection.execute(count).scalar_one())
-
-
-def test_feedback_told_twice_is_recorded_once_with_one_answer(
-    served: "Served", client: httpx.Client
-) -> None:
-    told = {"account_id": "acme", "kind": "contacted", "note": "Called", "idempotency_key": "k1"}
-    first, second = (client.post("/v1/feedback", json=told) for _ in range(2))
-    assert first.status_code == 200
-    assert first.json() == second.json()
-    assert _told(served, "k1") == 1
-    assert client.get("/v1/accounts/acme").json()["feedback"] == [first.json()]
-
-
-def test_feedback_told_at_the_same_time_is_recorded_once(
-    served: "Served", client: httpx.Client
-) -> None:
-    told = {"account_id": "bolt", "kind": "will_renew", "idempotency_key": "k2"}
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: client.post("/v1/feedback", json=told), range(32)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.text for answer in answers}) == 1
-    assert _told(served, "k2") == 1
-
-
-def test_a_key_that_was_used_for_something_else_is_a_conflict(
-    served: "Served", client: httpx.Client
-) -> None:
-    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "k3"}
-    client.post("/v1/feedback", json=told)
-    response = client.post("/v1/feedback", json={**told, "kind": "will_leave"})
-    assert error_of(response) == (409, "idempotency_key_reused")
-    assert _told(served, "k3") == 1
-
-
-def test_feedback_on_an_unknown_account_is_not_recorded(
-    served: "Served", client: httpx.Client
-) -> None:
-    told = {"account_id": "nobody", "kind": "contacted", "idempotency_key": "k4"}
-    response = client.post("/v1/feedback", json=told)
-    assert error_of(response) == (404, "not_found")
-    assert response.json()["error"]["message"] == "There is no such account."
-    assert [detail["field"] for detail in response.json()["error"]["details"]] == ["account_id"]
-    assert _told(served, "k4") == 0
-
-
-def test_an_unknown_kind_of_feedback_is_answered_with_the_known_ones(client: httpx.Client) -> None:
-    told = {"account_id": "acme", "kind": "sold", "idempotency_key": "k6"}
-    (detail,) = client.post("/v1/feedback", json=told).json()["error"]["details"]
-    assert detail == {
-        "field": "kind",
-        "problem": "expected one of contacted, play_done, will_renew, will_leave, expanding, "
-        "score_wrong, other",
-    }
-
-
-def test_feedback_sent_again_is_answered_alike_when_its_account_is_gone(
-    served: "Served", client: httpx.Client
-) -> None:
-    told = {"account_id": "gone", "kind": "contacted", "note": "Called", "idempotency_key": "k5"}
-    first = record(served.parts.store, Feedback(**told), "a token", served.parts.now())
-    again = client.post("/v1/feedback", json=told)
-    assert (again.status_code, again.json()["feedback_id"]) == (200, first.feedback_id)
-
-
-@pytest.mark.parametrize(
-    "change", [{"kind": "sold"}, {"idempotency_key": ""}, {"note": "x" * 4001}, {"by": "me"}]
-)
-def test_feedback_that_makes_no_sense_is_refused(
-    client: httpx.Client, change: dict[str, Any]
-) -> None:
-    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "k5"}
-    assert error_of(client.post("/v1/feedback", json={**told, **change})) == (422, "invalid")
-
-
-# Models, health, description
-
-
-def test_models_say_what_they_were_trained_on(client: httpx.Client) -> None:
-    churn = client.get("/v1/models").json()["models"][0]
-    assert (churn["model"], churn["model_version"]) == ("churn", "1")
-    assert (churn["trained_on_from"], churn["trained_on_to"]) == ("2024-01-01", "2025-09-01")
-    assert churn["base_rates"] == {"30": 0.1, "90": 0.2}
-    assert churn["features"] == list(ROW)
-    assert churn["about"] == {"metrics": {"auc": 0.71}}
-
-
-def test_health_says_the_age_of_the_scores(client: httpx.Client) -> None:
-    assert client.get("/healthz").json() == {
-        "status": "ok",
-        "as_of": "2026-03-02T00:00:00Z",
-        "age_hours": 36.0,
-        "model_versions": {"churn": "1", "expansion": "1"},
-        "problem": None,
-    }
-    assert "tenure_scores_age_hours 36.0" in client.get("/metrics").text
-
-
-def test_the_first_day_is_alive_and_not_ready(unscored: "Served") -> None:
-    with unscored.client("admin") as client:
-        assert client.get("/livez").status_code == 200
-        assert client.get("/readyz").status_code == 503
-        assert client.get("/healthz").json()["status"] == "not_ready"
-        response = client.post("/v1/scores", json={"account_ids": ["acme"]})
-        assert error_of(response) == (503, "not_ready")
-        assert "tenure score" in response.json()["error"]["message"]
-
-
-def test_openapi_describes_each_call_and_each_answer_keeps_it(client: httpx.Client) -> None:
-    described = client.get("/openapi.json").json()
-    assert described["openapi"] == "3.1.0"
-    assert set(described["paths"]) == {
-        "/v1/scores",
-        "/v1/predict",
-        "/v1/accounts/{account_id}",
-        "/v1/worklist",
-        "/v1/feedback",
-        "/v1/models",
-        "/livez",
-        "/readyz",
-        "/healthz",
-        "/metrics",
-    }
-    schemas = described["components"]["schemas"]
-    for path, name in [("/v1/worklist", "WorklistAnswer"), ("/v1/models", "ModelsAnswer")]:
-        body = client.get(path).json()
-        assert set(body) == set(schemas[name]["properties"])
-    assert schemas["ScoresRequest"]["additionalProperties"] is False
-    assert schemas["ScoresRequest"]["properties"]["account_ids"]["maxItems"] == 1000
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/v1/worklist", schema.WorklistAnswer),
-        ("/v1/accounts/acme", schema.AccountAnswer),
-        ("/v1/accounts/quit", schema.AccountAnswer),
-        ("/v1/models", schema.ModelsAnswer),
-        ("/healthz", schema.HealthAnswer),
-        ("/readyz", schema.ProbeAnswer),
-        ("/nothing", schema.ErrorAnswer),
-    ],
-)
-def test_an_answer_has_the_type_that_is_described(
-    client: httpx.Client, path: str, kind: type
-) -> None:
-    assert isinstance(msgspec.json.decode(client.get(path).content, type=kind), kind)
-
-
-def test_each_reference_in_the_openapi_document_is_there(client: httpx.Client) -> None:
-    text = client.get("/openapi.json").text
-    schemas = json.loads(text)["components"]["schemas"]
-    referred = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
-    assert referred <= set(schemas)

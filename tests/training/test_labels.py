@@ -4,13 +4,10 @@ Times with hours are used where the hour decides; `2024-05-01` alone is the end 
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from features.checked import CheckedSource
 from models.churn import CHURN
@@ -370,129 +367,3 @@ def test_the_change_at_each_horizon_is_told_where_it_is_known(subscriptions: Sub
     row = labelled(source, EXPANSION, "a@2024-05-01").iloc[0]
     assert [row["mrr_change__30d"], row["mrr_change__90d"]] == pytest.approx([0.5, 0.2])
     assert np.isnan(row["mrr_change__180d"])
-
-
-# Merges
-
-TWO_THAT_MERGE = """
-    subscription_id  account_id  product  mrr  started_at        ended_at
-    s1               a           base     100  2024-01-01T00:00  {a_ends}
-    s2               b           base     100  2024-01-01T00:00  {b_ends}
-"""
-A_INTO_B = """
-    from_account_id  into_account_id  merged_at
-    a                b                2024-05-11T00:00
-"""
-
-
-def merged(subscriptions: Subscriptions, a_ends: str, b_ends: str) -> CheckedSource:
-    rows = TWO_THAT_MERGE.format(a_ends=a_ends, b_ends=b_ends)
-    return subscriptions(rows, account_merges=A_INTO_B)
-
-
-def test_an_account_that_vanished_in_a_merge_has_not_churned(subscriptions: Subscriptions) -> None:
-    source = merged(subscriptions, "2024-05-11T00:00", "-")
-    assert days(labelled(source, CHURN, "a@2024-05-01", "b@2024-05-01")) == [None, None]
-
-
-def test_a_merge_within_the_grace_of_a_loss_undoes_it(subscriptions: Subscriptions) -> None:
-    source = merged(subscriptions, "2024-05-05T00:00", "-")
-    assert days(labelled(source, CHURN, "a@2024-05-01")) == [None]
-
-
-def test_two_that_merged_churn_when_the_last_row_of_both_ends(subscriptions: Subscriptions) -> None:
-    source = merged(subscriptions, "2024-05-15T00:00", "2024-05-21T00:00")
-    assert days(labelled(source, CHURN, "a@2024-05-01", "b@2024-05-01")) == [20.0, 20.0]
-
-
-def test_a_merge_alone_is_neither_expansion_nor_contraction(subscriptions: Subscriptions) -> None:
-    source = merged(subscriptions, "-", "-")
-    for question in (EXPANSION, CONTRACTION):
-        labels = labelled(source, question, "a@2024-05-01", "b@2024-05-01", "b@2024-06-01")
-        assert days(labels) == [None, None, None]
-
-
-def test_a_merged_customer_grows_against_what_both_paid(subscriptions: Subscriptions) -> None:
-    source = merged(subscriptions, "-", "2024-05-21T00:00")
-    rows = TWO_THAT_MERGE.format(a_ends="-", b_ends="2024-05-21T00:00")
-    source = subscriptions(
-        rows + "    s3  b  base  120  2024-05-21T00:00  -\n", account_merges=A_INTO_B
-    )
-    # 100 + 120 against 100 + 100
-    assert days(labelled(source, EXPANSION, "b@2024-05-01", "b@2024-05-12")) == [20.0, 9.0]
-
-
-def test_a_chain_of_merges_ends_in_one_customer(subscriptions: Subscriptions) -> None:
-    source = subscriptions(
-        """
-        subscription_id  account_id  product  mrr  started_at        ended_at
-        s1               a           base     100  2024-01-01T00:00  2024-05-05T00:00
-        s2               b           base     100  2024-01-01T00:00  2024-05-25T00:00
-        s3               c           base     100  2024-01-01T00:00  2024-06-20T00:00
-        """,
-        account_merges="""
-        from_account_id  into_account_id  merged_at
-        b                c                2024-05-20T00:00
-        a                b                2024-05-11T00:00
-        """,
-    )
-    labels = labelled(source, CHURN, "a@2024-05-01", "b@2024-05-01", "c@2024-05-01")
-    assert days(labels) == [50.0, 50.0, 50.0]
-
-
-# Against a slow, literal reading of the definitions
-
-START = datetime(2024, 1, 1)  # noqa: DTZ001 - all times are naive UTC here
-
-
-def literal(levels: list[int], as_of: int, outcome: str) -> int | None:
-    """Walk day by day: the first day of 90 on which the outcome holds for 30 days."""
-
-    def mrr(day: int) -> int:
-        return levels[day] if day < len(levels) else levels[-1]
-
-    base = mrr(as_of - 1)
-    for day in range(as_of, as_of + 90):
-        ahead = [mrr(later) for later in range(day, day + 30)]
-        if all(level == 0 for level in ahead):
-            return day - as_of if outcome == "churn" else None
-        is_kept = {
-            "churn": False,
-            "expansion": all(level * 10 >= base * 11 for level in ahead),
-            "contraction": all(level * 10 <= base * 9 for level in ahead)
-            and not any(
-                all(mrr(later + more) == 0 for more in range(30)) for later in range(day, day + 30)
-            ),
-        }[outcome]
-        if is_kept:
-            return day - as_of
-    return None
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    lengths=st.lists(st.integers(5, 50), min_size=3, max_size=6),
-    mrr=st.lists(st.sampled_from([0, 80, 100, 105, 110, 150]), min_size=6, max_size=6),
-)
-@pytest.mark.parametrize("question", [CHURN, EXPANSION, CONTRACTION], ids=lambda q: q.name)
-def test_it_agrees_with_a_day_by_day_reading(
-    checked_rows: Callable[..., CheckedSource],
-    question: Question,
-    lengths: list[int],
-    mrr: list[int],
-) -> None:
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    rows = [
-        (START + timedelta(days=int(starts[k])), START + timedelta(days=int(starts[k + 1])), mrr[k])
-        for k in range(len(lengths))
-    ]
-    levels = [mrr[k] for k in range(len(lengths)) for _ in range(lengths[k])] + [0]
-    as_of = int(starts[1]) - 2
-    if mrr[0] == 0:
-        return
-    source = checked_rows(rows, extracted_at=START + timedelta(days=1000))
-    date = START + timedelta(days=as_of)
-    labels = label(source, pd.DataFrame({"account_id": ["a"], "as_of": [date]}), question)
-    event = labels["event_days"].iloc[0]
-    found = int(event) if event < 90 else None
-    assert found == literal(levels, as_of, question.outcome)

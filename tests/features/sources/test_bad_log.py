@@ -155,6 +155,20 @@ def test_a_file_without_any_byte_is_named(source_folder, home):
         check(str(folder), home=home)
 
 
+def test_of_many_parts_the_one_that_cannot_be_read_is_named(logged):
+    with pytest.raises(SourceError) as refused:
+        logged(events([0]), events([1]), Junk())
+    assert "usage_events/2.parquet, got" in str(refused.value)
+    assert "0.parquet" not in str(refused.value)
+
+
+class Junk:
+    """A part that was not written to its end."""
+
+    def write_parquet(self, file):
+        file.write_text("junk")
+
+
 def test_a_month_missing_in_the_middle_is_a_month_without_use(logged):
     source = logged(events([0, 20]), events([70, 80]))
     names = ("usage__events__28d", "usage__days_since_last_event")
