@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from features.checked import CheckedSource, in_order_of_versions
 from features.declare import Beside
-from features.rows import identities
+from features.merges import identities
 from features.windows import NEVER, day_number
 
 RELATED = pa.schema(
@@ -39,7 +39,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class _Change:
-    """On a day, an account states a parent, or becomes another account."""
+    """On a day, an account states a parent, or becomes another account or itself again."""
 
     account_id: str
     parent: str | None = None
@@ -49,7 +49,8 @@ class _Change:
 def memberships(source: CheckedSource) -> tuple[Membership, ...]:
     """Give each account's customer group, its topmost parent known, over the snapshots.
 
-    Of a ring of parents it is the first by name. From a merge on the vanished account has none.
+    Of a ring of parents it is the first by name. From a merge on the vanished account has none,
+    until a correction undoes the merge.
     """
     tree = _Tree()
     since: dict[str, Membership] = {}
@@ -113,7 +114,7 @@ def _changes(source: CheckedSource) -> Mapping[int, list[_Change]]:
             changes[enters].append(_Change(account, None if pd.isna(parent) else parent))
             replaced[account] = enters
     for each in identities(source):
-        if each.becomes != each.account_id:
+        if each.becomes_on != 0:
             changes[each.becomes_on].append(_Change(each.account_id, becomes=each.becomes))
     return changes
 
@@ -136,7 +137,9 @@ class _Tree:
         for change in changes:
             account = change.account_id
             moved |= {account} | self.stating[account]
-            if change.becomes:
+            if change.becomes == account:
+                self.became.pop(account, None)
+            elif change.becomes:
                 self.became[account] = change.becomes
             else:
                 self._state(account, change.parent)

@@ -11,10 +11,10 @@ from features.checked import CheckedSource
 from features.contracts import TABLES, Column, Type
 from features.declare import FIXED, Beside, Facts, Feature, View, facts_of, key_of, reads_of
 from features.engine import Session
+from features.merges import Identity, identities
 from features.windows import (
     NEVER,
     Rows,
-    day_number,
     day_of,
     first_day_after,
     known_by,
@@ -31,39 +31,6 @@ IDENTITIES = pa.schema(
         ("becomes_until", pa.int64()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Identity:
-    """From which snapshot, until which, the rows of one account count as those of another."""
-
-    account_id: str
-    becomes: str
-    becomes_on: int
-    becomes_until: int
-
-
-def identities(source: CheckedSource) -> tuple[Identity, ...]:
-    """Give every account that was merged into another, and what its rows count as, over time."""
-    if not source.has("account_merges"):
-        return ()
-    merges = source.read("account_merges").sort_values("known_at", kind="stable")
-    into: dict[str, tuple[str, int]] = {}
-    names = ("from_account_id", "into_account_id", "known_at")
-    for vanished, account_id, known_at in zip(*(merges[name] for name in names), strict=True):
-        into.setdefault(vanished, (account_id, day_number(known_at) + 1))
-    return tuple(identity for account_id in into for identity in _play(account_id, into))
-
-
-def _play(account_id: str, into: dict[str, tuple[str, int]]) -> Iterable[Identity]:
-    current, since, seen = account_id, 0, {account_id}
-    while current in into and into[current][0] not in seen:
-        following, day = into[current]
-        day = max(day, since)
-        yield Identity(account_id, current, since, day)
-        current, since = following, day
-        seen.add(current)
-    yield Identity(account_id, current, since, NEVER)
 
 
 @dataclass(frozen=True)

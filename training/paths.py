@@ -108,7 +108,7 @@ def mrr_paths(source: CheckedSource) -> Paths:
     columns = [np.split(column, starts[1:]) for column in _columns(newest)]
     parts = zip(*columns, strict=True)
     rows = {str(name): Rows(*part) for name, part in zip(names, parts, strict=True)}
-    merges = source.read("account_merges") if source.has("account_merges") else None
+    merges = source.newest("account_merges") if source.has("account_merges") else None
     return Paths(rows, {} if merges is None else _joins(merges))
 
 

@@ -173,7 +173,24 @@ def _merges(dice: _Dice, draw: Draw) -> list[Row]:
         if draw.is_versioned:
             row["recorded_at"] = dice.one_of(merged, dice.time(merged, 40))
         rows.append(row)
-    return rows
+    return [*rows, *_corrected_merges(draw, rows)] if draw.is_versioned else rows
+
+
+def _corrected_merges(draw: Draw, rows: list[Row]) -> list[Row]:
+    """Let merges turn out to be others, at other times, of a record into itself: none at all."""
+    dice = _Dice(random.Random(f"merges {draw.seed} {draw.day}"), draw.as_of)  # noqa: S311 - no secret
+    corrected = []
+    for row in rows:
+        vanished, version = row["from_account_id"], row
+        while dice.chance(0.5):
+            version = {
+                "from_account_id": vanished,
+                "into_account_id": dice.one_of("a", "b", "d", vanished),
+                "merged_at": dice.one_of(row["merged_at"], dice.time()),
+                "recorded_at": dice.time(version["recorded_at"], 200) + timedelta(microseconds=1),
+            }
+            corrected.append(version)
+    return corrected
 
 
 def _steady_use(dice: _Dice, draw: Draw) -> list[Row]:

@@ -21,7 +21,7 @@ from features.fold.reader import Log, Wanted, open_log
 from features.fold.rows import Batch, Setting
 from features.fold.sightings import Sight, sight
 from features.fold.texts import Codes, Texts
-from features.rows import identities
+from features.merges import identities
 from features.windows import first_to_see
 
 EARLIEST = -1_000_000

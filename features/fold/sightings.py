@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.rows import Identity
+from features.merges import Identity
 from features.windows import NEVER, first_from
 
 Whole = NDArray[np.int64]

@@ -26,11 +26,17 @@ TABLES = {
         old        2020-01-01
         new        2020-01-01
         newest     2020-01-01
+        twin       2020-01-01
+        taken      2020-01-01
+        true       2020-01-01
     """,
     "account_merges": """
         from_account_id into_account_id merged_at        recorded_at
         old             new             2024-03-10T09:00 2024-03-10T09:00
         new             newest          2024-04-01T09:00 2024-04-15T09:00
+        twin            taken           2024-03-10T09:00 2024-03-10T09:00
+        twin            true            2024-03-08T09:00 2024-03-20T09:00
+        twin            twin            2024-03-08T09:00 2024-04-05T09:00
     """,
     "subscriptions": """
         subscription_id account_id product mrr started_at ended_at renews_at term_months recorded_at
@@ -47,6 +53,9 @@ TABLES = {
         s9  old      base 5   2024-01-01 -          -          -  -
         s10 new      base 70  2024-01-01 -          -          -  -
         s11 newest   plus 900 2024-01-01 -          -          -  -
+        s12 twin     base 4   2024-01-01 -          -          -  -
+        s13 taken    base 20  2024-01-01 -          -          -  -
+        s14 true     base 300 2024-01-01 -          -          -  -
     """,
     "usage_events": """
         account_id user_id event occurred_at      recorded_at
@@ -55,6 +64,9 @@ TABLES = {
         old        u1      open  2024-03-01       -
         new        u1      open  2024-03-02       -
         newest     u2      open  2024-03-03       -
+        twin       u1      open  2024-03-05       -
+        taken      u1      open  2024-03-05       -
+        true       u1      open  2024-03-04       -
     """,
     "support_tickets": """
         ticket_id account_id opened_at        resolved_at priority recorded_at
@@ -110,6 +122,19 @@ EXPECTED = """
     newest   2024-04-16 lifecycle__mrr              975   all three are one
     newest   2024-04-16 usage__active_users__90d    2     the users of all three
     newest   2024-04-16 lifecycle__products_owned   2     the products of all three
+    taken    2024-03-11 lifecycle__mrr              24    merged, as the first version says
+    taken    2024-03-20 lifecycle__mrr              24    the correction is not recorded yet
+    taken    2024-03-21 lifecycle__mrr              20    it was another record
+    true     2024-03-20 lifecycle__mrr              300   nobody knows of it yet
+    true     2024-03-21 lifecycle__mrr              304   merged, as the second version says
+    true     2024-04-06 lifecycle__mrr              300   the merge is undone
+    twin     2024-03-21 lifecycle__mrr              0     vanished, whomever it became
+    twin     2024-04-06 lifecycle__mrr              4     a record of its own again
+    taken    2024-03-20 usage__active_days__28d     1     the same day of both is one
+    taken    2024-03-21 usage__active_days__28d     1     its own day stays
+    true     2024-03-21 usage__active_days__28d     2     the days of both
+    true     2024-03-21 usage__active_users__28d    1     the same user of both is one
+    twin     2024-04-06 usage__active_days__90d     1     its own day is back
 """
 
 

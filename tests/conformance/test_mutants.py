@@ -19,7 +19,8 @@ from features.checked import CheckedSource
 from features.declare import Beside, Extreme, Facts, Feature, Text, Total, Unit, View
 from features.engine import Engine
 from features.fold import one_pass
-from features.rows import Identity, known_together
+from features.merges import Identity
+from features.rows import known_together
 from features.windows import AS_OF_DAY, DAY, NEVER, Rows, Window, day_of, first_from
 
 DRAWS = [Draw(seed, day) for seed, day in enumerate((100, 260, 380, 400, 470, 520, 600, 700))]

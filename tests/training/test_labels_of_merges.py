@@ -96,3 +96,22 @@ def test_a_chain_of_merges_ends_in_one_customer(company: Company) -> None:
     )
     labels = event_days(source, CHURN, "a@2024-05-01", "b@2024-05-01", "c@2024-05-01")
     assert labels == [50.0, 50.0, 50.0]
+
+
+def test_a_merge_that_was_corrected_joins_whom_its_newest_version_says(company: Company) -> None:
+    source = made(
+        company,
+        """
+        subscription_id  account_id  product  mrr  started_at        ended_at
+        s1               a           base     100  2024-01-01T00:00  2024-05-11T00:00
+        s2               b           base     100  2024-01-01T00:00  -
+        s3               c           base     100  2024-01-01T00:00  2024-06-20T00:00
+        """,
+        """
+        from_account_id  into_account_id  merged_at         recorded_at
+        a                b                2024-05-11T00:00  2024-05-11T00:00
+        a                c                2024-05-11T00:00  2024-09-01T00:00
+        """,
+    )
+    labels = event_days(source, CHURN, "a@2024-05-01", "b@2024-05-01", "c@2024-05-01")
+    assert labels == [50.0, None, 50.0]
