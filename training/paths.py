@@ -1,12 +1,12 @@
 """MRR paths: what each customer paid from moment to moment, by the newest version of each row.
 
 Times are microseconds since 1970 and MRR is in ten-thousandths of the currency unit, both as
-int64, so that "10 % above" is decided exactly.
+int64, so that "10 % above" is decided exactly. Customers and accounts go by number.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,110 +14,126 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.checked import CheckedSource
+from training.steps import LONG_AGO, NEVER, Integers, Paths, paths, spans
 
-NEVER = np.iinfo(np.int64).max
-LONG_AGO = np.iinfo(np.int64).min
 MICROSECONDS_PER_DAY = 86_400_000_000
 UNITS_PER_MRR = 10_000
 
-Integers = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class Rows:
-    """The subscription rows of one account, as arrays of one length.
+class Contracts:
+    """Subscription rows as arrays of one length, each with the number of its owner.
 
     A row runs in [started, ended); `requested` is the cancel request, `NEVER` where there is none.
     """
 
+    owners: Integers
     started: Integers
     ended: Integers
     requested: Integers
     mrr: Integers
     reason: NDArray[np.object_]
 
+    def where(self, rows: NDArray[Any]) -> "Contracts":
+        """Give some of the rows, by their places or by which to keep."""
+        return Contracts(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    def paths(self) -> Paths:
+        """Give each owner's MRR from moment to moment."""
+        runs = self.where(self.ended > self.started)
+        return paths(
+            np.concatenate([runs.owners, runs.owners]),
+            np.concatenate([runs.started, runs.ended]),
+            np.concatenate([runs.mrr, -runs.mrr]),
+        )
+
 
 @dataclass(frozen=True)
-class Member:
-    """An account that is part of a customer from `joined` on."""
+class Members:
+    """Accounts that are part of a customer from `joined` on, by number, each beside its customer.
 
-    account_id: str
-    joined: int
-
-
-@dataclass(frozen=True)
-class MrrPath:
-    """A step function: `levels[j]` is the MRR in [moments[j], moments[j + 1]); 0 before.
-
-    Moments rise strictly.
+    Customers come in order; of each the first member is itself, from `LONG_AGO` on.
     """
 
-    moments: Integers
-    levels: Integers
-
-    def just_before(self, times: Integers) -> Integers:
-        """Give the MRR just before each time, as the state at a snapshot is defined."""
-        at = np.searchsorted(self.moments, times, side="left")
-        return np.concatenate([[0], self.levels])[at]
+    customers: Integers
+    accounts: Integers
+    joined: Integers
 
     @property
-    def ends(self) -> Integers:
-        """Where each step ends; the last one never does."""
-        return np.append(self.moments[1:], NEVER)
+    def others(self) -> "Members":
+        """Those that are not the customer itself."""
+        other = self.joined > LONG_AGO
+        return Members(self.customers[other], self.accounts[other], self.joined[other])
 
 
 @dataclass(frozen=True)
-class Paths:
-    """All accounts' subscription rows, and who became one with whom, when."""
+class Customers:
+    """Everything that was, or will be, signed by each of some accounts, numbered from 0.
 
-    rows: Mapping[str, Rows]
-    joins: Mapping[str, tuple[Member, ...]]
+    Parameters
+    ----------
+    members
+        Which accounts are, or will be, one customer with each.
+    own
+        The rows by the account that signed them, in the order of their accounts.
+    signed
+        The rows by customer, in the order of its members, from when each joined on. A row that
+        ended before is there too: the reason of a loss may be its.
+    paid
+        Each customer's MRR; an account counts from when it joined.
+    """
 
-    def customer(self, account_id: str) -> tuple[Member, ...]:
-        """Give the accounts that are, or will be, one customer with this one; itself first."""
-        return (Member(account_id, LONG_AGO), *self.joins.get(account_id, ()))
-
-    def path(self, account_id: str) -> MrrPath:
-        """Give the MRR path of the customer that this account is, and later becomes part of."""
-        return _path(self._running(member) for member in self.customer(account_id))
-
-    def own_path(self, account_id: str) -> MrrPath:
-        """Give the MRR path of the account's own rows."""
-        return _path([self._running(Member(account_id, LONG_AGO))])
-
-    def _running(self, member: Member) -> tuple[Integers, Integers, Integers]:
-        rows = self.rows.get(member.account_id) or _no_rows()
-        started = np.maximum(rows.started, member.joined)
-        keep = rows.ended > started
-        return started[keep], rows.ended[keep], rows.mrr[keep]
+    members: Members
+    own: Contracts
+    signed: Contracts
+    paid: Paths
 
 
-def _path(parts: Iterable[tuple[Integers, Integers, Integers]]) -> MrrPath:
-    started, ended, mrr = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    moments, at = np.unique(np.concatenate([started, ended]), return_inverse=True)
-    steps = np.zeros(len(moments), dtype=np.int64)
-    np.add.at(steps, at, np.concatenate([mrr, -mrr]))
-    does_end = moments < NEVER
-    return MrrPath(moments[does_end], np.cumsum(steps)[does_end])
-
-
-def mrr_paths(source: CheckedSource) -> Paths:
-    """Read the newest version of every subscription row, and the merges."""
-    newest = source.newest("subscriptions").sort_values("account_id", kind="stable")
-    names, starts = np.unique(newest["account_id"].to_numpy(dtype=object), return_index=True)
-    columns = [np.split(column, starts[1:]) for column in _columns(newest)]
-    parts = zip(*columns, strict=True)
-    rows = {str(name): Rows(*part) for name, part in zip(names, parts, strict=True)}
+def customers(source: CheckedSource, account_ids: pd.Index) -> Customers:
+    """Read the newest version of every subscription row, and who became one with whom, when."""
     merges = source.newest("account_merges") if source.has("account_merges") else None
-    return Paths(rows, {} if merges is None else _joins(merges))
+    joins = {} if merges is None else _joins(merges)
+    rows = source.newest("subscriptions").sort_values("account_id", kind="stable")
+    elsewhere = pd.Index([*rows["account_id"].unique(), *joins]).difference(account_ids)
+    names = account_ids.append(elsewhere)
+    own = _contracts(rows, names.get_indexer(pd.Index(rows["account_id"])))
+    own = own.where(np.argsort(own.owners, kind="stable"))
+    members = _members(joins, names, len(account_ids))
+    signed = _signed(own, members)
+    return Customers(members, own, signed, signed.paths())
 
 
-def _columns(rows: pd.DataFrame) -> tuple[NDArray[Any], ...]:
-    """Give the columns of `Rows`, in their order."""
+def _signed(own: Contracts, members: Members) -> Contracts:
+    first, after = (np.searchsorted(own.owners, members.accounts + more) for more in (0, 1))
+    member, row = spans(first, after)
+    rows = own.where(row)
+    since = np.maximum(rows.started, members.joined[member])
+    return replace(rows, owners=members.customers[member], started=since)
+
+
+def _members(
+    joins: Mapping[str, Sequence[tuple[str, int]]], names: pd.Index, count: int
+) -> Members:
+    number = {name: at for at, name in enumerate(names)} if joins else {}
+    others = [
+        (number[name], number[other], joined)
+        for name, each in joins.items()
+        for other, joined in each
+        if number[name] < count
+    ]
+    every = np.arange(count)
+    rows = np.array(others, dtype=np.int64).reshape(-1, 3).T
+    customers, accounts, joined = np.hstack([[every, every, np.full(count, LONG_AGO)], rows])
+    order = np.argsort(customers, kind="stable")
+    return Members(customers[order], accounts[order], joined[order])
+
+
+def _contracts(rows: pd.DataFrame, owners: NDArray[np.intp]) -> Contracts:
     count = len(rows)
     mrr = [int(value * UNITS_PER_MRR) for value in rows["mrr"]]
     reason = rows["end_reason"] if "end_reason" in rows else pd.Series(None, index=rows.index)
-    return (
+    return Contracts(
+        owners.astype(np.int64),
         _microseconds(rows["started_at"]),
         _microseconds(rows.get("ended_at"), count),
         _microseconds(rows.get("cancel_requested_at"), count),
@@ -133,26 +149,21 @@ def _microseconds(times: pd.Series | None, count: int = 0) -> Integers:
     return np.where(times.isna(), NEVER, numbers)
 
 
-def _no_rows() -> Rows:
-    none = np.empty(0, dtype=np.int64)
-    return Rows(none, none, none, none, reason=np.empty(0, dtype=object))
-
-
-def _joins(merges: pd.DataFrame) -> dict[str, tuple[Member, ...]]:
+def _joins(merges: pd.DataFrame) -> Mapping[str, Sequence[tuple[str, int]]]:
     """Replay the merges in time: from merged_at on, all accounts of both sides are one."""
     ordered = merges.sort_values("merged_at", kind="stable")
     pairs: Sequence[tuple[str, str]] = list(
         zip(ordered["from_account_id"], ordered["into_account_id"], strict=True)
     )
     side: dict[str, list[str]] = {name: [name] for pair in pairs for name in pair}
-    joins: dict[str, list[Member]] = defaultdict(list)
+    joins: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for (vanished, kept), merged in zip(pairs, _microseconds(ordered["merged_at"]), strict=True):
         ours, theirs = side[vanished], side[kept]
         if ours is theirs:
             continue
         for near, far in ((ours, theirs), (theirs, ours)):
             for name in near:
-                joins[name] += [Member(other, int(merged)) for other in far]
+                joins[name] += [(other, int(merged)) for other in far]
         both = ours + theirs
         side.update(dict.fromkeys(both, both))
-    return {name: tuple(members) for name, members in joins.items()}
+    return joins

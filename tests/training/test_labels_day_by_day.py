@@ -43,30 +43,38 @@ def literal(levels: list[int], as_of: int, outcome: str) -> int | None:
     return None
 
 
+LEVELS = st.sampled_from([0, 80, 100, 105, 110, 150])
+LIVES = st.lists(st.tuples(st.integers(5, 50), LEVELS), min_size=3, max_size=6)
+
+
+def signed(life: list[tuple[int, int]], account_id: str) -> list[tuple[datetime, ...]]:
+    """Give the subscription rows of an account that pays one level after the other."""
+    ends = np.cumsum([0, *(length for length, _ in life)])
+    days = [START + timedelta(days=int(end)) for end in ends]
+    return [(days[k], days[k + 1], mrr, account_id) for k, (_, mrr) in enumerate(life)]
+
+
 @settings(max_examples=25, deadline=None)
-@given(
-    lengths=st.lists(st.integers(5, 50), min_size=3, max_size=6),
-    mrr=st.lists(st.sampled_from([0, 80, 100, 105, 110, 150]), min_size=6, max_size=6),
-)
+@given(lives=st.lists(LIVES, min_size=1, max_size=3))
 @pytest.mark.parametrize("question", [CHURN, EXPANSION, CONTRACTION], ids=lambda q: q.name)
-def test_it_agrees_with_a_day_by_day_reading(
+def test_it_agrees_with_a_day_by_day_reading_of_each_account(
     checked_rows: Callable[..., CheckedSource],
     question: Question,
-    lengths: list[int],
-    mrr: list[int],
+    lives: list[list[tuple[int, int]]],
 ) -> None:
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    rows = [
-        (START + timedelta(days=int(starts[k])), START + timedelta(days=int(starts[k + 1])), mrr[k])
-        for k in range(len(lengths))
-    ]
-    levels = [mrr[k] for k in range(len(lengths)) for _ in range(lengths[k])] + [0]
-    as_of = int(starts[1]) - 2
-    if mrr[0] == 0:
+    paying = {f"a{at}": life for at, life in enumerate(lives) if life[0][1] > 0}
+    if not paying:
         return
+    rows = [row for name, life in paying.items() for row in signed(life, name)]
     source = checked_rows(rows, extracted_at=START + timedelta(days=1000))
-    date = START + timedelta(days=as_of)
-    labels = label(source, pd.DataFrame({"account_id": ["a"], "as_of": [date]}), question)
-    event = labels["event_days"].iloc[0]
-    found = int(event) if event < 90 else None
-    assert found == literal(levels, as_of, question.outcome)
+    as_of = {name: life[0][0] - 2 for name, life in paying.items()}
+    dates = [START + timedelta(days=day) for day in as_of.values()]
+    states = pd.DataFrame({"account_id": list(paying), "as_of": dates})
+    events = label(source, states, question)["event_days"]
+    found = {name: int(e) if e < 90 else None for name, e in zip(paying, events, strict=True)}
+    levels = {
+        name: [mrr for days, mrr in life for _ in range(days)] for name, life in paying.items()
+    }
+    assert found == {
+        name: literal([*levels[name], 0], as_of[name], question.outcome) for name in paying
+    }
