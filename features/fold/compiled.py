@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 Whole: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
 Bytes: TypeAlias = NDArray[np.uint8]
+Flags: TypeAlias = NDArray[np.bool_]
 _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 WORD = 8
+ZERO = np.iinfo(np.int64).min
+"""A sum of rows that is zero; where no row was, there stands 0."""
 
 
 def compiled(loop: _Loop) -> _Loop:
@@ -293,6 +296,54 @@ def mark_keys(
         which, segment = pair[row], segment_of[day[row]]
         if which >= 0 and segment >= 0 and bucket[row] == bucket_of[day[row]]:
             seen[which, segment >> 6] |= np.uint64(1) << np.uint64(segment & 63)
+
+
+@compiled
+def add_up_pairs(
+    pair: Codes,
+    day: Codes,
+    bucket: Codes,
+    bucket_of: Codes,
+    segment_of: Codes,
+    quantity: Whole,
+    total: Whole,
+) -> None:
+    """Add each row to the sum of its segment and pair, by 1 without quantities; no late one."""
+    for row in range(pair.shape[0]):
+        which, segment = pair[row], segment_of[day[row]]
+        if which < 0 or segment < 0 or bucket[row] != bucket_of[day[row]]:
+            continue
+        so_far = total[segment, which]
+        amount = quantity[row] if quantity.shape[0] > 0 else 1
+        whole = amount if so_far == ZERO else so_far + amount
+        total[segment, which] = ZERO if whole == 0 else whole
+
+
+@compiled
+def keep_last(pair: Codes, day: Codes, bucket: Codes, last: Codes) -> None:
+    """Keep the last day, counted from 1, by snapshot that first sees it and pair."""
+    for row in range(pair.shape[0]):
+        which, at, sees = pair[row], day[row] + 1, bucket[row]
+        if which >= 0 and at > last[sees, which]:
+            last[sees, which] = at
+
+
+@compiled
+def rank(
+    owners: Codes, amount: Whole, is_there: Flags, last: Codes, best: Whole, latest: Codes
+) -> None:
+    """Keep by owner the largest amount, and the latest of the last days of those that have it.
+
+    `latest` is 0 where nobody is there yet.
+    """
+    for pair in range(owners.shape[0]):
+        owner = owners[pair]
+        if owner < 0 or not is_there[pair]:
+            continue
+        if latest[owner] == 0 or amount[pair] > best[owner]:
+            best[owner], latest[owner] = amount[pair], last[pair]
+        elif amount[pair] == best[owner] and last[pair] > latest[owner]:
+            latest[owner] = last[pair]
 
 
 @compiled

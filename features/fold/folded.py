@@ -1,8 +1,8 @@
 """Which features a fold over a log can give, and what each asks of it; derived from declarations.
 
 A fact of a log stands at the row's first time and never ends, so a window of days is all that
-decides which snapshots see it: counts, sums of a column, different texts, days with any row, and
-the first or last day can be read from what a single pass keeps.
+decides which snapshots see it: counts, sums of a column, different texts, the first of texts by
+their sums, days with any row, and the first or last day can be read from what a single pass keeps.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,17 @@ import pyarrow as pa
 from narwhals.exceptions import NarwhalsError
 
 from features.contracts import TABLES, Type
-from features.declare import Distinct, Extreme, Facts, Feature, Formula, Total, View
+from features.declare import (
+    Distinct,
+    Extreme,
+    Facts,
+    Feature,
+    Formula,
+    Ranked,
+    Total,
+    View,
+    facts_of,
+)
 from features.families.usage import days_of_use
 
 
@@ -52,9 +62,10 @@ def is_folded(feature: Feature) -> bool:
         return is_count and recipe.facts.where is None and not is_ever
     match recipe:
         case Total():
-            return recipe.value is None or value_column(recipe) is not None
-        case Distinct():
-            return _type(recipe.facts, recipe.key) is Type.TEXT
+            return _adds_a_column(recipe)
+        case Distinct() | Ranked():
+            is_text = _type(recipe.facts, recipe.key) is Type.TEXT
+            return is_text and (isinstance(recipe, Distinct) or _adds_a_column(recipe))
         case Extreme():
             is_day = repr(recipe.value) == repr(nw.col("at_day")) and recipe.at_snapshot is None
             return is_day and (is_ever or recipe.pick == "max")
@@ -85,8 +96,21 @@ def condition(facts: Facts) -> Condition | None:
     return None
 
 
-def value_column(recipe: Total) -> str | None:
-    """Name the column that a total adds up, if it adds up a plain one that is never null."""
+def condition_of(feature: Feature) -> Condition:
+    """Give the condition of a feature that a fold can give."""
+    chosen = condition(facts_of(feature))
+    if chosen is None:
+        raise TypeError(f"Expected a feature that can be folded, got {feature.column}.")
+    return chosen
+
+
+def _adds_a_column(recipe: Total | Ranked) -> bool:
+    is_mean = isinstance(recipe, Ranked) and recipe.mean
+    return not is_mean and (recipe.value is None or value_column(recipe) is not None)
+
+
+def value_column(recipe: Total | Ranked) -> str | None:
+    """Name the column that is added up, if it is a plain one that is never null."""
     for column in TABLES[recipe.facts.source_table]:
         is_summed = column.dtype is Type.NUMBER and column.default is not None
         if is_summed and repr(recipe.value) == repr(nw.col(column.name)):

@@ -57,8 +57,8 @@ def fold_logs(
             folded = fold_log(source, chosen, on.accounts, on.days)
             columns = {name: folded[name] for name in folded.column_names}
             rows = session.frame(columns, folded.schema)
-            names = frozenset(feature.column for feature in chosen)
-            done = Folded((*done.rows, rows), done.columns | names)
+            given = frozenset(f.column for f in chosen if f.column in columns)
+            done = Folded((*done.rows, rows), done.columns | given)
     return done
 
 

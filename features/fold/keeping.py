@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from features.contracts import TABLES
 from features.declare import Distinct, Extreme, Feature, Total, facts_of
-from features.fold.folded import Condition, condition, value_column
+from features.fold.folded import Condition, condition_of, value_column
 from features.fold.late import Late
+from features.fold.pairs import Pairs
 from features.fold.rows import Batch, Choice, Setting
 from features.fold.sharing import count_shared, count_shared_days
-from features.fold.texts import Codes, Texts
+from features.fold.texts import Codes
 from features.recipes.totals import COUNT, counts_values
 
 NEVER_SEEN = np.iinfo(np.int16).max
@@ -43,13 +44,6 @@ class Kept(Protocol):
         ...
 
 
-def _condition(feature: Feature) -> Condition:
-    chosen = condition(facts_of(feature))
-    if chosen is None:
-        raise TypeError(f"Expected a feature that can be folded, got {feature.column}.")
-    return chosen
-
-
 def _total(feature: Feature) -> Total:
     if not isinstance(feature.recipe, Total):
         raise TypeError(f"Expected a total, got {feature.column}.")
@@ -67,7 +61,7 @@ class Sums:
         wanted: dict[tuple[Condition, bool], int] = {}
         self.reads: dict[str, tuple[int, int]] = {}
         for number, feature in enumerate(features):
-            chosen = _condition(feature)
+            chosen = condition_of(feature)
             weighs = _total(feature).value is not None
             slots = [("", (chosen, weighs))]
             slots += [(COUNT, (chosen, False))] if counts_values(feature) else []
@@ -75,7 +69,7 @@ class Sums:
                 self.reads[feature.column + suffix] = (number, wanted.setdefault(slot, len(wanted)))
         self.choice = Choice(tuple(chosen for chosen, _ in wanted))
         self.weighs = np.array([weighs for _, weighs in wanted], np.uint8)
-        self.segments = setting.segments(features)
+        self.segments = setting.segments([feature.window for feature in features])
         shape = (self.segments.count, len(setting.sight.raw), len(wanted))
         self.total = np.zeros(shape, np.int64)
         self.late = Late((*shape[:2], len(wanted), len(setting.sight.days)))
@@ -136,7 +130,7 @@ class Moments:
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features
         self.slots = {
-            chosen: n for n, chosen in enumerate(dict.fromkeys(map(_condition, features)))
+            chosen: n for n, chosen in enumerate(dict.fromkeys(map(condition_of, features)))
         }
         self.choice = Choice(tuple(self.slots))
         self.columns = (self.choice.column,) if self.choice.column else ()
@@ -162,7 +156,7 @@ class Moments:
         return {feature.column: self._given(feature) for feature in self.features}
 
     def _given(self, feature: Feature) -> pa.Array:
-        sight, slot = self.setting.sight, self.slots[_condition(feature)]
+        sight, slot = self.setting.sight, self.slots[condition_of(feature)]
         recipe = feature.recipe
         if not isinstance(recipe, Extreme):
             raise TypeError(f"Expected an extreme, got {feature.column}.")
@@ -187,7 +181,7 @@ class UseDays:
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features
-        self.segments = setting.segments(features)
+        self.segments = setting.segments([feature.window for feature in features])
         reached = np.nonzero(self.segments.of_day >= 0)[0]
         self.from_day = int(reached[0]) if len(reached) else 0
         length = int(reached[-1]) + 1 - self.from_day if len(reached) else 0
@@ -229,13 +223,11 @@ class Keys:
         recipe = features[0].recipe
         if not isinstance(recipe, Distinct):
             raise TypeError(f"Expected a distinct count, got {features[0].column}.")
-        self.key = recipe.key
-        self.choice = Choice((_condition(features[0]),))
-        self.segments = setting.segments(features)
-        self.pairs = Texts(setting.loops)
+        self.segments = setting.segments([feature.window for feature in features])
+        self.pairs = Pairs(recipe.key, condition_of(features[0]), self.segments, setting)
+        self.columns = self.pairs.columns
         self.seen = np.zeros((1 << 12, (self.segments.count + 63) // 64), np.uint64)
         self.late = Late((1 << 31, self.segments.count, len(setting.sight.days)))
-        self.columns = tuple(dict.fromkeys((self.key, *filter(None, [self.choice.column]))))
 
     def reaches(self, low: int, high: int) -> bool:
         """Tell whether rows between two days can matter."""
@@ -243,26 +235,22 @@ class Keys:
 
     def take(self, batch: Batch) -> None:
         """Mark the segments of the rows' keys."""
-        loops, of_day = self.setting.loops, self.segments.of_day
-        codes = self.choice.of(batch)
-        owners = np.empty(len(batch.account), np.int32)
-        counts = self.choice.holds[:, 0].astype(np.uint8)
-        loops.owners_of(batch.account, batch.day, of_day, codes, counts, owners)
-        pair = batch.pairs(self.key, owners, self.pairs)
-        if len(self.pairs) > len(self.seen):
-            larger = np.zeros((2 * len(self.pairs), self.seen.shape[1]), np.uint64)
+        pair, count = self.pairs.of(batch), len(self.pairs.texts)
+        if count > len(self.seen):
+            larger = np.zeros((2 * count, self.seen.shape[1]), np.uint64)
             larger[: len(self.seen)] = self.seen
             self.seen = larger
-        bucket_of = self.setting.bucket_of
-        loops.mark_keys(pair, batch.day, batch.bucket, bucket_of, of_day, self.seen)
+        bucket_of, of_day = self.setting.bucket_of, self.segments.of_day
+        rows = (pair, batch.day, batch.bucket)
+        self.setting.loops.mark_keys(*rows, bucket_of, of_day, self.seen)
         if batch.late:
-            rows = np.nonzero((batch.bucket != bucket_of[batch.day]) & (pair >= 0))[0]
-            self.late.add((pair[rows], of_day[batch.day[rows]], batch.bucket[rows]), None)
+            late = self.pairs.late(batch, pair)
+            self.late.add((pair[late], of_day[batch.day[late]], batch.bucket[late]), None)
 
     def given(self) -> dict[str, pa.Array]:
         """Count the keys whose segments meet a window."""
         sight = self.setting.sight
-        owners = sight.own[self.pairs.owners]
+        owners = sight.own[self.pairs.texts.owners]
         late, firsts = self._late()
         count = np.zeros((len(self.features), len(sight.days), len(sight.accounts)), np.int32)
 
@@ -271,7 +259,7 @@ class Keys:
             self.setting.loops.count_keys(self.seen, owners, ranges, late, firsts, count)
 
         look(owners, count)
-        count_shared(self.pairs, sight, look, count)
+        count_shared(self.pairs.texts, sight, look, count)
         return {
             feature.column: pa.array(count[number].ravel().astype(np.int64))
             for number, feature in enumerate(self.features)
@@ -282,5 +270,5 @@ class Keys:
         (pair, segment, bucket), _ = self.late.all()
         if not len(pair):
             return np.zeros((0, 2), np.int32), np.zeros(0, np.int32)
-        firsts = np.searchsorted(pair, np.arange(len(self.pairs) + 1)).astype(np.int32)
+        firsts = np.searchsorted(pair, np.arange(len(self.pairs.texts) + 1)).astype(np.int32)
         return np.stack([segment, bucket], axis=1).astype(np.int32), firsts

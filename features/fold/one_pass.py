@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from features.checked import CheckedSource
 from features.contracts import TABLES, Type
-from features.declare import Distinct, Feature, Total, View, facts_of
-from features.fold.folded import condition, value_column
+from features.declare import Distinct, Feature, Ranked, Total, View, facts_of
+from features.fold.folded import condition_of, value_column
 from features.fold.keeping import Kept, Keys, Moments, Sums, UseDays
+from features.fold.ranks import Ranks
 from features.fold.reader import Log, Wanted, open_log
 from features.fold.rows import Batch, Setting
 from features.fold.sightings import Sight, sight
@@ -46,7 +47,7 @@ def fold(
     -------
     pyarrow.Table
         One row for each account and day; beside a mean, and a sum that may be unknown, the number
-        of its values, as `measure` gives it.
+        of its values, as `measure` gives it. A ranking of too many keys is left out.
     """
     table = facts_of(features[0]).source_table
     seen = sight(days, accounts, identities(source))
@@ -167,16 +168,15 @@ def _keepers(features: Sequence[Feature], setting: Setting) -> list[Kept]:
     """Put features together that one thing kept can give."""
     groups: dict[tuple[object, ...], list[Feature]] = {}
     for feature in features:
-        recipe, facts = feature.recipe, facts_of(feature)
-        chosen = condition(facts)
-        if chosen is None:
-            raise TypeError(f"Expected a feature that can be folded, got {feature.column}.")
+        recipe, facts, chosen = feature.recipe, facts_of(feature), condition_of(feature)
         if isinstance(facts.table, View):
             key: tuple[object, ...] = (UseDays,)
         elif isinstance(recipe, Distinct):
             key = (Keys, recipe.key, chosen)
         elif isinstance(recipe, Total):
             key = (Sums, chosen.column, value_column(recipe))
+        elif isinstance(recipe, Ranked):
+            key = (Ranks, recipe.key, chosen, value_column(recipe))
         else:
             key = (Moments, chosen.column)
         groups.setdefault(key, []).append(feature)

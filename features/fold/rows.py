@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.declare import FIXED, Feature
+from features.declare import FIXED
 from features.fold.folded import Condition, Segments, segments
 from features.fold.sightings import Sight
 from features.fold.texts import Codes, Texts
+from features.windows import Window
 
 Whole = NDArray[np.int64]
 NULL = 0
@@ -40,14 +41,14 @@ class Setting:
     bucket_of: Codes
     loops: ModuleType
 
-    def segments(self, features: Sequence[Feature]) -> Segments:
-        """Cut the days at the edges of these features' windows; `ranges` are by feature."""
+    def segments(self, windows: Sequence[Window]) -> Segments:
+        """Cut the days at the edges of windows; `ranges` are by window."""
         spans = [
             [
-                tuple(edge - self.first_day for edge in feature.window.span(day, self.first_day))
+                tuple(edge - self.first_day for edge in window.span(day, self.first_day))
                 for day in self.sight.days
             ]
-            for feature in features
+            for window in windows
         ]
         return segments(spans, len(self.bucket_of))  # type: ignore[arg-type]
 

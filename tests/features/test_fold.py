@@ -20,11 +20,26 @@ from features.battery.written import write_checked
 from features.build import feature_table
 from features.catalog import catalog
 from features.checked import CheckedSource
-from features.declare import Distinct, Extreme, Facts, Feature, Missing, Text, Total, Unit, View
+from features.declare import (
+    FIXED,
+    Distinct,
+    Extreme,
+    Facts,
+    Feature,
+    Missing,
+    Ranked,
+    Text,
+    Total,
+    Unit,
+    View,
+)
 from features.engine import Engine
 from features.families.usage import DAYS, EVENTS, KINDS, USERS
+from features.fold import ranks
 from features.fold.folded import is_folded
+from features.fold.one_pass import fold
 from features.fold.rollups import roll_up, rollup_of
+from features.windows import day_number
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - times in checked tables are naive UTC
 ACCOUNTS = ("a", "b", "c", "d", "e")
@@ -55,6 +70,14 @@ OWN = (
     declared("first_save", Extreme(SAVES, nw.col("at_day"), "min", ahead=True), None),
     declared("kinds_before", Distinct(KINDS, "event", back=1), 14),
     declared("days_of_use", Total(DAYS, back=3), 10),
+    declared("top", Ranked(EVENTS, "user_id", QUANTITY), 28, Missing.UNKNOWN),
+    declared("least", Ranked(EVENTS, "user_id", QUANTITY, "min"), 60, Missing.UNKNOWN),
+    declared("quiet", Ranked(EVENTS, "user_id", since=True, lag_days=50), 20, Missing.UNKNOWN),
+    declared("quiet_least", Ranked(EVENTS, "user_id", QUANTITY, "min", since=True), 30),
+    declared("top_saver_ever", Ranked(SAVES, "user_id", QUANTITY), None, Missing.UNKNOWN),
+    declared("saver_seen", Ranked(SAVES, "user_id", since=True), None, Missing.UNKNOWN),
+    declared("top_kind", Ranked(KINDS, "event"), 45, Missing.UNKNOWN),
+    declared("quiet_product", Ranked(SAVES, "product", QUANTITY, since=True), 365),
 )
 FEATURES = (*(feature for feature in catalog() if is_folded(feature)), *OWN)
 
@@ -74,7 +97,7 @@ def draw(seed: int, rows: int = 120, *, is_recorded: bool = True) -> Log:
             "occurred_at": dice.choice((at, at.replace(hour=0, minute=0, second=0))),
             "event": dice.choice(("save", "open", "share")),
             "product": dice.choice(("base", "", None)),
-            "quantity": dice.choice((1.0, 2.5, -7.0, 0.0001, None)),
+            "quantity": dice.choice((1.0, 2.5, -7.0, 7.0, 0.0, 0.0001, None)),
             **({"recorded_at": at + late if late else None} if is_recorded else {}),
         }
 
@@ -141,6 +164,9 @@ TWO_COLUMNS = (nw.col("event") == "save") & (nw.col("product") == "base")
         ),
         Extreme(EVENTS, QUANTITY, "max"),
         Extreme(USERS, nw.col("at_day"), "min"),
+        Ranked(EVENTS, "user_id", QUANTITY, mean=True),
+        Ranked(EVENTS, "user_id", QUANTITY * 2),
+        Ranked(EVENTS, "quantity"),
     ],
     ids=lambda recipe: type(recipe).__name__,
 )
@@ -209,6 +235,19 @@ def test_the_days_of_equal_rows_are_equal_bytes(
     roll_up(part, tmp_path / "again")
     assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()
     assert pq.read_table(tmp_path / "once")["account_id"].to_pylist() == ["a", "a", "b"]
+
+
+def test_a_ranking_of_more_keys_than_there_is_room_for_is_left_to_its_definition(
+    checked: Callable[[Log], CheckedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checked(log_of(*(event(10, user_id=f"u{n % 9}") for n in range(20))))
+    day = day_number(START) + 12
+    monkeypatch.setattr(ranks, "MOST_SUMS", 8)
+    top = [feature for feature in FEATURES if feature.name == "top"]
+    assert "x__top__28d" not in fold(source, top, ACCOUNTS, [day]).column_names
+    assert one(source, "x__top__28d", 12) == 3 * FIXED
+    monkeypatch.setattr(ranks, "MOST_SUMS", 9)
+    assert "x__top__28d" in fold(source, top, ACCOUNTS, [day]).column_names
 
 
 def test_accounts_that_are_not_asked_for_change_nothing(
