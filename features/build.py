@@ -129,7 +129,7 @@ def build(
     measured = [feature for feature in features if not isinstance(feature.recipe, Formula)]
     formulas = [feature for feature in features if isinstance(feature.recipe, Formula)]
     left = [feature for feature in measured if feature.column not in done.columns]
-    numbers = spine.join(measure(left, facts, on), on=["account_id", "as_of_day"], how="left")
+    numbers = measure(left, facts, on, spine)
     for rows in done.rows:
         numbers = numbers.join(rows, on=["account_id", "as_of_day"], how="left")
     table = numbers.with_columns(**{feature.column: _number(feature) for feature in measured})

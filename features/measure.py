@@ -26,6 +26,7 @@ from features.recipes.totals import totals
 from features.rows import Reader
 from features.windows import Rows
 
+POINT = ("account_id", "as_of_day")
 _KINDS = (
     (Total, totals),
     (Others, others),
@@ -36,12 +37,12 @@ _KINDS = (
     (Duration, durations),
 )
 
-JOINS_AT_ONCE = 6
-"""An engine plans a chain of joins anew at each link, so a chain is settled when so long."""
+JOINS_AT_ONCE = 8
+"""An engine plans a chain of joins anew at each link: so blocks are joined, and then the blocks."""
 
 
-def measure(features: Iterable[Feature], reader: Reader, on: Grid) -> Rows:
-    """Give the grid's accounts and days (account_id, as_of_day) with a column for each feature.
+def measure(features: Iterable[Feature], reader: Reader, on: Grid, points: Rows) -> Rows:
+    """Give points of the grid (account_id, as_of_day) with a column for each feature.
 
     A column is a whole number before its unit and its missing value, or the mean that a ranking
     found; beside another mean, and a sum that may be unknown, stands the number of its values.
@@ -52,12 +53,19 @@ def measure(features: Iterable[Feature], reader: Reader, on: Grid) -> Rows:
         for kind, run in _KINDS
         for together in _in_passes([f for f in chosen if isinstance(f.recipe, kind)])
     ]
-    measured = on.points.select("account_id", "as_of_day")
-    for number, part in enumerate(parts, start=1):
-        measured = measured.join(part, on=["account_id", "as_of_day"], how="left")
-        if number % JOINS_AT_ONCE == 0 or number == len(parts):
-            measured = reader.session.settle(measured)
-    return measured
+    points = points.select(*POINT)
+    blocks = [
+        reader.session.settle(_beside(points, parts[first : first + JOINS_AT_ONCE]))
+        for first in range(0, len(parts), JOINS_AT_ONCE)
+    ]
+    return _beside(points, blocks)
+
+
+def _beside(points: Rows, parts: Sequence[Rows]) -> Rows:
+    """Put the columns of parts beside each point."""
+    for part in parts:
+        points = points.join(part, on=list(POINT), how="left")
+    return points
 
 
 def _in_passes(features: Sequence[Feature]) -> list[list[Feature]]:

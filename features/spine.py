@@ -51,7 +51,7 @@ def account_states(
     with session(engine) as running:
         on = grid(sorted(set(known["account_id"])), days, running)
         facts = reader(source, _contract(), running)
-        measured = running.collect(measure(_contract(), facts, on))
+        measured = running.collect(measure(_contract(), facts, on, on.points))
     measured = measured.rename(columns={feature.column: feature.name for feature in _contract()})
     return _states(known.merge(measured, on=["account_id", "as_of_day"], how="left"))
 
