@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import narwhals as nw
 import pandas as pd
@@ -20,6 +20,8 @@ MEMORY_LIMIT = "1500MB"
 THREADS = 2
 
 
+Task = TypeVar("Task")
+Made = TypeVar("Made")
 BatchFunction: TypeAlias = Callable[[pd.DataFrame], pd.DataFrame]
 """From a batch of rows to rows, by nothing but those."""
 
@@ -57,6 +59,10 @@ class Cluster(Session, Protocol):
 
     def map(self, frame: Rows, function: BatchFunction, schema: pa.Schema) -> Rows:
         """Give what a function makes of each batch of rows; it travels to the workers."""
+        ...
+
+    def each(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> list[Made]:
+        """Give what a function makes of each task, in their order; all of it travels."""
         ...
 
     def write(self, frame: Rows, folder: Path, by: str, then: Sequence[str]) -> None:

@@ -23,11 +23,13 @@ import pandas as pd
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
+from pyspark.serializers import CPickleSerializer
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - Spark's own short name
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.utils import is_remote
 
+from features.engine import Made, Task
 from features.errors import TenureError
 from features.windows import Rows
 
@@ -50,6 +52,7 @@ _OWN = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",  # asks the JVM thrice at every call
 }
 _LOCAL = {
     "spark.driver.host": "127.0.0.1",
@@ -58,6 +61,7 @@ _LOCAL = {
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",  # plans anew at each shuffle, which is dear when small
 }
+_SOUGHT = ("org.apache.spark.sql.functions", "PythonUtils")
 _QUIET = """rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = console
 appender.console.type = Console
@@ -119,6 +123,24 @@ class Spark:
                 made, from_arrow_schema(schema, prefer_timestamp_ntz=True)
             )
         )
+
+    def each(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> list[Made]:
+        """Give what a function makes of each task, in their order, each on some worker."""
+        if not tasks:
+            return []
+        packed = CPickleSerializer()
+
+        def made(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for number in batch["id"].to_pylist():
+                    result = packed.dumps(function(tasks[number]))
+                    yield pa.RecordBatch.from_pydict({"id": [number], "made": [result]})
+
+        rows = self.spark.range(0, len(tasks), 1, len(tasks))
+        with _closing_is_left_to_pyspark():
+            found = rows.mapInArrow(made, "id long, made binary").toArrow()
+        results = dict(zip(*(found[name].to_pylist() for name in ("id", "made")), strict=True))
+        return [packed.loads(results[number]) for number in range(len(tasks))]
 
     def write(self, frame: Rows, folder: Path, by: str, then: Sequence[str]) -> None:
         """Write Parquet into a new folder, one folder `<by>=<value>` each, rows in this order."""
@@ -208,7 +230,16 @@ def _demand_java() -> None:
 def _prepared(spark: SparkSession) -> Spark:
     for name, value in _EVERYWHERE.items():
         spark.conf.set(name, value)
+    if not is_remote():
+        _remember_classes(spark)
     return Spark(spark, is_reliable=bool(spark.conf.get(CHECKPOINTS, None)))
+
+
+def _remember_classes(spark: SparkSession) -> None:
+    # at each use of a column pyspark lets the JVM look through all its archives for these
+    jvm = spark.sparkContext._jvm  # noqa: SLF001 - pyspark has no other way to them
+    for name in _SOUGHT:
+        setattr(jvm, name, getattr(jvm, name))
 
 
 @contextmanager

@@ -76,9 +76,13 @@ def accept(
 
 def judge(connection: duckdb.DuckDBPyConnection, staged: Staged, world: World) -> pl.DataFrame:
     """Give row, column and reason of each staged row and rule of the contract that it breaks."""
-    checks = [*rules(staged.table, staged.columns, world), *_extra_rules(staged)]
-    of_rows = broken(staged, checks)
-    return pl.concat([of_rows, _broken_keys(connection, staged, of_rows)])
+    of_rows = judge_rows(staged, world)
+    return pl.concat([of_rows, broken_keys(connection, staged, of_rows)])
+
+
+def judge_rows(staged: Staged, world: World) -> pl.DataFrame:
+    """Give what `judge` gives, but for rules that concern rows together."""
+    return broken(staged, [*rules(staged.table, staged.columns, world), *_extra_rules(staged)])
 
 
 def accepted_as(
@@ -142,9 +146,10 @@ def good_rows(connection: duckdb.DuckDBPyConnection, staged: Staged, failures: p
     return f"SELECT * FROM {parquet(staged.files)} ANTI JOIN {name} USING ({ROW})"
 
 
-def _broken_keys(
+def broken_keys(
     connection: duckdb.DuckDBPyConnection, staged: Staged, failures: pl.DataFrame
 ) -> pl.DataFrame:
+    """Give the rows whose key a different row has too, of those that no failure names."""
     key = _full_key(staged)
     if not key:
         return FAILURES.to_frame()

@@ -1,22 +1,33 @@
 """Holding a log against the contract, and merging what keeps it into the log's weekly parts."""
 
+import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from features.fold.rollups import rollup_of
+from features.contracts import Table
 from features.ledger import Ledger, SourcePart, WeeklyPart
-from features.sources.accept import Accepted, accepted_as, good_rows, judge, known_accounts
+from features.sources.accept import (
+    Accepted,
+    accepted_as,
+    broken_keys,
+    good_rows,
+    judge_rows,
+    known_accounts,
+)
 from features.sources.early import USUALLY_AFTER, change_of_early, early_by_file, first_times
+from features.sources.folder import FolderReader
 from features.sources.log import PART, ReadLog
-from features.sources.rules import World
+from features.sources.rules import FAILURES, World
 from features.sources.sql import literal, number, parquet, run
-from features.sources.stage import FOREIGN_KEY, ROW
+from features.sources.stage import FOREIGN_KEY, ROW, Staged
 from features.sources.takeover import Previous, link
 from features.sources.weeks import Weeks, digest
 
@@ -36,9 +47,9 @@ def accept_log(log: ReadLog, world: World, tables: Mapping[str, Accepted], out: 
     out
         The folder that gets `<table>/<monday>.parquet`.
     """
-    log, failures, weeks = _judged(log, world, out)
-    parts = _with_early(log, _written(weeks, log.before), tables, weeks)
-    aside = _set_aside(log, failures)
+    log, judged = _judged(log, world, out)
+    failures, aside, weeks = judged.failures, judged.aside, judged.weeks
+    parts = _with_early(log, _written(log, weeks), tables, weeks)
     accepted = accepted_as(
         log.staged,
         tuple(weeks.parts / part.file for part in parts),
@@ -51,20 +62,60 @@ def accept_log(log: ReadLog, world: World, tables: Mapping[str, Accepted], out: 
     return replace(accepted, staged=replace(log.staged, files=(aside,)), ledger=ledger)
 
 
-def _judged(log: ReadLog, world: World, out: Path) -> tuple[ReadLog, pl.DataFrame, Weeks]:
+@dataclass(frozen=True)
+class _Judged:
+    """Which rows were set aside and why, the file with them, and the others in their weeks."""
+
+    failures: pl.DataFrame
+    aside: Path
+    weeks: Weeks
+
+
+def _judged(log: ReadLog, world: World, out: Path) -> tuple[ReadLog, _Judged]:
     reader = log.reader
     if log.before and not _still_holds(reader.connection, log.before, world):
         return _judged(reader.read(anew=True), world, out)
-    failures = judge(reader.connection, log.staged, world)
     work = Path(tempfile.mkdtemp(prefix=f"{log.staged.table.name}.weeks.", dir=reader.work))
     weeks = Weeks(reader.connection, log.staged, work, out)
-    for place, file in enumerate(log.staged.files):
-        piece = replace(log.staged, files=(file,))
-        weeks.add(place, good_rows(reader.connection, piece, failures))
+    held = reader.workers.each(partial(_held, log.staged, world), log.staged.files)
+    of_rows = pl.concat([FAILURES.to_frame(), *held])
+    of_keys = broken_keys(reader.connection, log.staged, of_rows)
+    tasks = [
+        (place, file, pl.concat([failures, of_keys]))
+        for place, (file, failures) in enumerate(zip(log.staged.files, held, strict=True))
+    ]
+    asides = reader.workers.each(partial(_parted, log.staged, work, out), tasks)
     has_key = FOREIGN_KEY in log.staged.extras
     if log.before and has_key and _shares_a_key(weeks, log.before):
         return _judged(reader.read(anew=True), world, out)
-    return log, failures, weeks
+    aside = _set_aside(log, [file for file in asides if file])
+    return log, _Judged(pl.concat([of_rows, of_keys]), aside, weeks)
+
+
+def _held(staged: Staged, world: World, _reader: FolderReader, file: Path) -> pl.DataFrame:
+    return judge_rows(replace(staged, files=(file,)), world)
+
+
+def _parted(
+    staged: Staged,
+    work: Path,
+    out: Path,
+    reader: FolderReader,
+    task: tuple[int, Path, pl.DataFrame],
+) -> Path | None:
+    """Put the good rows of a file into their weeks, and give a file with the others, if any."""
+    place, file, failures = task
+    connection, piece = reader.connection, replace(staged, files=(file,))
+    shutil.rmtree(work / str(place), ignore_errors=True)  # what a worker left that was lost
+    Weeks(connection, staged, work, out).add(place, good_rows(connection, piece, failures))
+    if failures.is_empty():
+        return None
+    aside = work / f"{place}.aside.parquet"
+    connection.register("__aside", failures.select(pl.col(ROW).unique()).to_arrow())
+    rows = f"FROM {literal(file)} SEMI JOIN __aside USING ({ROW})"
+    run(connection, f"COPY ({rows}) TO {literal(aside)} (FORMAT parquet)")
+    connection.unregister("__aside")
+    return aside
 
 
 def _still_holds(connection: duckdb.DuckDBPyConnection, before: Previous, world: World) -> bool:
@@ -103,12 +154,12 @@ def _kept(weeks: Weeks, before: Previous | None, monday: date) -> str | None:
     return weeks.kept(part, identities)
 
 
-def _written(weeks: Weeks, before: Previous | None) -> tuple[WeeklyPart, ...]:
+def _written(log: ReadLog, weeks: Weeks) -> tuple[WeeklyPart, ...]:
     """Write the weeks that new rows touch, and link the others."""
-    written = {
-        f"{monday}.parquet": weeks.write(monday, _kept(weeks, before, monday))
-        for monday in weeks.touched()
-    }
+    before = log.before
+    tasks = [(monday, _kept(weeks, before, monday)) for monday in weeks.touched()]
+    step = partial(_week, weeks.staged, weeks.work, weeks.out)
+    written = {part.file: part for part in log.reader.workers.each(step, tasks)}
     for part in before.ledger.parts if before else ():
         if part.rows and part.file not in written and before:
             parts = before.parts(part.file)
@@ -117,6 +168,12 @@ def _written(weeks: Weeks, before: Previous | None) -> tuple[WeeklyPart, ...]:
                 link(file, weeks.out / file.relative_to(before.folder))
             written[part.file] = part
     return tuple(written[name] for name in sorted(written)) or (weeks.write_none(),)
+
+
+def _week(
+    staged: Staged, work: Path, out: Path, reader: FolderReader, task: tuple[date, str | None]
+) -> WeeklyPart:
+    return Weeks(reader.connection, staged, work, out).write(*task)
 
 
 def _with_early(
@@ -130,7 +187,9 @@ def _with_early(
         {part.file for part in log.before.ledger.parts if part in parts} if log.before else set()
     )
     fresh = [weeks.parts / part.file for part in parts if part.file not in taken]
-    early = early_by_file(connection, table, fresh, now)
+    workers = log.reader.workers
+    counts = workers.each(partial(_early, table, now), workers.shares(fresh))
+    early = {file: rows for found in counts for file, rows in found.items()}
     if log.before:
         then = first_times(table, log.before.files(f"{other}.parquet"))
         over = [weeks.parts / part.file for part in parts if part.file in taken]
@@ -141,17 +200,17 @@ def _with_early(
     )
 
 
-def _set_aside(log: ReadLog, failures: pl.DataFrame) -> Path:
-    reader = log.reader
+def _early(
+    table: Table, firsts: str, reader: FolderReader, files: Sequence[Path]
+) -> dict[str, int]:
+    return early_by_file(reader.connection, table, files, firsts)
+
+
+def _set_aside(log: ReadLog, asides: Sequence[Path]) -> Path:
     # what the quarantine tells of these rows stands in a file of their own
-    file = reader.work / f"{log.staged.table.name}.aside.parquet"
-    reader.connection.register("__aside", failures.select(pl.col(ROW).unique()).to_arrow())
-    run(
-        reader.connection,
-        f"COPY (FROM {parquet(log.staged.files)} SEMI JOIN __aside USING ({ROW})) "
-        f"TO {literal(file)} (FORMAT parquet)",
-    )
-    reader.connection.unregister("__aside")
+    file = log.reader.work / f"{log.staged.table.name}.aside.parquet"
+    rows = parquet(asides) if asides else f"{parquet(log.staged.files)} LIMIT 0"
+    run(log.reader.connection, f"COPY (FROM {rows}) TO {literal(file)} (FORMAT parquet)")
     return file
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from features.checked import CheckedSource
 from features.contracts import TABLES
+from features.engine import Cluster
 from features.errors import SourceError
 from features.home import Home
 from features.sources.accept import Accepted, accept, known_accounts
@@ -26,6 +27,7 @@ from features.sources.publish import publish
 from features.sources.quarantine import write_quarantine
 from features.sources.rules import World
 from features.sources.stage import Staged, stage
+from features.sources.workers import Here, OnCluster, Workers
 from features.sources.workplace import remove_superseded, workplace
 
 DEFAULT_LIMIT = 0.05
@@ -37,6 +39,7 @@ def check(
     home: Home,
     limit: float = DEFAULT_LIMIT,
     progress: Callable[[str], None] | None = None,
+    on: Cluster | None = None,
 ) -> CheckedSource:
     """Check a source against the contract and keep what passes, as Parquet, in `home.checked`.
 
@@ -50,6 +53,10 @@ def check(
         The largest share of broken rows of one table, 0 to 1, that does not stop the run.
     progress
         Called with a line for each step.
+    on
+        Whose workers read a log that comes as Parquet, hold it against the contract and write its
+        weeks; they must see the source and `home` by the same paths. By default this process does.
+        The result is the same to the byte.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def check(
     """
     say = progress or _silent
     with workplace(home) as work:
-        checked = _check(_mapping(source, work, say), work, home, limit, say)
+        checked = _check(_mapping(source, work, say), work, home, limit, say, on)
     remove_superseded(checked, home)
     return checked
 
@@ -89,13 +96,19 @@ def _unloaded(mapping: SourceMap, work: Path, say: Callable[[str], None]) -> Sou
 
 
 def _check(
-    mapping: SourceMap, work: Path, home: Home, limit: float, say: Callable[[str], None]
+    mapping: SourceMap,
+    work: Path,
+    home: Home,
+    limit: float,
+    say: Callable[[str], None],
+    on: Cluster | None,
 ) -> CheckedSource:
     out = work / "out"
     out.mkdir()
     reader = open_folder(mapping, work)
     try:
-        read = _read(reader, home, work, say)
+        workers = OnCluster(on, mapping, work) if on else Here(reader)
+        read = _read(reader, home, work, say, workers)
         extracted_at = mapping.extracted_at or guess_extracted_at(
             reader.connection,
             [_staged(table) for table in read],
@@ -117,7 +130,7 @@ def _origin(mapping: SourceMap) -> str:
 
 
 def _read(
-    reader: FolderReader, home: Home, work: Path, say: Callable[[str], None]
+    reader: FolderReader, home: Home, work: Path, say: Callable[[str], None], workers: Workers
 ) -> tuple[Staged | ReadLog, ...]:
     present = reader.tables()
     for table in TABLES.values():
@@ -133,7 +146,7 @@ def _read(
         say(f"reading {name}")
         table = TABLES[name]
         if table.is_log:
-            log = LogReader(reader, table, _origin(reader.mapping), home, work)
+            log = LogReader(reader, table, _origin(reader.mapping), home, work, workers)
             found.append(log.read())
         else:
             found.append(_with_rows(stage(reader, table, work)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from uuid import uuid4
 
 import duckdb
 
@@ -126,8 +127,8 @@ def open_folder(mapping: SourceMap, work: Path) -> FolderReader:
     SourceError
         When a file cannot be read, or one table has two files.
     """
-    files = _data_files(mapping.folder)
-    connection = _locked_connection(mapping.folder, work, _links(files.values()))
+    reader = open_files(mapping, work)
+    connection, files = reader.connection, reader.files
     for stem, paths in files.items():
         try:
             run(connection, f"CREATE VIEW {quoted(stem)} AS {_scan(paths)}")
@@ -137,6 +138,13 @@ def open_folder(mapping: SourceMap, work: Path) -> FolderReader:
                 f"got: {first_line(error)}. "
                 "Replace the file or take it out of the folder."
             ) from error
+    return reader
+
+
+def open_files(mapping: SourceMap, work: Path) -> FolderReader:
+    """Open a source folder for who reads its files by their paths: no view is made of them."""
+    files = _data_files(mapping.folder)
+    connection = _locked_connection(mapping.folder, work, _links(files.values()))
     return FolderReader(connection, mapping, MappingProxyType(files))
 
 
@@ -181,7 +189,8 @@ def _locked_connection(folder: Path, work: Path, links: list[str]) -> duckdb.Duc
         "TimeZone = 'UTC'",
         "enable_progress_bar = false",
         f"memory_limit = '{_MEMORY_LIMIT}'",
-        f"temp_directory = {literal(work / 'spill')}",
+        # two processes that spill into one folder would write the same files
+        f"temp_directory = {literal(work / f'spill-{uuid4().hex}')}",
         f"VARIABLE folder = {literal(folder)}",
         f"allowed_directories = [{directories}]",
         f"allowed_paths = [{', '.join(literal(link) for link in links)}]",

@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.contracts import Table
 from features.errors import SourceError
@@ -20,6 +22,7 @@ from features.sources.sql import literal, run
 from features.sources.stage import ROW, Staged, nothing_of, stage_rows
 from features.sources.takeover import Previous, previous_log
 from features.sources.weeks import digest
+from features.sources.workers import Workers
 
 PART = "__part"
 _LAYOUT = 2  # of the weekly parts; another one makes every log be read again
@@ -82,6 +85,8 @@ class LogReader:
         Digest of the source's address.
     home, work
         Where earlier checks lie, and a folder for this check's own files.
+    workers
+        Who reads the files.
     """
 
     reader: FolderReader
@@ -89,6 +94,7 @@ class LogReader:
     origin: str
     home: Home
     work: Path
+    workers: Workers
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -136,18 +142,20 @@ class LogReader:
         self, whole: Foreign, parts: Mapping[str, Path], before: Previous | None
     ) -> tuple[Sequence[Path], tuple[SourcePart, ...]]:
         known = before.known() if before else {}
-        pieces: list[Path] = []
-        sources: list[SourcePart] = []
+        tasks: list[_Part] = []
+        after = 0
         for name, path in parts.items():
-            if name in known:
-                part = replace(known[name], mtime_ns=_settled_ns(path))
-            else:
-                file = self.work / f"{self.table.name}.{len(pieces)}.staged.parquet"
-                after = sum(earlier.rows for earlier in sources)
-                part = _read_part(whole, name, path, file, after)
-                pieces.append(file)
-            sources.append(part)
-        return pieces, tuple(sources)
+            if name not in known:
+                file = self.work / f"{self.table.name}.{len(tasks)}.staged.parquet"
+                tasks.append(_Part(name, path, file, after, pq.read_metadata(path).num_rows))
+            after += known[name].rows if name in known else tasks[-1].rows
+        step = partial(_read_part, self.table, whole.columns)
+        new = {part.name: part for part in self.workers.each(step, tasks)}
+        sources = [
+            new[name] if name in new else replace(known[name], mtime_ns=_settled_ns(path))
+            for name, path in parts.items()
+        ]
+        return [task.file for task in tasks], tuple(sources)
 
     def _to_judge_again(self, before: Previous, starts: Mapping[str, int]) -> Path:
         file = self.work / f"{self.table.name}.again.staged.parquet"
@@ -161,16 +169,31 @@ class LogReader:
         return file
 
 
-def _read_part(whole: Foreign, name: str, path: Path, file: Path, after: int) -> SourcePart:
+@dataclass(frozen=True)
+class _Part:
+    """A file of the source to read into another, its `rows` numbered from `after` + 1."""
+
+    name: str
+    path: Path
+    file: Path
+    after: int
+    rows: int
+
+
+def _read_part(
+    table: Table, columns: dict[str, str], reader: FolderReader, part: _Part
+) -> SourcePart:
+    path, whole = part.path, Foreign(reader, table, "", columns)
     before, mtime_ns, content = path.stat(), _settled_ns(path), digest(path)
-    staged = stage_rows(rows_of_part(whole, path), file, after=after)
+    staged = stage_rows(rows_of_part(whole, path), part.file, after=part.after)
     now = path.stat()
-    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    is_same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    if not is_same or staged.read != part.rows:
         raise SourceError(
             f"Expected {path} to stay as it is while it is read, got a change. "
             "Check the source again when the extract is complete."
         )
-    return SourcePart(name, before.st_size, mtime_ns, content, staged.read, quarantined=0)
+    return SourcePart(part.name, before.st_size, mtime_ns, content, staged.read, quarantined=0)
 
 
 def _settled_ns(path: Path) -> int | None:
