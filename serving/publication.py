@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping
 
 from models.scored import COLUMNS
 from serving import tables
+from serving.origin import Origin, origin_of
 from serving.store import Store
 
 
@@ -48,6 +49,8 @@ class Publication:
         ISO code of all money.
     accounts:
         Number of accounts in it, scored or not.
+    origin:
+        What it was made from; None where an older release published, which did not say.
     """
 
     number: int
@@ -58,6 +61,7 @@ class Publication:
     currency: str
     accounts: int
     models: tuple[PublishedModel, ...]
+    origin: Origin | None = None
 
 
 NEWEST_FIRST = (tables.publications.c.as_of.desc(), tables.publications.c.number.desc())
@@ -113,6 +117,7 @@ def _publication(connection: Connection, row: RowMapping) -> Publication:
             )
             for model in found
         ),
+        origin=origin_of(connection, row["number"]),
     )
 
 

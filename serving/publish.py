@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from features.checked import CheckedSource
 from features.errors import ModelError
 from features.home import Home, private
 from models.bundle import Bundle, load, save
 from models.scored import check_scores
 from serving import tables
+from serving.origin import Origin, code_here, digest_of, line_digest
 from serving.publication import Publication, PublishedModel
 from serving.store import Store
 
@@ -38,6 +40,8 @@ class Scored:
         As `serving.signals.recent_signals` gives them.
     bundles:
         The models of the scores, by name.
+    source:
+        The checked source that was scored; None where the publication is not to name one.
     about:
         Metrics and data of each model, by its name, as the registry keeps them.
     list_horizon_days:
@@ -52,6 +56,7 @@ class Scored:
     bundles: Mapping[str, Bundle]
     list_horizon_days: int
     currency: str
+    source: CheckedSource | None = None
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -86,7 +91,8 @@ def publish(store: Store, home: Home, scored: Scored, published_at: datetime) ->
     }
     with store.writing() as connection:
         number = _insert(connection, about, models, scored)
-    return Publication(number=number, models=models, **about)
+        origin = _insert_origin(connection, number, scored)
+    return Publication(number=number, models=models, origin=origin, **about)
 
 
 def bundle_folder(home: Home, model: str, version: str) -> Path:
@@ -144,6 +150,21 @@ def _insert(
     )
     tables.note(connection, about["published_at"], "command line", "publish", str(number))
     return number
+
+
+def _insert_origin(connection: Connection, number: int, scored: Scored) -> Origin | None:
+    if scored.source is None:
+        return None
+    origin = Origin(
+        source_fingerprint=scored.source.fingerprint,
+        extracted_at=scored.source.extracted_at,
+        code=code_here(),
+        scores_digest=digest_of(score_rows(number, scored.scores)),
+        line_digest=line_digest(connection, number),
+    )
+    row = {"publication": number, **asdict(origin)}
+    connection.execute(sa.insert(tables.published_origins).values(**row))
+    return origin
 
 
 def _model_rows(number: int, models: Sequence[PublishedModel]) -> list[dict[str, Any]]:

@@ -77,6 +77,7 @@ def release(
         bundles=bundles,
         list_horizon_days=days,
         currency=source.currency or settings.currency,
+        source=source,
         about=_about(registry, bundles),
     )
     publication = publish(store, settings.home, scored, scored_at)

@@ -1,6 +1,5 @@
 """Compute a published score again, from what was known at its date, and compare the bytes."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 
 from features.build import feature_table
 from features.catalog import available, features_fingerprint, with_inputs
 from features.checked import CheckedSource
 from features.cut import cut
-from features.declare import Feature
 from features.errors import ModelError, StoreError
 from features.home import Home
 from features.own.harvest import Own
@@ -23,26 +22,40 @@ from features.spine import account_states
 from models.asked import asked
 from models.bundle import Bundle, load
 from serving import tables
+from serving.origin import code_here, digest_of, key_of, line_digest
 from serving.publication import Publication, latest, numbered, publications
 from serving.publish import bundle_folder, score_rows
 from serving.score import score
 from serving.store import Store
 
 NAMED = 5
-KEY = ("account_id", "model", "horizon_days")
 
 LOOKS_AHEAD = (
     "a feature looks ahead, as the source as it stands gives the published scores. "
     "Find it with tenure features --check, and score again."
 )
 OTHER_FEATURES = (
-    "the features are declared otherwise than when the model was trained. "
+    "the features are declared or computed otherwise than when the model was trained. "
     "Replay with the release of Tenure that scored."
 )
+OTHER_STORE = (
+    "the store was changed since: what stands there is not what was published. "
+    "Restore it from a copy of that time, or score again."
+)
+OTHER_CODE = (
+    "other code scored, {then} then and {now} now, as the source is the one that was scored and "
+    "its features are the same. Replay with the release of Tenure that scored."
+)
 OTHER_PAST = (
-    "the source tells another past than when it was scored, or the store was changed. "
+    "the source tells another past than when it was scored (fingerprint {then} then, {now} now). "
     "Replay with the extract that was scored, and compare it with today's."
 )
+UNTOLD = (
+    "most likely the source tells another past than when it was scored, or the store was changed: "
+    "this publication does not name its source. "
+    "Replay with the extract that was scored, and compare it with today's."
+)
+SHOWN = 12
 
 Row = Mapping[str, Any]
 
@@ -61,8 +74,12 @@ class Replayed:
         SHA-256 over the published rows, and over those computed again.
     differing
         By account: the columns in which a row differs; all of them where there is only one of it.
+    line
+        What differs in the publication's own line and in those of its models.
+    source_fingerprint
+        Of the source that it was computed again from.
     cause
-        The likely cause of a difference, with a cure; None where all are equal.
+        Why there is a difference, with a cure; None where all are equal.
     """
 
     publication: Publication
@@ -70,6 +87,8 @@ class Replayed:
     digest: str
     digest_again: str
     differing: Mapping[str, tuple[str, ...]]
+    line: tuple[str, ...]
+    source_fingerprint: str
     cause: str | None
 
     def text(self) -> str:
@@ -77,7 +96,8 @@ class Replayed:
         of = f"publication {self.publication.number} of {self.publication.as_of:%Y-%m-%d}"
         if self.cause:
             few = len(self.differing)
-            return f"{of}: of {self.rows:,} rows compared, those of {few:,} accounts differ"
+            line = f", and of its own line {', '.join(self.line)}" if self.line else ""
+            return f"{of}: of {self.rows:,} rows compared, those of {few:,} accounts differ{line}"
         return f"{of}: {self.rows:,} rows are the same to the byte, SHA-256 {self.digest[:16]}"
 
     def to_json(self) -> dict[str, Any]:
@@ -91,20 +111,30 @@ class Replayed:
             "digest": self.digest,
             "digest_again": self.digest_again,
             "differing": {account: list(names) for account, names in self.differing.items()},
+            "line": list(self.line),
+            "source_fingerprint": self.publication.origin
+            and self.publication.origin.source_fingerprint,
+            "source_fingerprint_again": self.source_fingerprint,
             "cause": self.cause,
         }
 
     def demand(self) -> None:
         """Raise ModelError unless every byte is the same."""
         if self.cause:
+            raise ModelError(
+                f"Expected publication {self.publication.number} byte for byte, got another "
+                f"{' and another '.join(self._found())}: {self.cause}"
+            )
+
+    def _found(self) -> Iterable[str]:
+        if self.differing:
             named = ", ".join(list(self.differing)[:NAMED])
             more = len(self.differing) - NAMED
             columns = ", ".join(sorted({name for few in self.differing.values() for name in few}))
-            raise ModelError(
-                f"Expected publication {self.publication.number} byte for byte, got another "
-                f"{columns} for {len(self.differing):,} accounts ({named}"
-                f"{f' and {more:,} more' if more > 0 else ''}): most likely {self.cause}"
-            )
+            of = f"{named}{f' and {more:,} more' if more > 0 else ''}"
+            yield f"{columns} for {len(self.differing):,} accounts ({of})"
+        if self.line:
+            yield f"{', '.join(self.line)} in its own line"
 
 
 def asked_for(store: Store, number: int | None, as_of: date | None) -> Publication:
@@ -163,7 +193,8 @@ def replay(
         When the publication has no such account.
     """
     own = own or Own()
-    published = _of(account_id, _published(store, publication))
+    whole = _published(store, publication)
+    published = _of(account_id, whole)
     if not published:
         raise StoreError(
             f"Expected the account {account_id!r} in publication {publication.number}, got no row "
@@ -175,19 +206,25 @@ def replay(
     }
     with TemporaryDirectory(prefix="tenure-") as work:
         before = cut(source, publication.as_of, Path(work) / "cut")
-        again = _of(account_id, _scored_again(before, publication, bundles, own))
-        differing = _differing(published, again)
-        cause = None
-        if differing:
-            whole = _of(account_id, _scored_again(source, publication, bundles, own))
-            declared = available(source, own.features, touches=True)
-            cause = _cause(publication, bundles, declared, looks_ahead=published == whole)
+        states = account_states(before, [publication.as_of])
+        again = _of(account_id, _scored_again(before, states, publication, bundles, own))
+    differing = _differing(published, again)
+    is_as_published = _is_as_published(store, publication, whole)
+    line = tuple(_line(publication, bundles, len(states)))
+    line = line if is_as_published else (*line, "digest")
+    cause = None
+    if not is_as_published:
+        cause = OTHER_STORE
+    elif differing or line:
+        cause = _cause(source, publication, bundles, own, whole)
     return Replayed(
         publication=publication,
         rows=len(published),
-        digest=_digest(published),
-        digest_again=_digest(again),
+        digest=digest_of(published),
+        digest_again=digest_of(again),
         differing=differing,
+        line=line,
+        source_fingerprint=source.fingerprint,
         cause=cause,
     )
 
@@ -196,24 +233,45 @@ def _published(store: Store, publication: Publication) -> list[Row]:
     query = sa.select(tables.scores).where(tables.scores.c.publication == publication.number)
     with store.reading() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
-    return sorted(rows, key=_key)
+    return sorted(rows, key=key_of)
+
+
+def _is_as_published(store: Store, publication: Publication, rows: Iterable[Row]) -> bool:
+    """Tell whether the store still holds what was published, as far as it says what that was."""
+    origin = publication.origin
+    if origin is None:
+        return True
+    with store.reading() as connection:
+        line = line_digest(connection, publication.number)
+    return (digest_of(rows), line) == (origin.scores_digest, origin.line_digest)
+
+
+def _line(publication: Publication, bundles: Mapping[str, Bundle], accounts: int) -> Iterable[str]:
+    """Name what the publication's own line says otherwise than what was computed again."""
+    if publication.accounts != accounts:
+        yield f"number of accounts ({publication.accounts:,}, {accounts:,} again)"
+    for each in publication.models:
+        bundle = bundles[each.model]
+        if each.features_version != bundle.features_fingerprint:
+            yield f"features_version of {each.model}"
+        if each.horizons_days != bundle.question.horizons_days:
+            yield f"horizons_days of {each.model}"
 
 
 def _scored_again(
-    source: CheckedSource, publication: Publication, bundles: Mapping[str, Bundle], own: Own
+    source: CheckedSource,
+    states: pd.DataFrame,
+    publication: Publication,
+    bundles: Mapping[str, Bundle],
+    own: Own,
 ) -> list[Row]:
     needed = {name for bundle in bundles.values() for name in bundle.features}
     declared = available(source, own.features, touches=True)
     chosen = [feature for feature in declared if feature.column in needed]
-    states = account_states(source, [publication.as_of])
     features = with_inputs(chosen, among=own.features)
     table = feature_table(source, states, features=features)
     scores = score(bundles, table, states, publication.scored_at)
-    return sorted(score_rows(publication.number, scores), key=_key)
-
-
-def _key(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in KEY)
+    return sorted(score_rows(publication.number, scores), key=key_of)
 
 
 def _of(account_id: str | None, rows: Iterable[Row]) -> list[Row]:
@@ -222,7 +280,7 @@ def _of(account_id: str | None, rows: Iterable[Row]) -> list[Row]:
 
 def _differing(published: Sequence[Row], again: Sequence[Row]) -> dict[str, tuple[str, ...]]:
     """Name the accounts whose rows differ, and in which columns."""
-    left, right = ({_key(row): row for row in rows} for rows in (published, again))
+    left, right = ({key_of(row): row for row in rows} for rows in (published, again))
     found: dict[str, set[str]] = {}
     for key in sorted(left.keys() | right.keys()):
         one, other = left.get(key, {}), right.get(key, {})
@@ -237,21 +295,26 @@ def _bytes(row: Row, name: str) -> str:
     return json.dumps(row[name]) if name in row else ""
 
 
-def _digest(rows: Iterable[Row]) -> str:
-    return hashlib.sha256(json.dumps(list(rows), sort_keys=True).encode()).hexdigest()
-
-
 def _cause(
+    source: CheckedSource,
     publication: Publication,
     bundles: Mapping[str, Bundle],
-    declared: Sequence[Feature],
-    *,
-    looks_ahead: bool,
+    own: Own,
+    published: Sequence[Row],
 ) -> str:
-    if looks_ahead:
+    """Say why scores differ though the store is as it was published, by comparing."""
+    declared = available(source, own.features, touches=True)
+    states = account_states(source, [publication.as_of])
+    if _scored_again(source, states, publication, bundles, own) == published:
         return LOOKS_AHEAD
     for each in publication.models:
         features = asked(bundles[each.model].question, declared)
         if each.features_version != features_fingerprint(features):
             return OTHER_FEATURES
-    return OTHER_PAST
+    origin = publication.origin
+    if origin is None:
+        return UNTOLD
+    if origin.source_fingerprint == source.fingerprint:
+        return OTHER_CODE.format(then=origin.code[:SHOWN], now=code_here()[:SHOWN])
+    then, now = (each[:SHOWN] for each in (origin.source_fingerprint, source.fingerprint))
+    return OTHER_PAST.format(then=then, now=now)

@@ -43,6 +43,17 @@ published_models = Table(
     Column("about", Text, nullable=False),
 )
 
+published_origins = Table(
+    "published_origins",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("source_fingerprint", String(64), nullable=False),
+    Column("extracted_at", DateTime, nullable=False),
+    Column("code", String(80), nullable=False),
+    Column("scores_digest", String(64), nullable=False),
+    Column("line_digest", String(64), nullable=False),
+)
+
 scores = Table(
     "scores",
     METADATA,

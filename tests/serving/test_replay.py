@@ -81,7 +81,7 @@ def published(
     scores = score(of_today, table, states, at)
     listed = states[["account_id", "status"]]
     nothing = pd.DataFrame({"account_id": [], "signals": []})
-    scored = Scored(scores, listed, nothing, of_today, list_horizon_days=90, currency="EUR")
+    scored = Scored(scores, listed, nothing, of_today, 90, "EUR", source=source)
     return publish(store, home, scored, at)
 
 
@@ -120,7 +120,9 @@ def test_a_probability_that_was_changed_by_one_bit_is_named(
         )
     again = replay(company(TABLES), publication, store, home)
     assert again.differing == {"b": ("probability",)}
-    with pytest.raises(ModelError, match=r"another probability for 1 accounts \(b\).*the store"):
+    with pytest.raises(
+        ModelError, match=r"another probability for 1 accounts \(b\).*the store was"
+    ):
         again.demand()
 
 
@@ -160,7 +162,55 @@ def test_a_source_that_tells_another_past_is_found_out(
     late = TABLES["support_tickets"] + "\n t4 a 2025-02-10 -"
     again = replay(company({**TABLES, "support_tickets": late}), publication, store, home)
     assert set(again.differing) == {"a"}
-    with pytest.raises(ModelError, match="the source tells another past"):
+    then, now = publication.origin.source_fingerprint, again.source_fingerprint
+    assert then != now
+    with pytest.raises(ModelError, match=rf"another past .*{then[:12]} then, {now[:12]} now"):
+        again.demand()
+
+
+def test_a_publication_of_an_older_release_does_not_say_what_it_was_made_from(
+    company: Company, store: Store, home: Home, bundles: dict[str, Bundle]
+) -> None:
+    published(company(TABLES), store, home, bundles)
+    with store.writing() as connection:
+        tables.published_origins.drop(connection)
+    older = open_store(str(store.engine.url))
+    with closing(older):
+        publication = asked_for(older, 1, None)
+        replay(company(TABLES), publication, older, home).demand()
+        late = TABLES["support_tickets"] + "\n t4 a 2025-02-10 -"
+        again = replay(company({**TABLES, "support_tickets": late}), publication, older, home)
+    with pytest.raises(ModelError, match=r"most likely .* does not name its source"):
+        again.demand()
+
+
+def test_other_code_is_found_out_where_source_and_features_are_the_same(
+    company: Company, store: Store, home: Home, bundles: dict[str, Bundle]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Window, "enters", a_day_early)
+        publication = published(company(SINCE), store, home, bundles)
+    again = replay(company(SINCE), publication, store, home)
+    with pytest.raises(ModelError, match="other code scored"):
+        again.demand()
+
+
+@pytest.mark.parametrize(
+    "change", [{"currency": "USD"}, {"accounts": 2}, {"list_horizon_days": 30}]
+)
+def test_a_line_of_the_publication_that_was_changed_is_found_out(
+    change: dict[str, object],
+    company: Company,
+    store: Store,
+    home: Home,
+    bundles: dict[str, Bundle],
+) -> None:
+    published(company(TABLES), store, home, bundles)
+    with store.writing() as connection:
+        connection.execute(sa.update(tables.publications).values(**change))
+    again = replay(company(TABLES), asked_for(store, 1, None), store, home)
+    assert again.differing == {}
+    with pytest.raises(ModelError, match="in its own line: the store was changed"):
         again.demand()
 
 
@@ -175,7 +225,7 @@ def test_features_that_are_declared_otherwise_are_named_as_the_cause(
     monkeypatch.setattr("serving.replay.features_fingerprint", lambda _: "another")
     late = TABLES["support_tickets"] + "\n t4 a 2025-02-10 -"
     again = replay(company({**TABLES, "support_tickets": late}), publication, store, home)
-    with pytest.raises(ModelError, match="declared otherwise"):
+    with pytest.raises(ModelError, match="declared or computed otherwise"):
         again.demand()
 
 
