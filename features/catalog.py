@@ -15,6 +15,7 @@ from features import families
 from features.checked import CheckedSource
 from features.contracts import TABLES
 from features.declare import Beside, Extreme, Feature, Formula, Others, View, key_of, reads_of
+from features.reached import Reach
 from features.sentences import fields as named_in
 from features.sentences import sentence
 
@@ -166,23 +167,31 @@ def _entry(feature: Feature, units: Mapping[str, str], sources: tuple[str, ...])
 
 
 def features_fingerprint(features: Iterable[Feature]) -> str:
-    """Give the SHA-256 over everything that fixes the features' meaning, in hexadecimal."""
-    chosen = tuple(features)
+    """Give the SHA-256 over what fixes the features' meaning, in hexadecimal.
+
+    That is what is declared, and the text of each function that it names or that one of those
+    calls. The recipes' own code is not in it: the commit of a training and a publication names it.
+    """
+    chosen, reach = tuple(features), Reach()
     meaning = [
-        {**entry, "recipe": _recipe(feature)}
+        {**entry, "recipe": _recipe(feature, reach)}
         for feature, entry in zip(chosen, catalog_json(chosen), strict=True)
     ]
     return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 
-def _recipe(feature: Feature) -> dict[str, Any]:
+def _recipe(feature: Feature, reach: Reach) -> dict[str, Any]:
     """Spell out how a feature is computed, as JSON values."""
     recipe = feature.recipe
     if isinstance(recipe, Formula):
-        return {"kind": "Formula", "value": repr(recipe.value(*map(nw.col, recipe.of)))}
+        return {
+            "kind": "Formula",
+            "value": repr(recipe.value(*map(nw.col, recipe.of))),
+            "reached": reach.texts(recipe.value),
+        }
     if isinstance(recipe, Others):
-        total = _recipe(replace(feature, recipe=recipe.total))
-        return {**total, "kind": "Others", "among": _read(recipe.among)}
+        total = _recipe(replace(feature, recipe=recipe.total), reach)
+        return {**total, "kind": "Others", "among": _read(recipe.among, reach)}
     facts = recipe.facts
     view = facts.table if isinstance(facts.table, View) else None
     at_snapshot = recipe.at_snapshot if isinstance(recipe, Extreme) else None
@@ -190,21 +199,22 @@ def _recipe(feature: Feature) -> dict[str, Any]:
     return {
         "kind": type(recipe).__name__,
         "table": facts.source_table,
-        "views": [_made_by(each) for each in view.chain] if view else [],
+        "views": [_made_by(each, reach) for each in view.chain] if view else [],
         "facts": [repr(getattr(facts, f.name)) for f in fields(facts) if f.name != "table"],
-        "recipe": [_spelled(getattr(recipe, name)) for name in shown],
-        "at_snapshot": inspect.getsource(at_snapshot) if at_snapshot else None,
+        "recipe": [_spelled(getattr(recipe, name), reach) for name in shown],
+        "at_snapshot": reach.texts(at_snapshot) if at_snapshot else None,
     }
 
 
-def _spelled(part: object) -> str:
-    return inspect.getsource(part) if inspect.isfunction(part) else repr(part)
+def _spelled(part: object, reach: Reach) -> str | list[str]:
+    return reach.texts(part) if inspect.isfunction(part) else repr(part)
 
 
-def _made_by(view: View) -> dict[str, Any]:
-    return {"make": inspect.getsource(view.make), "beside": list(map(_read, view.beside))}
+def _made_by(view: View, reach: Reach) -> dict[str, Any]:
+    beside = [_read(each, reach) for each in view.beside]
+    return {"make": reach.texts(view.make), "beside": beside}
 
 
-def _read(other: Beside) -> list[Any]:
-    made = [inspect.getsource(other.made)] if other.made else []
+def _read(other: Beside, reach: Reach) -> list[Any]:
+    made = [reach.texts(other.made)] if other.made else []
     return [other.table, other.uses, other.optional, *made]

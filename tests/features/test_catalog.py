@@ -1,9 +1,13 @@
 """What the catalogue holds, and what a source can bear of it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import narwhals as nw
 import pytest
 
 from features.catalog import (
@@ -84,6 +88,49 @@ def test_the_fingerprint_changes_with_what_is_computed() -> None:
     moved = replace(first, recipe=replace(first.recipe, facts=replace(facts_of(first), where=None)))
     assert features_fingerprint([first, *others]) == features_fingerprint([first, *others])
     assert features_fingerprint([moved, *others]) != features_fingerprint([first, *others])
+
+
+def of_page(group: str) -> str:
+    return features_fingerprint([each for each in catalog() if each.group == group])
+
+
+@pytest.mark.parametrize(
+    ("group", "called"),
+    [
+        ("hierarchy", "features.families.hierarchy.day_of"),
+        ("lifecycle", "features.terms.is_inside"),
+    ],
+)
+def test_the_fingerprint_changes_with_a_function_that_a_view_calls(
+    group: str, called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = of_page(group), of_page("billing")
+    monkeypatch.setattr(called, lambda *_: nw.lit(1))
+    assert of_page(group) != before[0]
+    assert of_page("billing") == before[1]
+
+
+def test_the_fingerprint_changes_with_a_number_that_a_function_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = of_page("rhythm")
+    monkeypatch.setattr("features.work_weeks.FEWEST_EVENTS", 7)
+    assert of_page("rhythm") != before
+
+
+def test_the_fingerprint_is_the_same_in_every_run() -> None:
+    ask = "from features.catalog import *; print(features_fingerprint(catalog()))"
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", ask],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(prints) == 1
 
 
 def test_the_manual_is_the_catalogue(request: pytest.FixtureRequest) -> None:
