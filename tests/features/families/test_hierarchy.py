@@ -79,6 +79,23 @@ def test_the_others_of_the_group_are_seen(
     assert values(company(TABLES), [column], as_of)[column] == pytest.approx(expected)
 
 
+def test_products_bought_together_after_a_break_are_one_contract(
+    company: Company, values: Values
+) -> None:
+    sisters = [f"c{number}" for number in range(60)]
+    told = ["account_id parent_account_id created_at", "a p 2024-01-01", "p - 2024-01-01"]
+    told += [f"{sister} p 2024-01-01" for sister in sisters]
+    bought = ["subscription_id account_id product mrr started_at ended_at"]
+    for sister in sisters:
+        bought.append(f"{sister}-0 {sister} base 10 2024-01-01 2024-02-01")
+        again = [f"{sister}-{n} {sister} product{n} 10 2024-03-01 -" for n in range(1, 6)]
+        bought += again
+    tables = {"accounts": "\n".join(told), "subscriptions": "\n".join(bought)}
+    column = "hierarchy__sisters_in_contract"
+    assert values(company(tables), [column], "2024-06-01") == {column: 60.0}
+    assert values(company(tables), [column], "2024-02-15") == {column: 0.0}
+
+
 def test_an_account_alone_has_no_sisters(company: Company, values: Values) -> None:
     columns = ["hierarchy__sisters", "hierarchy__sisters_mrr", "hierarchy__sisters_mrr_change__90d"]
     seen = values(company(TABLES), columns, "2024-06-01", "alone")
