@@ -17,11 +17,10 @@ from features.home import Home
 from features.sources.accept import Accepted, accept, known_accounts
 from features.sources.accept_log import accept_log
 from features.sources.currency import read_rates
-from features.sources.database import is_database, unload
 from features.sources.extracted import doubts, guess_extracted_at
 from features.sources.folder import FolderReader, open_folder
 from features.sources.log import LogReader, ReadLog
-from features.sources.mapping import SourceMap, read_mapping
+from features.sources.mapping import SourceMap, is_database, read_mapping
 from features.sources.notes import errors_of, notes, stable_columns, warnings
 from features.sources.publish import publish
 from features.sources.quarantine import write_quarantine
@@ -88,6 +87,8 @@ def _mapping(source: str, work: Path, say: Callable[[str], None]) -> SourceMap:
 
 
 def _unloaded(mapping: SourceMap, work: Path, say: Callable[[str], None]) -> SourceMap:
+    from features.sources.database import unload  # noqa: PLC0415 - no folder needs SQLAlchemy
+
     say("unloading the database")
     folder = work / "unloaded"
     folder.mkdir()

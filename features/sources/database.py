@@ -15,11 +15,6 @@ from features.errors import SourceError
 _ROWS_AT_ONCE = 50_000
 
 
-def is_database(source: str) -> bool:
-    """Tell whether a source is a database URL and not a folder."""
-    return "://" in source
-
-
 def unload(url: str, folder: Path, names: Collection[str] = ()) -> None:
     """Write the database's tables to `folder` as Parquet of text.
 

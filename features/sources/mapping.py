@@ -98,6 +98,11 @@ class SourceMap:
         return frozenset(re.findall(r"[\w-]+", f"{' '.join(texts)} {self.rates or ''}"))
 
 
+def is_database(source: str) -> bool:
+    """Tell whether a source is a database URL and not a folder."""
+    return "://" in source
+
+
 def read_mapping(folder: Path) -> SourceMap:
     """Read the folder's `source.toml`, if it has one.
 

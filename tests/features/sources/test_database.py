@@ -1,6 +1,8 @@
 """A database with tables of the contract's names is a source like a folder."""
 
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -110,3 +112,8 @@ def test_a_password_is_in_no_message(home):
     with pytest.raises(SourceError) as caught:
         check("postgresql://nobody:hunter2@127.0.0.1:1/x", home=home)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_folder_is_checked_without_sqlalchemy() -> None:
+    code = "import sys, features.sources.check; sys.exit('sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
