@@ -1,7 +1,8 @@
 """A source table's rows, with the snapshots that know them: versions and merges are played here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 import narwhals as nw
@@ -12,6 +13,7 @@ from features.contracts import TABLES, Column, Type
 from features.declare import FIXED, Beside, Facts, Feature, View, facts_of, key_of, reads_of
 from features.engine import Session
 from features.merges import Identity, identities
+from features.rollups import rolled_up
 from features.windows import (
     NEVER,
     Rows,
@@ -125,32 +127,90 @@ def known_together(left: Rows, right: Rows, on: Sequence[str] = ("account_id",))
 
 
 def reader(source: CheckedSource, features: Iterable[Feature], session: Session) -> Reader:
-    """Read what measured features need of the source's tables, each table once."""
+    """Read what measured features need of the source's tables, each table once.
+
+    What is rolled up of a log is read instead of the log.
+    """
     chosen = tuple(features)
     merged = identities(source)
+    rolled = _rolled_up(source, chosen)
     needed: dict[str, dict[str, None]] = {}
-    for table, name in (read for feature in chosen for read in _read_for(feature)):
+    for table, name in (read for feature in chosen for read in _read_for(feature, rolled)):
         needed.setdefault(table, {})[name] = None
     # What is said of a customer is said by the record that stays: the other ends with the merge.
     own = [identity for identity in merged if identity.becomes == identity.account_id]
     rows: dict[str | View, Rows] = {
         table: session.settle(
             _merge(
-                _versions(source, table, tuple(names), session),
+                versions(source.path(table), table, source.columns[table], tuple(names), session),
                 own if table == "accounts" else merged,
                 session,
             )
         )
         for table, names in needed.items()
     }
-    tables = (facts_of(feature).table for feature in chosen)
-    views = dict.fromkeys(table for table in tables if isinstance(table, View))
+    rows |= _of_rollups(source, rolled, merged, session)
     others = dict.fromkeys(read for each in chosen for read in reads_of(each) if read.made)
     made = {other: _made(other, source, session) for other in others}
-    below = dict.fromkeys(view for top in views for view in top.chain[:-1])
-    for view in sorted(below, key=lambda view: len(view.chain)):
+    again = (view for view in _read_again(chosen, rolled) if view not in rolled)
+    for view in sorted(again, key=lambda view: len(view.chain)):
         rows[view] = session.settle(Reader(session, rows, made).of(view))
     return Reader(session, MappingProxyType(rows), MappingProxyType(made))
+
+
+def _rolled_up(source: CheckedSource, features: Iterable[Feature]) -> dict[View, Path]:
+    """Give of each feature's views the topmost one that is rolled up, and where its rows lie."""
+    tops = dict.fromkeys(facts_of(feature).table for feature in features)
+    found: dict[View, Path] = {}
+    for top in tops:
+        for view in reversed(top.chain if isinstance(top, View) else ()):
+            folder = rolled_up(source, view)
+            if folder:
+                found[view] = folder
+                break
+    return found
+
+
+def _of_rollups(
+    source: CheckedSource, rolled: Mapping[View, Path], merged: Sequence[Identity], session: Session
+) -> dict[str | View, Rows]:
+    """Give the rows of views as they are rolled up, but make those of merged accounts of the log.
+
+    Two accounts' users of one day may be the same, and only the log tells.
+    """
+    if not rolled:
+        return {}
+    names = [(identity.account_id, identity.becomes) for identity in merged]
+    ids = {"account_id": sorted({name for both in names for name in both})}
+    moved = session.frame(ids, pa.schema([("account_id", pa.string())]))
+    rows: dict[str | View, Rows] = {}
+    for table in dict.fromkeys(view.source_table for view in rolled if merged):
+        uses = dict.fromkeys(name for view in rolled for name in view.chain[0].uses)
+        log = versions(source.path(table), table, source.columns[table], tuple(uses), session)
+        log = log.join(moved, on="account_id", how="semi")
+        rows[table] = session.settle(_merge(log, merged, session))
+    found: dict[str | View, Rows] = {}
+    for view, folder in rolled.items():
+        found[view] = session.scan(folder)
+        if merged:
+            alone = found[view].join(moved, on="account_id", how="anti")
+            together = Reader(session, rows).of(view).select(*alone.collect_schema().names())
+            found[view] = nw.concat([alone, together], how="vertical")
+    return found
+
+
+def _read_again(features: Iterable[Feature], rolled: Container[View]) -> Iterable[View]:
+    """Give the views that are read more than once: by other views, or by recipes of two kinds."""
+    kinds: dict[View, set[type]] = {}
+    for feature in features:
+        table = facts_of(feature).table
+        if isinstance(table, View):
+            kinds.setdefault(table, set()).add(type(feature.recipe))
+    below: dict[View, None] = {}
+    for top in kinds:
+        numbers = [place for place, view in enumerate(top.chain) if view in rolled]
+        below |= dict.fromkeys(top.chain[max(numbers, default=-1) + 1 : -1])
+    return below | {view: None for view, of in kinds.items() if len(of) > 1}
 
 
 def _made(other: Beside, source: CheckedSource, session: Session) -> Rows:
@@ -160,11 +220,13 @@ def _made(other: Beside, source: CheckedSource, session: Session) -> Rows:
     return session.frame(table.to_pydict(), table.schema)
 
 
-def _read_for(feature: Feature) -> Iterable[tuple[str, str]]:
+def _read_for(feature: Feature, rolled: Container[View]) -> Iterable[tuple[str, str]]:
     """Name the tables and columns that a feature needs, with the times at which they are known."""
     facts = facts_of(feature)
     if isinstance(facts.table, View):
-        reads = [read for read in facts.table.reads if not read.made]
+        own, *beside = facts.table.reads
+        below = () if any(view in rolled for view in facts.table.chain) else (own,)
+        reads = [read for read in (*below, *beside) if not read.made]
         return [(read.table, name) for read in reads for name in (*read.uses, *read.optional)]
     columns = (*facts.columns, *key_of(feature))
     own = (_own_time(facts, name) for name in columns)
@@ -172,11 +234,25 @@ def _read_for(feature: Feature) -> Iterable[tuple[str, str]]:
     return [(facts.source_table, name) for name in names]
 
 
-def _versions(source: CheckedSource, table: str, names: Sequence[str], session: Session) -> Rows:
-    """Give a table's rows, each known until a later version of it is."""
-    present = source.columns[table]
+def versions(
+    path: Path, table: str, present: Sequence[str], names: Sequence[str], session: Session
+) -> Rows:
+    """Give the rows of a table's files, each known until a later version of it is.
+
+    Parameters
+    ----------
+    path
+        The table's file, a folder of them, or one part of a log.
+    present, names
+        The contract's columns that it has, and those that are wanted.
+
+    Returns
+    -------
+    Rows
+        account_id, enters, leaves and the wanted columns, in whole numbers and texts.
+    """
     read = {name: _whole(TABLES[table][name], is_there=name in present) for name in names}
-    frame = session.scan(source.path(table))
+    frame = session.scan(path)
     key = TABLES[table].key if "recorded_at" in present else ()
     if not key:
         known = "known_at" if "recorded_at" in present else TABLES[table].first_time
@@ -239,7 +315,7 @@ def _whole(column: Column, *, is_there: bool) -> nw.Expr:
         case Type.MONEY:
             return (nw.col(column.name) * FIXED).cast(nw.Int64)
         case Type.NUMBER:
-            whole = (nw.col(column.name) * FIXED).round(0).cast(nw.Int64)
+            whole = _rounded(nw.col(column.name) * FIXED).cast(nw.Int64)
             return (
                 whole if column.default is None else whole.fill_null(round(column.default * FIXED))
             )
@@ -247,3 +323,9 @@ def _whole(column: Column, *, is_there: bool) -> nw.Expr:
             return nw.col(column.name).cast(nw.Int64)
         case Type.TEXT:
             return nw.col(column.name)
+
+
+def _rounded(number: nw.Expr) -> nw.Expr:
+    """Round to a whole number, a half away from zero: engines' own ways of a half differ."""
+    below = ((0.5 - number).floor()) * -1
+    return nw.when(number < 0).then(below).otherwise((number + 0.5).floor())

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from features.daily import PRODUCT_DAYS, USER_DAYS
+from features.daily import PRODUCT_DAYS, USERS_BY_DAY
 from features.declare import (
     Beside,
     Distinct,
@@ -56,7 +56,7 @@ BOUGHT = Facts(
     at="used_at",
     uses=("product",),
 )
-BY_USER = Facts(USER_DAYS, at="used_at", uses=("user_id",))
+BY_USER = Facts(USERS_BY_DAY, at="used_at", uses=("users",))
 
 IN_USE = (
     "{adoption__products_in_use__<days>d} of {lifecycle__products_owned} bought [product|products]"
@@ -147,7 +147,7 @@ FEATURES = (
         Feature(
             "adoption",
             "user_days",
-            Total(BY_USER),
+            Total(BY_USER, nw.col("users"), per=1),
             Unit.DAYS,
             subject="depth of use",
             description="Days of use in the last <days> days, added up over the users.",

@@ -2,32 +2,10 @@
 
 import narwhals as nw
 
-from features.daily import FUNCTION_DAYS, USER_DAYS
+from features.daily import BROAD_DAYS, EVENT_DAYS, SHARED_DAYS
 from features.declare import Beside, Extreme, Facts, Feature, Formula, Missing, Text, Unit, View
 from features.rows import known_together
 from features.windows import NEVER, Rows, day_of
-
-USERS_OF_A_TEAM = 2
-FUNCTIONS_OF_BROAD_USE = 3
-
-
-def shared(days: Rows) -> Rows:
-    """Give the days on which several users came."""
-    return _with_several(days, USERS_OF_A_TEAM)
-
-
-def broad(days: Rows) -> Rows:
-    """Give the days on which several functions were used."""
-    return _with_several(days, FUNCTIONS_OF_BROAD_USE)
-
-
-def _with_several(days: Rows, several: int) -> Rows:
-    """Give the days with so many rows, each known once so many of them are."""
-    day = ("account_id", "used_at", "leaves")
-    known = days.group_by(*day, "enters").agg(nw.len().cast(nw.Int64).alias("rows"))
-    so_far = nw.col("rows").cum_sum().over(*day, order_by="enters")
-    enough = known.with_columns(rows=so_far).filter(nw.col("rows") >= several)
-    return enough.group_by(*day).agg(nw.col("enters").min())
 
 
 def starts_within_log(days: Rows, subscriptions: Rows) -> Rows:
@@ -54,18 +32,18 @@ def since_start(tenure: nw.Expr, recorded: nw.Expr, since: nw.Expr) -> nw.Expr:
     return nw.when(~since.is_null(), tenure == recorded).then(after)
 
 
-SHARED = Facts(View("shared_days", USER_DAYS, ("user_id", "used_at"), shared), at="used_at")
+SHARED = Facts(SHARED_DAYS, at="used_at")
 RECORDED = Facts(
     View(
         "starts_within_log",
-        FUNCTION_DAYS,
-        ("event", "used_at"),
+        EVENT_DAYS,
+        ("used_at",),
         starts_within_log,
         beside=(Beside("subscriptions", ("started_at",)),),
     ),
     at="started_at",
 )
-BROAD = Facts(View("broad_days", FUNCTION_DAYS, ("event", "used_at"), broad), at="used_at")
+BROAD = Facts(BROAD_DAYS, at="used_at")
 
 
 def first_after(what: str, not_yet: str) -> Text:

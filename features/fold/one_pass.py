@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from features.checked import CheckedSource
 from features.contracts import TABLES, Type
+from features.daily import EVENT_DAYS
 from features.declare import Distinct, Feature, Ranked, Total, View, facts_of
 from features.fold.folded import condition_of, value_column
 from features.fold.keeping import Kept, Keys, Moments, Sums, UseDays
@@ -23,6 +24,7 @@ from features.fold.rows import Batch, Setting
 from features.fold.sightings import Sight, sight
 from features.fold.texts import Codes, Texts
 from features.merges import identities
+from features.rollups import rolled_up
 from features.windows import first_to_see
 
 EARLIEST = -1_000_000
@@ -53,7 +55,8 @@ def fold(
     seen = sight(days, accounts, identities(source))
     present = source.columns[table]
     texts = [c.name for c in TABLES[table] if c.dtype is Type.TEXT and c.name in present]
-    log = open_log(source.parts(table), TABLES[table].first_time, texts)
+    by_day = rolled_up(source, EVENT_DAYS) if table == EVENT_DAYS.table else None
+    log = open_log(source.parts(table), TABLES[table].first_time, texts, by_day)
     kept = _pass(log, table, present, features, seen)
     return _table({name: part for one in kept for name, part in one.given().items()}, seen)
 
@@ -93,7 +96,7 @@ def _reaches(one: Kept, span: tuple[int, int] | None, setting: Setting) -> bool:
 
 def _setting(log: Log, seen: Sight, loops: ModuleType) -> Setting:
     """Lay the days from the log's first to the last snapshot, by the snapshot that sees each."""
-    span = log.days()
+    span = log.span()
     last = seen.days[-1]
     first = min(span[0] if span else EARLIEST, last)
     first = max(first, EARLIEST)

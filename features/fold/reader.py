@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.fold.rollups import rollup_of
-from features.windows import day_number
+from features.windows import DAY, day_number
 
+_DAY = ("used_at", "enters")
 ROWS_AT_ONCE = 1 << 17
 BYTES_OF_A_CODE = 3.0
 """A text column that takes fewer for each value is stored as a dictionary, and read as one."""
@@ -37,13 +38,17 @@ class Log:
         The column of the time at which a row happens.
     coded
         The text columns that are read as dictionaries, in all parts alike.
+    days
+        Of each part, under its name, the days of use as `features.daily.EVENT_DAYS` gives them;
+        None where they are not rolled up.
     """
 
     parts: tuple[Path, ...]
     time: str
     coded: frozenset[str]
+    days: Path | None = None
 
-    def days(self) -> tuple[int, int] | None:
+    def span(self) -> tuple[int, int] | None:
         """Give the first day and the last, or None where the parts do not say, or have no rows."""
         spans = [span for file in self._files(self.parts) for _, span in _groups(file, self.time)]
         if not spans or None in spans:
@@ -61,29 +66,30 @@ class Log:
         """Give rows in the order of the files, with the days between which they lie, if known.
 
         `wanted` says what is needed of rows between two days. A part of which the days of use are
-        enough is read from its rollup, if it has one.
+        enough is read from those, if they are rolled up.
         """
         for part, file in zip(self.parts, self._files(self.parts), strict=True):
             asked = [(group, span, wanted(span)) for group, span in _groups(file, self.time)]
             asked = [(group, span, want) for group, span, want in asked if want.columns]
-            rollup = rollup_of(part)
-            by_day = all(want.by_day and span for _, span, want in asked)
-            if asked and by_day and rollup.is_file():
-                yield from self._by_day(rollup, asked[0][2], [span for _, span, _ in asked])
+            if asked and self.days and all(want.by_day and span for _, span, want in asked):
+                spans = [span for _, span, _ in asked if span]
+                whole = min(low for low, _ in spans), max(high for _, high in spans)
+                yield from ((whole, batch) for batch in self._by_day(self.days / part.name))
                 continue
             for group, span, want in asked:
                 stretch = {"row_groups": [group], "columns": list(want.columns)}
                 for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, **stretch):
                     yield span, batch
 
-    def _by_day(
-        self, rollup: Path, want: Wanted, spans: Sequence[tuple[int, int] | None]
-    ) -> Iterator[tuple[tuple[int, int] | None, pa.RecordBatch]]:
-        known = [span for span in spans if span]
-        whole = min(low for low, _ in known), max(high for _, high in known)
-        for days in self._files([rollup], self.coded & {"account_id"}):
-            for batch in days.iter_batches(ROWS_AT_ONCE, columns=list(want.columns)):
-                yield whole, batch
+    def _by_day(self, days: Path) -> Iterator[pa.RecordBatch]:
+        """Give the days of use as if each were a row of the log, known when the day was."""
+        for file in self._files([days], self.coded & {"account_id"}):
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=["account_id", *_DAY]):
+                used_at, enters = (batch.column(name) for name in _DAY)
+                known_at = pc.multiply(pc.subtract(enters, 1), DAY)
+                times = [time.cast(pa.timestamp("us")) for time in (used_at, known_at)]
+                columns = [batch.column("account_id"), *times]
+                yield pa.RecordBatch.from_arrays(columns, ["account_id", self.time, "known_at"])
 
     def _files(self, parts: Iterable[Path], coded: frozenset[str] | None = None) -> Iterator[Any]:
         read = sorted(self.coded if coded is None else coded)
@@ -94,7 +100,9 @@ class Log:
                 yield file
 
 
-def open_log(parts: Sequence[Path], time: str, texts: Sequence[str]) -> Log:
+def open_log(
+    parts: Sequence[Path], time: str, texts: Sequence[str], days: Path | None = None
+) -> Log:
     """Open a log's parts, and see which of its text columns are stored as dictionaries."""
     length = dict.fromkeys(texts, 0.0)
     rows = 0
@@ -107,7 +115,7 @@ def open_log(parts: Sequence[Path], time: str, texts: Sequence[str]) -> Log:
                 if column.path_in_schema in length:
                     length[column.path_in_schema] += column.total_uncompressed_size
     coded = frozenset(name for name in texts if length[name] <= BYTES_OF_A_CODE * max(rows, 1))
-    return Log(tuple(parts), time, coded)
+    return Log(tuple(parts), time, coded, days)
 
 
 def _groups(file: Any, time: str) -> Iterator[tuple[int, tuple[int, int] | None]]:  # noqa: ANN401 - pyarrow has no types

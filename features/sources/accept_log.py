@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from features.fold.rollups import rollup_of
 from features.contracts import Table
 from features.ledger import Ledger, SourcePart, WeeklyPart
+from features.rollups import rollup, rollups_of
 from features.sources.accept import (
     Accepted,
     accepted_as,
@@ -25,6 +25,7 @@ from features.sources.accept import (
 from features.sources.early import USUALLY_AFTER, change_of_early, early_by_file, first_times
 from features.sources.folder import FolderReader
 from features.sources.log import PART, ReadLog
+from features.sources.rolling import roll_up
 from features.sources.rules import FAILURES, World
 from features.sources.sql import literal, number, parquet, run
 from features.sources.stage import FOREIGN_KEY, ROW, Staged
@@ -162,12 +163,23 @@ def _written(log: ReadLog, weeks: Weeks) -> tuple[WeeklyPart, ...]:
     written = {part.file: part for part in log.reader.workers.each(step, tasks)}
     for part in before.ledger.parts if before else ():
         if part.rows and part.file not in written and before:
-            parts = before.parts(part.file)
-            days = (rollup_of(file) for file in parts)
-            for file in (*parts, *days, *before.identities(part.file)):
-                link(file, weeks.out / file.relative_to(before.folder))
+            for file in before.parts(part.file):
+                _take_over(file, before, weeks)
             written[part.file] = part
     return tuple(written[name] for name in sorted(written)) or (weeks.write_none(),)
+
+
+def _take_over(part: Path, before: Previous, weeks: Weeks) -> None:
+    """Link a week's files; what was rolled up of it in another way is rolled up anew."""
+    present = weeks.staged.columns
+    views = rollups_of(before.table, present)
+    rollups = [rollup(part.parent, view) / part.name for view in views]
+    is_rolled_up = all(file.is_file() for file in rollups)
+    beside = (*before.identities(part.name), *(rollups if is_rolled_up else ()))
+    for file in (part, *beside):
+        link(file, weeks.out / file.relative_to(before.folder))
+    if not is_rolled_up:
+        roll_up(weeks.parts / part.name, present)
 
 
 def _week(

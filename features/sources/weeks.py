@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.fold.rollups import roll_up, rollup_of
 from features.ledger import WeeklyPart
 from features.sources.accept import RECORDED_AT, known_at
+from features.sources.rolling import roll_up
 from features.sources.sql import literal, number, parquet, quoted, run
 from features.sources.stage import FOREIGN_KEY, FOREIGN_ROW, Staged
 
@@ -37,7 +37,7 @@ class Weeks:
     work
         Takes the rows of each week until it is written.
     out
-        The checked source to be: gets the parts, and beside them the days of use of each, and,
+        The checked source to be: gets the parts, and beside them what is rolled up of each, and,
         where the source has columns that tell events apart, the identity of each row.
     """
 
@@ -128,7 +128,7 @@ class Weeks:
             count += group.num_rows
             times += [group[time][0].as_py(), group[time][-1].as_py()]
             known.append(pc.max(group["known_at"]).as_py())
-        roll_up(file, rollup_of(file), time)
+        roll_up(file, self.staged.columns)
         first, last = (times[0].date(), times[-1].date()) if times else (None, None)
         last_known = max(known).date() if known else None
         return WeeklyPart(file.name, count, digest(file), first, last, last_known, early=0)

@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -20,6 +19,7 @@ from features.battery.written import write_checked
 from features.build import feature_table
 from features.catalog import catalog
 from features.checked import CheckedSource
+from features.daily import EVENT_DAYS
 from features.declare import (
     FIXED,
     Distinct,
@@ -38,7 +38,8 @@ from features.families.usage import DAYS, EVENTS, KINDS, USERS
 from features.fold import ranks
 from features.fold.folded import is_folded
 from features.fold.one_pass import fold
-from features.fold.rollups import roll_up, rollup_of
+from features.rollups import rolled_up
+from features.sources.rolling import roll_up
 from features.windows import day_number
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - times in checked tables are naive UTC
@@ -214,27 +215,13 @@ def test_the_days_of_a_part_tell_as_much_as_the_part(
     source, days = checked(log), [60, 300, 380, 700]
     expected = build(source, days, fold=True)
     for part in source.parts("usage_events"):
-        roll_up(part, rollup_of(part))
+        roll_up(part, source.columns["usage_events"])
     pd.testing.assert_frame_equal(build(source, days, fold=True), expected, check_exact=True)
     last = [feature for feature in FEATURES if feature.name == "days_since_last_event"]
-    for part in source.parts("usage_events"):
-        nothing = pq.read_table(rollup_of(part)).slice(0, 0)
-        pq.write_table(nothing, rollup_of(part))
+    for part in rolled_up(source, EVENT_DAYS).iterdir():
+        pq.write_table(pq.read_table(part).slice(0, 0), part)
     misled = build(source, [700], fold=True, features=last)
     assert misled["usage__days_since_last_event"].isna().all()
-
-
-def test_the_days_of_equal_rows_are_equal_bytes(
-    tmp_path: Path, checked: Callable[[Log], CheckedSource]
-) -> None:
-    log = log_of(event(1), event(1.5), event(2), event(1, "b"))
-    part = checked(log).parts("usage_events")[-1]
-    rows = pq.read_table(part)
-    roll_up(part, tmp_path / "once")
-    pq.write_table(pa.concat_tables([rows[2:], rows[:2]]), part)
-    roll_up(part, tmp_path / "again")
-    assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()
-    assert pq.read_table(tmp_path / "once")["account_id"].to_pylist() == ["a", "a", "b"]
 
 
 def test_a_ranking_of_more_keys_than_there_is_room_for_is_left_to_its_definition(

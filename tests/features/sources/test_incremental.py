@@ -3,6 +3,7 @@
 import os
 import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from features.build import feature_table
 from features.catalog import available
+from features.checked import MANIFEST
+from features.daily import ROLLED_UP
 from features.errors import SourceError
 from features.home import Home
 from features.sources.check import check
@@ -72,12 +75,19 @@ def told(source):
     return (
         source.fingerprint,
         parts,
+        rolled_up_of(source),
         source.counts,
         quarantine,
         ledger.parts,
         ledger.sources,
         findings,
     )
+
+
+def rolled_up_of(source):
+    """Give the digests of what is rolled up of the log."""
+    views = tuple(f"usage_events.{view.name}." for view in ROLLED_UP)
+    return {name: file.sha256 for name, file in source.files.items() if name.startswith(views)}
 
 
 @pytest.fixture
@@ -98,10 +108,15 @@ def events(days, account="a", **columns):
 
 
 def taken_over(source, before):
-    """Give the weeks whose part is the same file as in the check before."""
-    then = {part.name: part.stat().st_ino for part in before.parts("usage_events")}
-    now = source.parts("usage_events")
-    return {part.stem for part in now if part.stat().st_ino == then.get(part.name)}
+    """Give the weeks whose part, and what is rolled up of it, are the files of the check before."""
+    files = ["usage_events/", *rolled_up_of(source)]
+    same = {
+        name: (source.folder / name).stat().st_ino == (before.folder / name).stat().st_ino
+        for name in source.files
+        if name.startswith(tuple(files)) and (before.folder / name).is_file()
+    }
+    mondays = {Path(name).stem for name in same}
+    return {day for day in mondays if all(same[name] for name in same if day in name)}
 
 
 def test_a_new_part_is_merged_into_the_weeks_it_touches_and_the_others_stay(extract):
@@ -129,6 +144,29 @@ def test_a_late_event_changes_its_own_week_alone(extract):
     assert taken_over(second, first) == {"2024-02-26", "2024-03-11"}
 
 
+def test_what_is_rolled_up_must_be_as_it_was_written(extract):
+    extract.part("1", events([0, 8]))
+    source = extract.check()
+    name = min(rolled_up_of(source))
+    content = (source.folder / name).read_bytes()
+    (source.folder / name).write_bytes(bytes([*content[:-9], content[-9] ^ 1, *content[-8:]]))
+    extract.part("2", events([16]))
+    with pytest.raises(SourceError, match=f"Expected {name} with the SHA-256"):
+        extract.check()
+
+
+def test_what_was_rolled_up_in_another_way_is_rolled_up_anew(extract):
+    extract.part("1", events([0, 8], user_id="u"))
+    before = extract.check()
+    manifest = before.folder / MANIFEST
+    for folder in {name.split("/")[0] for name in rolled_up_of(before)}:
+        other = folder.rsplit(".", 1)[0] + ".0"
+        (before.folder / folder).rename(before.folder / other)
+        manifest.write_text(manifest.read_text().replace(folder, other))
+    extract.part("2", events([16], user_id="u"))
+    assert len(rolled_up_of(extract.agreed())) == 3 * 4
+
+
 def features_of(source, day):
     """Give the features of use at a date, of the account a."""
     chosen = [feature for feature in available(source) if feature.group == "usage"]
@@ -145,10 +183,9 @@ def test_a_late_event_changes_only_the_windows_it_may(extract):
     digests = [
         {name: f.sha256 for name, f in s.files.items() if "/" in name} for s in (first, second)
     ]
-    assert {n for n in digests[1] if digests[1][n] != digests[0].get(n)} == {
-        "usage_events/2024-03-11.parquet",
-        "usage_events.days/2024-03-11.parquet",
-    }
+    changed = {n for n in digests[1] if digests[1][n] != digests[0].get(n)}
+    assert "usage_events/2024-03-11.parquet" in changed
+    assert {name.split("/")[1] for name in changed} == {"2024-03-11.parquet"}
     known = (START + timedelta(days=50)).date()
     assert features_of(second, known) == features_of(first, known)
     then, now = (features_of(source, known + timedelta(days=1)) for source in (first, second))

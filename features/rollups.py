@@ -1,0 +1,39 @@
+"""What is rolled up of a log: the rows of views by day, one file beside each weekly part."""
+
+import hashlib
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+
+from features import daily
+from features.checked import CheckedSource
+from features.contracts import TABLES
+from features.declare import View
+
+
+def rollups_of(table: str, present: Iterable[str]) -> tuple[View, ...]:
+    """Give the views that are rolled up of a log with these columns, each after those below it."""
+    there = {*present, *(column.name for column in TABLES[table] if column.default is not None)}
+    return tuple(
+        view
+        for view in daily.ROLLED_UP
+        if view.source_table == table and there.issuperset(view.chain[0].uses)
+    )
+
+
+def rollup(parts: Path, view: View) -> Path:
+    """Name the folder with a view's rows, a file for each part in the folder `parts`.
+
+    The name says by which text of the views they were made: one of another text is not read.
+    """
+    edition = hashlib.sha256(inspect.getsource(daily).encode()).hexdigest()
+    return parts.with_name(f"{parts.name}.{view.name}.{edition[:8]}")
+
+
+def rolled_up(source: CheckedSource, view: View) -> Path | None:
+    """Give the folder with a view's rows over a log, if every part of the log is rolled up."""
+    if view not in daily.ROLLED_UP or not source.has(view.source_table):
+        return None
+    folder = rollup(source.path(view.source_table), view)
+    parts = source.parts(view.source_table)
+    return folder if all((folder / part.name).is_file() for part in parts) else None
