@@ -206,7 +206,7 @@ def score(
     if master and not spark_out:
         raise click.UsageError("--master goes with --spark-out.")
     if spark_out:
-        _scored_on_spark(session, session.checked(session.source(source)), as_of, spark_out)
+        _scored_on_spark(session, session.source(source), as_of, spark_out)
         return
     released = _released(session, session.checked(session.source(source)), as_of)
     if out is not None:
@@ -324,14 +324,17 @@ def _released(
         )
 
 
-def _scored_on_spark(
-    session: Session, source: "CheckedSource", as_of: datetime | None, out: Path
-) -> None:
+def _scored_on_spark(session: Session, source: str, as_of: datetime | None, out: Path) -> None:
+    from features.engine import cluster
     from serving.batch import score_on_spark
 
-    day = (as_of or source.extracted_at).date()
-    with step("Scoring every account on Spark"):
-        written = score_on_spark(source, day, session.registry, out)
+    with cluster() as running:
+        checked = session.checked(source, on=running)
+        day = (as_of or checked.extracted_at).date()
+        with step("Scoring every account on Spark"):
+            written = score_on_spark(
+                checked, day, session.registry, out, running, session.own.features
+            )
     session.answer(f"{written['scores']}: scores in parts", {k: str(v) for k, v in written.items()})
 
 

@@ -76,8 +76,13 @@ def feature_table(
     if spine.empty or not chosen:
         nothing = {feature.column: pd.Series(dtype="float64") for feature in chosen}
         return pd.concat([spine, pd.DataFrame(nothing, index=spine.index)], axis=1)
+    dates = spine["as_of"].drop_duplicates()
+    days = spine["as_of"].map(dict(zip(dates, snapshot_days(dates), strict=True)))
+    accounts = sorted(spine["account_id"].unique())
     with session(engine) as running:
-        rows = feature_rows(source, spine, chosen, running, engine=engine, fold=fold)
+        points = running.frame({"account_id": spine["account_id"], "as_of_day": days}, _SPINE)
+        on = grid(accounts, days.unique().tolist(), running)
+        rows = feature_rows(source, points, on, chosen, running, engine=engine, fold=fold)
         table = running.collect(rows)
     table = table.assign(
         as_of=pd.to_datetime(table["as_of_day"], unit="D").astype("datetime64[us]")
@@ -95,26 +100,23 @@ def active_points(states: pd.DataFrame) -> pd.DataFrame:
 
 def feature_rows(
     source: CheckedSource,
-    points: pd.DataFrame,
+    points: Rows,
+    on: Grid,
     features: Sequence[Feature],
     running: Session,
     *,
     engine: Engine,
     fold: bool | None = None,
 ) -> Rows:
-    """Give account_id, as_of_day and the features at points as `active_points` gives them.
+    """Give account_id, as_of_day and the features at points (account_id, as_of_day) of a grid.
 
     The session may close only when the rows were read.
     """
-    dates = points["as_of"].drop_duplicates()
-    days = points["as_of"].map(dict(zip(dates, snapshot_days(dates), strict=True)))
-    rows = running.frame({"account_id": points["account_id"], "as_of_day": days}, _SPINE)
-    on = grid(sorted(points["account_id"].unique()), days.unique().tolist(), running)
     asked = with_inputs(features)
     measured = [feature for feature in asked if not isinstance(feature.recipe, Formula)]
     done = fold_logs(source, measured, on, running, engine, fold=fold)
     facts = reader(source, [f for f in measured if f.column not in done.columns], running)
-    table = build(rows, facts, on, asked, done)
+    table = build(points, facts, on, asked, done)
     return table.select("account_id", "as_of_day", *(feature.column for feature in features))
 
 

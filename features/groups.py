@@ -7,14 +7,14 @@ others, so the cost hangs on the changes, not on accounts times days.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
-import pandas as pd
 import pyarrow as pa
 
 from features.checked import CheckedSource, in_order_of_versions
 from features.declare import Beside
 from features.merges import identities
-from features.windows import NEVER, day_number
+from features.windows import NEVER, day_numbers
 
 RELATED = pa.schema(
     [
@@ -66,7 +66,18 @@ def memberships(source: CheckedSource) -> tuple[Membership, ...]:
                 found.append(replace(before, leaves=day))
             if group:
                 since[account] = Membership(account, day, NEVER, group, parent)
-    return tuple(sorted([*found, *since.values()], key=lambda each: (each.account_id, each.enters)))
+    return tuple(sorted([*found, *since.values()], key=attrgetter("account_id", "enters")))
+
+
+def members_over_time(source: CheckedSource) -> pa.Table:
+    """Give account_id and customer_group with the span of snapshots, [enters, leaves)."""
+    every = memberships(source)
+    names = ("account_id", "enters", "leaves", "customer_group")
+    columns = {name: [getattr(each, name) for each in every] for name in names}
+    whole, text = pa.int64(), pa.string()
+    return pa.table(
+        columns, schema=pa.schema(list(zip(names, (text, whole, whole, text), strict=True)))
+    )
 
 
 def members(source: CheckedSource) -> pa.Table:
@@ -108,10 +119,16 @@ def _changes(source: CheckedSource) -> Mapping[int, list[_Change]]:
     rows = rows.reindex(columns=["account_id", "known_at", "parent_account_id"])
     changes: dict[int, list[_Change]] = defaultdict(list)
     replaced: dict[str, int] = {}
-    for account, known_at, parent in reversed(list(rows.itertuples(index=False, name=None))):
-        enters = day_number(known_at) + 1
+    parents = rows["parent_account_id"].astype(object)
+    known = (
+        rows["account_id"].to_list(),
+        day_numbers(rows["known_at"].to_numpy()).tolist(),
+        parents.where(parents.notna(), None).to_list(),
+    )
+    for account, day, parent in reversed(list(zip(*known, strict=True))):
+        enters = day + 1
         if enters < replaced.get(account, NEVER):
-            changes[enters].append(_Change(account, None if pd.isna(parent) else parent))
+            changes[enters].append(_Change(account, parent))
             replaced[account] = enters
     for each in identities(source):
         if each.becomes_on != 0:
@@ -136,7 +153,8 @@ class _Tree:
         moved: set[str] = set()
         for change in changes:
             account = change.account_id
-            moved |= {account} | self.stating[account]
+            moved.add(account)
+            moved.update(self.stating.get(account, ()))
             if change.becomes == account:
                 self.became.pop(account, None)
             elif change.becomes:
@@ -170,7 +188,7 @@ class _Tree:
     def _with_all_below(self, accounts: set[str]) -> Iterable[str]:
         seen, waiting = set(accounts), list(accounts)
         while waiting:
-            new = self.below[waiting.pop()] - seen
+            new = self.below.get(waiting.pop(), set()) - seen
             seen |= new
             waiting += new
         return seen

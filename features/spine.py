@@ -1,23 +1,21 @@
 """Which accounts there are at a snapshot, and in what state."""
 
 from collections.abc import Iterable
-from dataclasses import fields
 from datetime import date, datetime
-from operator import attrgetter
 
-import numpy as np
+import narwhals as nw
 import pandas as pd
 
 from features.checked import CheckedSource
 from features.declare import FIXED, Feature, Recipe, Text, Total, Unit
-from features.engine import Engine, session
+from features.engine import Engine, Session, session
 from features.errors import TenureError
 from features.families import lifecycle, revenue
 from features.grid import grid
-from features.groups import Membership, memberships
+from features.groups import members_over_time
 from features.measure import measure
 from features.rows import reader
-from features.windows import day_number
+from features.windows import Rows, day_number, is_seen
 
 _TERM_END = "term_end_day"
 
@@ -44,16 +42,38 @@ def account_states(
     TenureError
         When a date has a time of day, or the engine is not installed.
     """
-    days = snapshot_days(dates)
-    known = _known_accounts(source, sorted(set(days)))
-    if known.empty:
-        return _states(known.assign(**dict.fromkeys(_MEASURED, 0.0)))
     with session(engine) as running:
-        on = grid(sorted(set(known["account_id"])), days, running)
-        facts = reader(source, _contract(), running)
-        measured = running.collect(measure(_contract(), facts, on, on.points))
-    measured = measured.rename(columns={feature.column: feature.name for feature in _contract()})
-    return _states(known.merge(measured, on=["account_id", "as_of_day"], how="left"))
+        return _states(running.collect(state_rows(source, dates, running)))
+
+
+def state_rows(source: CheckedSource, dates: Iterable[date | datetime], running: Session) -> Rows:
+    """Give what `account_states` gives as rows of an engine, laid out and measured there.
+
+    Returns
+    -------
+    Rows
+        In no order: account_id, as_of_day, customer_group, status; mrr in ten-thousandths,
+        term_end_day, term_months, and what the status hangs on.
+
+    Raises
+    ------
+    TenureError
+        When a date has a time of day, or there is none.
+    """
+    days = sorted(set(snapshot_days(dates)))
+    if not days:
+        raise TenureError("Expected dates of snapshots, got none. Name one.")
+    spans = members_over_time(source)
+    accounts = sorted(set(spans["account_id"].to_pylist()))
+    on = grid(accounts, days, running)
+    standing = on.points.join(running.frame(spans.to_pydict(), spans.schema), on="account_id")
+    points = standing.filter(is_seen("enters", "leaves"))
+    points = running.settle(points.select("account_id", "as_of_day", "customer_group"))
+    facts = reader(source, _contract(), running)
+    measured = measure(_contract(), facts, on, points)
+    measured = measured.rename({feature.column: feature.name for feature in _contract()})
+    states = measured.join(points, on=["account_id", "as_of_day"])
+    return running.settle(states.with_columns(status=_status()))
 
 
 def snapshot_days(dates: Iterable[date | datetime]) -> list[int]:
@@ -73,9 +93,6 @@ def snapshot_days(dates: Iterable[date | datetime]) -> list[int]:
     return [day_number(moment.to_pydatetime()) for moment in moments]
 
 
-_MEASURED = ("mrr", "running", "asked_to_cancel", "started", _TERM_END, "term_months")
-
-
 def _contract() -> tuple[Feature, ...]:
     pages = (*lifecycle.FEATURES, *revenue.FEATURES)
     of = {feature.column: feature.recipe for feature in pages}
@@ -93,20 +110,21 @@ def _contract() -> tuple[Feature, ...]:
     )
 
 
+def _status() -> nw.Expr:
+    is_paying = nw.col("mrr") > 0
+    all_asked = nw.col("asked_to_cancel") >= nw.col("running")
+    has_paid = nw.when(nw.col("started") > 0).then(nw.lit("inactive")).otherwise(nw.lit("no_data"))
+    paying = nw.when(is_paying).then(nw.lit("active")).otherwise(has_paid)
+    return nw.when(is_paying & all_asked).then(nw.lit("leaving")).otherwise(paying)
+
+
 def _states(measured: pd.DataFrame) -> pd.DataFrame:
     term_end = pd.to_datetime(measured[_TERM_END], unit="D").astype("datetime64[us]")
-    is_paying = measured["mrr"].gt(0)
-    all_asked = measured["asked_to_cancel"].ge(measured["running"])
-    status = np.select(
-        [is_paying & all_asked, is_paying, measured["started"].gt(0)],
-        ["leaving", "active", "inactive"],
-        default="no_data",
-    )
     states = pd.DataFrame(
         {
             "account_id": measured["account_id"],
             "as_of": pd.to_datetime(measured["as_of_day"], unit="D").astype("datetime64[us]"),
-            "status": status,
+            "status": measured["status"],
             "mrr": measured["mrr"].astype("float64") / FIXED,
             "customer_group": measured["customer_group"],
             "term_ends_at": term_end,
@@ -114,16 +132,3 @@ def _states(measured: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return states.sort_values(["as_of", "account_id"], ignore_index=True)
-
-
-def _known_accounts(source: CheckedSource, days: list[int]) -> pd.DataFrame:
-    """Give account_id, as_of_day and customer_group of the accounts there are on each day."""
-    names = [field.name for field in fields(Membership)]
-    members = pd.DataFrame(map(attrgetter(*names), memberships(source)), columns=names)
-    seen = [
-        members[members["enters"].le(day) & members["leaves"].gt(day)].assign(as_of_day=day)
-        for day in days
-    ]
-    return pd.concat([members.head(0).assign(as_of_day=0), *seen], ignore_index=True)[
-        ["account_id", "as_of_day", "customer_group"]
-    ]

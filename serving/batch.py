@@ -3,7 +3,7 @@
 Each worker scores its rows as `serving.score` does; only ranks need to know of the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,22 +14,27 @@ import pyarrow as pa
 
 from features.catalog import available
 from features.checked import CheckedSource
-from features.engine import Cluster, cluster
+from features.declare import FIXED, Feature
+from features.engine import Cluster
 from features.errors import ModelError
-from features.partitioned import DATE, whole, write_on_spark
+from features.partitioned import DATE, whole, write_feature_parts
 from features.windows import Rows
 from models.bundle import Bundle, feature_matrix
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.scored import COLUMNS, FIELDS
-from serving.score import REASONS, score
+from serving.score import score
 
-_STATES = pa.schema([("account_id", pa.string()), ("status", pa.string()), ("mrr", pa.float64())])
 _GROUP = ("model", "horizon_days", "status")
 
 
 def score_on_spark(
-    source: CheckedSource, as_of: date, registry: Registry, out: Path
+    source: CheckedSource,
+    as_of: date,
+    registry: Registry,
+    out: Path,
+    running: Cluster,
+    own: Iterable[Feature] = (),
 ) -> dict[str, Path]:
     """Compute the features of a date and score every account with the champions, all on Spark.
 
@@ -45,6 +50,10 @@ def score_on_spark(
         Holds the champions.
     out
         The folder that gets `features` and `scores`, each in parts.
+    running
+        Who computes and writes.
+    own
+        The company's own features; of them and ours, those are computed that a champion reads.
 
     Raises
     ------
@@ -56,61 +65,64 @@ def score_on_spark(
     if not bundles:
         raise ModelError("Expected a champion to score with, got none. Run: tenure promote churn")
     features, scores = out / "features", out / "scores"
-    with cluster():
-        states = write_on_spark(source, [as_of], available(source), features)
-        scored_at = datetime.now(UTC).replace(tzinfo=None)
-        score_parts(bundles, features, states, scored_at, scores)
+    read = {column for bundle in bundles.values() for column in bundle.features}
+    chosen = [each for each in available(source, own, touches=True) if each.column in read]
+    states = write_feature_parts(source, [as_of], chosen, features, running)
+    at = (as_of, datetime.now(UTC).replace(tzinfo=None))
+    score_parts(bundles, features, states, at, scores, running)
     return {"features": features, "scores": scores}
 
 
 def score_parts(
     bundles: Mapping[str, Bundle],
     parts: Path,
-    states: pd.DataFrame,
-    scored_at: datetime,
+    states: Rows,
+    at: tuple[date, datetime],
     out: Path,
-    *,
-    reasons: int = REASONS,
+    running: Cluster,
 ) -> None:
     """Score one date's accounts from a partitioned feature table, and write partitioned scores.
 
     Parameters
     ----------
-    bundles, states, scored_at, reasons
+    bundles
         As `serving.score.score` takes them.
-    parts
-        What `features.partitioned.write_feature_parts` wrote; the folder of the states' date is
-        read.
+    parts, states
+        What `features.partitioned.write_feature_parts` wrote and gave; the date's folder is read.
+    at
+        The states' date, and when they are scored.
     out
         Gets `as_of=<date>/*.parquet` with the contract's other columns; what is there is replaced.
+    running
+        Who scores and writes.
 
     Raises
     ------
     TenureError
-        When Spark is not there, or the table lacks the date or a feature of a model.
+        When the table lacks a feature of a model.
     """
-    (as_of,) = states["as_of"].unique()
+    day, scored_at = at
+    as_of = pd.Timestamp(day).as_unit("us")
     travelling = {name: replace(bundle) for name, bundle in bundles.items()}
 
     def scored(batch: pd.DataFrame) -> pd.DataFrame:
-        rows = batch.assign(as_of=as_of)
+        rows = batch.assign(as_of=as_of, mrr=batch["mrr"].astype("float64") / FIXED)
         known = rows[["account_id", "as_of", "status", "mrr"]]
         has_row = rows[_HAS_ROW].notna()
         table = rows.loc[has_row].drop(columns=["status", "mrr", _HAS_ROW])
-        return score(travelling, table, known, scored_at, reasons=reasons)
+        return score(travelling, table, known, scored_at)
 
-    with cluster() as running:
-        table = running.scan(parts / f"{DATE}={pd.Timestamp(as_of):%Y-%m-%d}")
-        nothing = pd.DataFrame(columns=table.collect_schema().names(), dtype="float64")
-        for name, bundle in bundles.items():  # here, for a worker's error comes without its class
-            feature_matrix(nothing, bundle.features, bundle.categories, name)
-        known = running.frame({name: states[name] for name in _STATES.names}, _STATES)
-        together = known.join(
-            table.with_columns(nw.lit(1).alias(_HAS_ROW)), on="account_id", how="left"
-        )
-        scores = _ranked(running.map(together, scored, pa.schema(FIELDS)), running)
-        with whole(out) as aside:
-            running.write(scores, aside, by=DATE, then=["account_id", "model", "horizon_days"])
+    table = running.scan(parts / f"{DATE}={day:%Y-%m-%d}")
+    nothing = pd.DataFrame(columns=table.collect_schema().names(), dtype="float64")
+    for name, bundle in bundles.items():  # here, for a worker's error comes without its class
+        feature_matrix(nothing, bundle.features, bundle.categories, name)
+    has_row = table.with_columns(nw.lit(1).alias(_HAS_ROW))
+    together = states.select("account_id", "status", "mrr").join(
+        has_row, on="account_id", how="left"
+    )
+    scores = _ranked(running.map(together, scored, pa.schema(FIELDS)), running)
+    with whole(out) as aside:
+        running.write(scores, aside, by=DATE, then=["account_id", "model", "horizon_days"])
 
 
 _HAS_ROW = "_has_row"

@@ -21,6 +21,7 @@ from serving.settings import Settings, read_settings
 if TYPE_CHECKING:
     from features.built import Built
     from features.checked import CheckedSource
+    from features.engine import Cluster
     from features.own.harvest import Own
     from models.registry import Registry
     from serving.store import Store
@@ -91,12 +92,14 @@ class Session:
             )
         return source
 
-    def checked(self, source: str, limit: float = 0.05) -> "CheckedSource":
-        """Check a source against the contract."""
+    def checked(
+        self, source: str, limit: float = 0.05, on: "Cluster | None" = None
+    ) -> "CheckedSource":
+        """Check a source against the contract, its log on a cluster's workers if there is one."""
         from features.sources.check import check
 
         with step("Checking the source") as say:  # not its name: a URL may hold a password
-            return check(source, home=self.home, limit=limit, progress=say)
+            return check(source, home=self.home, limit=limit, progress=say, on=on)
 
     def history(self, named: str | None) -> "Built":
         """Build what models learn from: a source's features at the start of each month.

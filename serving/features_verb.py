@@ -11,7 +11,6 @@ from serving.console import Session, step
 from serving.features_asked import Asked
 
 if TYPE_CHECKING:
-    from features.checked import CheckedSource
     from features.declare import Feature
 
 
@@ -39,11 +38,11 @@ def build(session: Session, asked: Asked) -> None:
         raise click.UsageError("Missing SOURCE or --out.")
     engine = Engine(asked.engine)
     asked_days = asked.days
+    if asked.is_partitioned:
+        _build_parts(session, asked.source, asked_days, asked.out)
+        return
     checked = session.checked(asked.source)
     days = asked_days or [checked.extracted_at.date()]
-    if asked.is_partitioned:
-        _build_parts(session, checked, days, asked.out)
-        return
     with step("Building features"):
         made = built(checked, days, home=session.home, engine=engine, own=session.own)
         write_feature_table(made.table, catalog_json(made.features), asked.out)
@@ -52,15 +51,19 @@ def build(session: Session, asked: Asked) -> None:
     session.answer(text, {"out": str(asked.out), "rows": rows, "dates": days})
 
 
-def _build_parts(session: Session, source: "CheckedSource", days: list[date], out: Path) -> None:
+def _build_parts(session: Session, source: str, days: list[date], out: Path) -> None:
     from features.built import refuse_the_future
     from features.catalog import available
-    from features.partitioned import write_on_spark
+    from features.engine import cluster
+    from features.partitioned import write_feature_parts
 
-    refuse_the_future(source, days)
-    chosen = available(source, session.own.features)
-    with step("Building features on Spark"):
-        write_on_spark(source, days, chosen, out)
+    with cluster() as running:
+        checked = session.checked(source, on=running)
+        days = days or [checked.extracted_at.date()]
+        refuse_the_future(checked, days)
+        chosen = available(checked, session.own.features)
+        with step("Building features on Spark"):
+            write_feature_parts(checked, days, chosen, out, running)
     text = f"{out}: a folder of {len(chosen)} features for each of {len(days)} dates"
     session.answer(text, {"out": str(out), "dates": days})
 

@@ -1,6 +1,7 @@
 """The feature table in parts is the feature table."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +10,10 @@ import pytest
 from features.build import feature_table
 from features.catalog import catalog
 from features.checked import CheckedSource
+from features.engine import cluster
 from features.errors import TenureError
 from features.partitioned import whole, write_feature_parts
+from features.spine import account_states
 
 pytestmark = pytest.mark.usefixtures("spark")
 COLUMNS = ("lifecycle__mrr", "lifecycle__mrr_change__90d", "lifecycle__tenure_days")
@@ -27,18 +30,17 @@ COMPANY = {
         s2              b          base    50    2024-03-31 2024-04-20
     """,
 }
-STATES = pd.DataFrame(
-    {
-        "account_id": ["b", "a", "a", "b"],
-        "as_of": pd.to_datetime(["2024-04-01", "2024-04-01", "2024-05-01", "2024-05-01"]),
-        "status": ["active", "active", "active", "inactive"],
-    }
-).astype({"as_of": "datetime64[us]"})
+APRIL, MAY = date(2024, 4, 1), date(2024, 5, 1)
 
 
 @pytest.fixture
 def source(company: Callable[..., CheckedSource]) -> CheckedSource:
     return company(COMPANY, extracted_at="2024-06-01")
+
+
+def write(source: CheckedSource, dates: list[date], out: Path) -> None:
+    with cluster() as running:
+        write_feature_parts(source, dates, FEATURES, out, running)
 
 
 def read(out: Path) -> pd.DataFrame:
@@ -53,8 +55,9 @@ def read(out: Path) -> pd.DataFrame:
 def test_parts_hold_the_rows_of_the_feature_table_in_its_order(
     source: CheckedSource, tmp_path: Path
 ) -> None:
-    write_feature_parts(source, STATES, FEATURES, tmp_path / "table")
-    expected = feature_table(source, STATES, features=FEATURES)
+    write(source, [MAY, APRIL], tmp_path / "table")
+    expected = feature_table(source, account_states(source, [APRIL, MAY]), features=FEATURES)
+    assert list(expected["account_id"]) == ["a", "b", "a"]
     found = read(tmp_path / "table")[list(expected)].astype({"as_of": "datetime64[us]"})
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert (tmp_path / "table.catalog.json").exists()
@@ -62,8 +65,8 @@ def test_parts_hold_the_rows_of_the_feature_table_in_its_order(
 
 def test_parts_replace_those_of_before_as_a_whole(source: CheckedSource, tmp_path: Path) -> None:
     out = tmp_path / "table"
-    for as_of in ("2024-04-01", "2024-05-01"):
-        write_feature_parts(source, STATES[STATES["as_of"] == as_of], FEATURES, out)
+    for as_of in (APRIL, MAY):
+        write(source, [as_of], out)
     assert [folder.name for folder in out.glob("as_of=*")] == ["as_of=2024-05-01"]
     assert sorted(path.name for path in tmp_path.glob("*table*")) == ["table", "table.catalog.json"]
 
@@ -81,4 +84,4 @@ def test_a_run_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_no_active_account_is_said_so(source: CheckedSource, tmp_path: Path) -> None:
     with pytest.raises(TenureError, match="Expected active accounts"):
-        write_feature_parts(source, STATES.tail(1), FEATURES, tmp_path / "table")
+        write(source, [date(2024, 1, 1)], tmp_path / "table")

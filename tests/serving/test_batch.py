@@ -4,9 +4,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.declare import FIXED
+from features.engine import cluster
 from features.errors import ModelError
 from models.bundle import Bundle
 from models.scored import COLUMNS, check_scores
@@ -14,6 +17,7 @@ from serving.batch import score_parts
 from serving.score import score
 
 pytestmark = pytest.mark.usefixtures("spark")
+STATES = pa.schema([("account_id", pa.string()), ("status", pa.string()), ("mrr", pa.int64())])
 NOW = datetime(2025, 2, 1, 6)  # noqa: DTZ001 - naive UTC, as everywhere
 
 
@@ -25,6 +29,15 @@ def parts(folder: Path, table: pd.DataFrame) -> Path:
     rows.iloc[:half].to_parquet(date / "part-0.parquet", index=False)
     rows.iloc[half:].to_parquet(date / "part-1.parquet", index=False)
     return folder
+
+
+def write(bundles: dict[str, Bundle], parts: Path, states: pd.DataFrame, out: Path) -> None:
+    (as_of,) = states["as_of"].unique()
+    columns = {name: states[name] for name in ("account_id", "status")}
+    mrr = (states["mrr"] * FIXED).round()
+    with cluster() as running:
+        rows = running.frame({**columns, "mrr": mrr.astype("int64")}, STATES)
+        score_parts(bundles, parts, rows, (pd.Timestamp(as_of).date(), NOW), out, running)
 
 
 def read(out: Path) -> pd.DataFrame:
@@ -44,7 +57,7 @@ def plain(scores: pd.DataFrame) -> pd.DataFrame:
 def test_scores_ranks_and_reasons_are_the_same_to_the_bit(
     bundles: dict[str, Bundle], table: pd.DataFrame, states: pd.DataFrame, tmp_path: Path
 ) -> None:
-    score_parts(bundles, parts(tmp_path / "in", table), states, NOW, tmp_path / "scores")
+    write(bundles, parts(tmp_path / "in", table), states, tmp_path / "scores")
     found, expected = plain(read(tmp_path / "scores")), plain(score(bundles, table, states, NOW))
     pd.testing.assert_frame_equal(found, expected, check_exact=True, check_dtype=False)
     check_scores(found)
@@ -55,4 +68,4 @@ def test_a_table_without_a_feature_of_the_model_is_refused(
 ) -> None:
     without = table.drop(columns=bundles["churn"].features[0])
     with pytest.raises(ModelError, match=bundles["churn"].features[0]):
-        score_parts(bundles, parts(tmp_path / "in", without), states, NOW, tmp_path / "scores")
+        write(bundles, parts(tmp_path / "in", without), states, tmp_path / "scores")
