@@ -10,6 +10,7 @@ from features.engine import Session
 from features.terms import snapshot_month
 from features.windows import NEVER, Rows, Window
 
+SPAN = ("start", "end")
 AT_SNAPSHOT = ("as_of_day", "as_of_month", "as_of_dom", "as_of_month_last_dom")
 
 
@@ -78,14 +79,19 @@ def grid(accounts: Sequence[str], days: Iterable[int], session: Session) -> Grid
     return Grid(rising, calendar, session.settle(ids.join(snapshots, how="cross")), tuple(accounts))
 
 
-def with_days(facts: Rows, window: Window, on: Grid, *, is_state: bool) -> Rows:
-    """Add start_day and end_day, between which a window sees each fact; drop what it never sees."""
+def with_span(facts: Rows, window: Window, on: Grid, *, is_state: bool) -> Rows:
+    """Add start and end: the first snapshot whose window sees a fact, and the first that no more.
+
+    A fact that no snapshot sees there is dropped.
+    """
     until = "until_day" if is_state else None
     facts = facts.with_columns(
         start_day=on.from_first(window.enters("enters", "at_day")),
         end_day=on.from_first(window.leaves("leaves", "at_day", until)),
     )
-    return facts.filter(nw.col("start_day") < nw.col("end_day"))
+    facts = facts.filter(nw.col("start_day") < nw.col("end_day"))
+    spans = on.ending(on.starting(facts, "start_day", "start"), "end_day", "end")
+    return spans.filter(nw.col("start") < nw.col("end"))
 
 
 def run(steps: Rows, changes: Mapping[str, nw.Expr], on: Grid) -> Rows:

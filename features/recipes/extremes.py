@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from features.declare import Extreme, Feature, facts_of, merged_facts
-from features.grid import Grid, with_days
+from features.grid import SPAN, Grid, with_span
 from features.rows import Reader
 from features.windows import AS_OF_DAY, Rows, is_seen
 
@@ -17,15 +17,13 @@ def extremes(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     at_snapshot = next(iter(recipes.values())).at_snapshot
     values = {column: _value(recipe) for column, recipe in recipes.items()}
     picks = {column: getattr(nw.col(column), recipe.pick)() for column, recipe in recipes.items()}
-    facts = with_days(
-        reader.facts(merged_facts(features)), features[0].window, on, is_state=is_state
-    )
-    spans = on.ending(on.starting(facts, "start_day", "start"), "end_day", "end")
+    facts = reader.facts(merged_facts(features))
+    spans = with_span(facts, features[0].window, on, is_state=is_state)
     if at_snapshot is None:
-        spans = spans.with_columns(**values).group_by("account_id", "start", "end").agg(**picks)
+        spans = spans.with_columns(**values).group_by("account_id", *SPAN).agg(**picks)
         spans = reader.session.settle(spans)
         values = {column: nw.col(column) for column in recipes}
-    standing = spans.join(on.points, on="account_id").filter(is_seen("start", "end"))
+    standing = spans.join(on.points, on="account_id").filter(is_seen(*SPAN))
     if at_snapshot:
         standing = at_snapshot(standing, *reader.beside(facts_of(features[0]).table))
     standing = standing.with_columns(**values)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from features.declare import Feature, Latest
-from features.grid import Grid, with_days
+from features.grid import SPAN, Grid, with_span
 from features.rows import Reader
 from features.windows import Rows, is_seen
 
@@ -22,10 +22,9 @@ def latest(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     facts = facts.with_columns(moment=nw.col(recipe.facts.at), value=recipe.value)
     facts = facts.filter(~nw.col("value").is_null())
     is_state = recipe.facts.until is not None
-    facts = with_days(facts, feature.window, on, is_state=is_state)
-    spans = on.ending(on.starting(facts, "start_day", "start"), "end_day", "end")
-    spans = reader.session.settle(_last(spans, recipe, "start", "end"))
-    standing = spans.join(on.points, on="account_id").filter(is_seen("start", "end"))
+    spans = with_span(facts, feature.window, on, is_state=is_state)
+    spans = reader.session.settle(_last(spans, recipe, *SPAN))
+    standing = spans.join(on.points, on="account_id").filter(is_seen(*SPAN))
     last = _last(standing, recipe, "as_of_day")
     return last.select("account_id", "as_of_day", nw.col("value").alias(feature.column))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from features.declare import Feature, Ranked, merged_facts
-from features.grid import Grid, with_days
+from features.grid import SPAN, Grid, with_span
 from features.rows import Reader
 from features.windows import AS_OF_DAY, NEVER, Rows, Window, is_seen
 
@@ -25,7 +25,7 @@ def ranked(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     for feature in features:
         seen = _seen(facts, feature, feature.window, on)
         added = nw.col("amount").sum().cast(nw.Int64), nw.len().cast(nw.Int64).alias("facts")
-        spans = reader.session.settle(seen.group_by(*OF_ONE, "start", "end").agg(*added))
+        spans = reader.session.settle(seen.group_by(*OF_ONE, *SPAN).agg(*added))
         totals = reader.session.settle(_running(spans, feature))
         first = reader.session.settle(_first(totals, feature, on))
         if _recipe(feature).since:
@@ -54,10 +54,7 @@ def _facts(features: Sequence[Feature], reader: Reader) -> Rows:
 
 def _seen(facts: Rows, feature: Feature, window: Window, on: Grid) -> Rows:
     """Add the first snapshot that sees each fact, and the first that sees it no more."""
-    is_state = _recipe(feature).facts.until is not None
-    seen = with_days(facts, window, on, is_state=is_state)
-    spans = on.ending(on.starting(seen, "start_day", "start"), "end_day", "end")
-    return spans.filter(nw.col("start") < nw.col("end"))
+    return with_span(facts, window, on, is_state=_recipe(feature).facts.until is not None)
 
 
 def _running(spans: Rows, feature: Feature) -> Rows:
@@ -79,15 +76,15 @@ def _running(spans: Rows, feature: Feature) -> Rows:
 def _first(totals: Rows, feature: Feature, on: Grid) -> Rows:
     """Give the first total at each snapshot."""
     best = getattr(nw.col("total"), _recipe(feature).pick)()
-    spans = totals.group_by("account_id", "start", "end").agg(best)
-    standing = spans.join(on.points, on="account_id").filter(is_seen("start", "end"))
+    spans = totals.group_by("account_id", *SPAN).agg(best)
+    standing = spans.join(on.points, on="account_id").filter(is_seen(*SPAN))
     return standing.group_by(*POINT).agg(best.alias(feature.column))
 
 
 def _leading(totals: Rows, first: Rows, feature: Feature) -> Rows:
     """Give the values that have the first total at each snapshot."""
     top = first.select(*POINT, total=feature.column)
-    leading = top.join(totals, on=["account_id", "total"]).filter(is_seen("start", "end"))
+    leading = top.join(totals, on=["account_id", "total"]).filter(is_seen(*SPAN))
     return leading.select(*POINT, "key")
 
 
@@ -95,7 +92,7 @@ def _since(leading: Rows, facts: Rows, feature: Feature, on: Grid) -> Rows:
     """Give the days since the last fact of those values."""
     sought = facts.join(leading.select(*OF_ONE).unique(), on=list(OF_ONE))
     seen = _seen(sought, feature, Window(None), on)
-    last = seen.group_by(*OF_ONE, "start", "end").agg(nw.col("at_day").max())
-    standing = leading.join(last, on=list(OF_ONE)).filter(is_seen("start", "end"))
+    last = seen.group_by(*OF_ONE, *SPAN).agg(nw.col("at_day").max())
+    standing = leading.join(last, on=list(OF_ONE)).filter(is_seen(*SPAN))
     days = standing.group_by(*POINT).agg(nw.col("at_day").max())
     return days.select(*POINT, (AS_OF_DAY - nw.col("at_day")).alias(feature.column))

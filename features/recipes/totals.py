@@ -1,9 +1,9 @@
 """Counts, sums and means of facts.
 
 A fact counts on a span of snapshots. A total is therefore a running sum: each fact adds its value
-at the first snapshot that sees it, and takes it away at the first that sees it no more. So the cost
-is one pass over the facts, however many snapshots there are, and every sum is one of whole numbers,
-exact in any order.
+at the first snapshot that sees it, and takes it away at the first that sees it no more. Facts that
+the same snapshots see are added up before. So the cost is one pass over the facts for each window,
+however many snapshots there are, and every sum is one of whole numbers, exact in any order.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from features.declare import Feature, Missing, Total, facts_of, merged_facts
-from features.grid import Grid, run, with_days
+from features.grid import SPAN, Grid, run, with_span
 from features.rows import Reader
-from features.windows import Rows
+from features.windows import NEVER, Rows
 
 COUNT = "__n"
 """Suffix of the column that counts the values below a mean, or below a sum that may be unknown."""
@@ -38,17 +38,21 @@ def totals(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     days = ["account_id", "enters", "leaves", "at_day", *(["until_day"] if is_state else [])]
     amounts = {names[text]: amount for text, amount in spelled.items()}
     facts = reader.facts(merged_facts(features)).with_columns(**amounts)
-    by_day = facts.group_by(*days).agg(nw.col(*amounts).sum().cast(nw.Int64))
-    by_day = reader.session.settle(by_day)
     windows = tuple(dict.fromkeys(window for window, _ in sought.values()))
-    edges = []
+    if len(windows) > 1:
+        by_day = facts.group_by(*days).agg(nw.col(*amounts).sum().cast(nw.Int64))
+        facts = reader.session.settle(by_day)
+    spans = []
     for number, window in enumerate(windows):
-        seen = with_days(by_day, window, on, is_state=is_state)
-        for edge, sign in (("start_day", 1), ("end_day", -1)):
-            signed = {name: nw.col(name) * sign for name in amounts}
-            series = nw.lit(number, nw.Int64)
-            edges.append(seen.select("account_id", edge_day=nw.col(edge), series=series, **signed))
-    steps = on.starting(nw.concat(edges, how="vertical"), "edge_day")
+        seen = with_span(facts, window, on, is_state=is_state).group_by("account_id", *SPAN)
+        summed = seen.agg(nw.col(*amounts).sum().cast(nw.Int64))
+        spans.append(summed.with_columns(series=nw.lit(number, nw.Int64)))
+    alike = reader.session.settle(nw.concat(spans, how="vertical"))
+    edges = [
+        alike.select("account_id", "series", nw.col(*amounts) * sign, bucket=edge)
+        for edge, sign in zip(SPAN, (1, -1), strict=True)
+    ]
+    steps = nw.concat(edges, how="vertical").filter(nw.col("bucket") < NEVER)
     changes = {
         column: nw.when(nw.col("series") == windows.index(window)).then(names[repr(amount)])
         for column, (window, amount) in sought.items()
