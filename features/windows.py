@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
 
 Rows: TypeAlias = nw.LazyFrame[Any]
 """Lazy rows on whatever engine runs."""
@@ -30,6 +32,11 @@ AS_OF_DAY = nw.col("as_of_day")
 def day_number(moment: datetime) -> int:
     """Give the days from 1970 to a naive UTC moment, rounded down."""
     return (moment - EPOCH) // timedelta(days=1)
+
+
+def day_numbers(moments: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Give the days from 1970 to naive UTC moments, rounded down."""
+    return moments.astype("datetime64[D]").astype(np.int64)
 
 
 def day_of(time: str) -> nw.Expr:
