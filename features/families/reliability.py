@@ -1,5 +1,7 @@
 """The outages that a customer met: for how long, when, and in what they use."""
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from features.daily import PRODUCT_DAYS
@@ -18,13 +20,52 @@ from features.declare import (
 )
 from features.local_time import in_offsets, offsets_of_accounts, working_time
 from features.rows import known_together
-from features.windows import Rows, day_of
+from features.windows import DAY, NEVER, Rows, day_of
 from features.wording import in_window, unless_none
 
 WINDOWS = (28, 90)
 IN_USE_DAYS = 28
 TIMES = ("started_at", "resolved_at")
 STATE = ("account_id", "enters", "leaves", *TIMES)
+INCIDENT = ("account_id", "incident_id")
+NO_END = NEVER * DAY
+
+
+def once(incidents: Rows) -> Rows:
+    """Give an incident that several records of one customer met once, at every snapshot.
+
+    It runs from where the first of them met it until it is resolved for the last.
+    """
+    return _once(incidents).select(*INCIDENT, *STATE[1:])
+
+
+def once_by_severity(incidents: Rows) -> Rows:
+    """Give incidents as `once` does, as severe as the worst of the records says."""
+    return _once(incidents, "severity").select(*INCIDENT, *STATE[1:], "severity")
+
+
+def _once(incidents: Rows, *worst: str) -> Rows:
+    edges = [incidents.select(*INCIDENT, enters=edge) for edge in ("enters", "leaves")]
+    following = nw.col("enters").shift(-1).over(*INCIDENT, order_by="enters")
+    spans = nw.concat(edges, how="vertical").unique().with_columns(leaves=following)
+    told = incidents.select(
+        *INCIDENT,
+        *worst,
+        "started_at",
+        resolved_at=nw.col("resolved_at").fill_null(NO_END),
+        told_from="enters",
+        told_until="leaves",
+    )
+    both = spans.join(told, on=list(INCIDENT), how="inner").filter(
+        nw.col("told_from") <= nw.col("enters"), nw.col("leaves") <= nw.col("told_until")
+    )
+    met: Rows = both.group_by(*INCIDENT, "enters", "leaves").agg(
+        nw.col("started_at").min(),
+        nw.col("resolved_at").max(),
+        *(nw.col(name).min() for name in worst),  # by name too, critical comes before major
+    )
+    ended = nw.when(nw.col("resolved_at") < NO_END).then(nw.col("resolved_at"))
+    return met.with_columns(resolved_at=ended)
 
 
 def in_use(days: Rows, incidents: Rows) -> Rows:
@@ -38,10 +79,10 @@ def in_use(days: Rows, incidents: Rows) -> Rows:
     )
     ago = nw.col("day") - nw.col("used_day")
     met = pairs.filter((ago > 0) & (ago <= IN_USE_DAYS))
-    by_incident = met.group_by("incident_id", "account_id", "leaves", *TIMES)
+    by_incident = met.group_by(*INCIDENT, "leaves", *TIMES).agg(nw.col("enters").min())
     anywhere = incidents.filter(nw.col("product").is_null())
-    found = [by_incident.agg(nw.col("enters").min()).select(*STATE), anywhere.select(*STATE)]
-    return nw.concat(found, how="vertical")
+    found = [rows.select(*INCIDENT, *STATE[1:]) for rows in (by_incident, anywhere)]
+    return once(nw.concat(found, how="vertical"))
 
 
 def in_working_hours(accounts: Rows, incidents: Rows, offsets: Rows) -> Rows:
@@ -59,7 +100,7 @@ def in_working_hours(accounts: Rows, incidents: Rows, offsets: Rows) -> Rows:
         resolved_at=unending,
         offset=unending,
     )
-    met = known_together(incidents, zoned.drop("created_at"))
+    met = known_together(once(incidents), zoned.drop("created_at"))
     pieces = in_offsets(met, offsets, *TIMES).select(*STATE, "offset")
     return nw.concat([nothing, pieces], how="vertical")
 
@@ -85,11 +126,15 @@ def beside_contacts(incidents: Rows, engagement: Rows, tickets: Rows, reviews: R
     return nw.concat([met, *contacts], how="vertical")
 
 
-MET = Facts("incidents", *TIMES, uses=("severity",))
-CRITICAL = Facts("incidents", *TIMES, uses=("severity",), where=nw.col("severity") == "critical")
-MAJOR = Facts("incidents", *TIMES, uses=("severity",), where=nw.col("severity") == "major")
-OPEN = Facts("incidents", *TIMES)
-BEGUN = Facts("incidents", at="started_at")
+ONCE = View("incidents_once", "incidents", ("incident_id", *TIMES), once)
+BY_SEVERITY = View(
+    "incidents_by_severity", "incidents", ("incident_id", "severity", *TIMES), once_by_severity
+)
+MET = Facts(BY_SEVERITY, *TIMES, uses=("severity",))
+CRITICAL = replace(MET, where=nw.col("severity") == "critical")
+MAJOR = replace(MET, where=nw.col("severity") == "major")
+OPEN = Facts(ONCE, *TIMES)
+BEGUN = Facts(ONCE, at="started_at")
 IN_USE = Facts(
     View(
         "incidents_in_use",
@@ -107,7 +152,7 @@ WORKING = Facts(
         ("time_zone", "created_at"),
         in_working_hours,
         beside=(
-            Beside("incidents", TIMES),
+            Beside("incidents", ("incident_id", *TIMES)),
             Beside("accounts", ("time_zone",), made=offsets_of_accounts),
         ),
     ),
@@ -117,7 +162,7 @@ WORKING = Facts(
 CONTACTED = Facts(
     View(
         "incidents_beside_contacts",
-        "incidents",
+        ONCE,
         TIMES,
         beside_contacts,
         beside=(
@@ -151,7 +196,7 @@ FEATURES = (
             Unit.MINUTES,
             subject="outages",
             description="Minutes of incidents in the last <days> days, added up; one that is not"
-            " resolved still runs.",
+            " resolved still runs, and one that two merged records met counts once.",
             text=in_window(OUTAGE, "reliability__outage_minutes__90d"),
         ),
         {90: in_window(OUTAGE, "reliability__outage_minutes__28d")},

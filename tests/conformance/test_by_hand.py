@@ -76,6 +76,11 @@ TABLES = {
         t2        moved      2024-03-01T10:00 -           low      2024-03-01T10:00
         t2        moved      2024-03-11T10:00 -           low      2024-03-12T10:00
     """,
+    "incidents": """
+        incident_id account_id severity started_at       resolved_at
+        i1          twin       major    2024-03-04T10:00 2024-03-04T11:00
+        i1          taken      minor    2024-03-04T10:30 2024-03-04T12:00
+    """,
 }
 EXPECTED = """
     annual   2021-02-01 lifecycle__days_to_term_end 364   the first term, from its start
@@ -135,6 +140,8 @@ EXPECTED = """
     true     2024-03-21 usage__active_days__28d     2     the days of both
     true     2024-03-21 usage__active_users__28d    1     the same user of both is one
     twin     2024-04-06 usage__active_days__90d     1     its own day is back
+    taken    2024-03-20 reliability__outage_minutes__28d 120 one incident that both records met
+    taken    2024-03-21 reliability__outage_minutes__28d 90  its own record alone
 """
 
 

@@ -84,6 +84,55 @@ def test_an_incident_recorded_late_is_met_from_then_on(company: Company, values:
     assert seen == [0, 60, 30, 30, 0]
 
 
+MERGED = {
+    "account_merges": """
+        from_account_id into_account_id merged_at
+        b               a               2024-03-15
+    """,
+    "incidents": """
+        incident_id account_id product severity started_at       resolved_at
+        i1          a          base    minor    2024-03-01T10:00 2024-03-01T11:00
+        i1          b          base    critical 2024-03-01T10:30 2024-03-01T12:00
+        i2          b          -       minor    2024-03-02T10:00 2024-03-02T10:30
+        i3          a          -       major    2024-03-14T23:00 -
+        i3          b          -       major    2024-03-14T23:00 2024-03-14T23:30
+    """,
+    "usage_events": """
+        account_id occurred_at      event product
+        a          2024-02-20T10:00 open  base
+        b          2024-02-21T10:00 open  base
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "account", "expected"),
+    [
+        ("2024-03-15", "a", [60 + 60, 0, 60, 60 + 60, 2, 1]),
+        ("2024-03-15", "b", [90 + 30 + 30, 90, 30, 90 + 30 + 30, 3, 0]),
+        # One customer: i1 from 10:00 to 12:00, i2 of the other record, i3 open for one of the two.
+        ("2024-03-16", "a", [120 + 30 + 1500, 120, 1500, 120 + 30 + 1500, 3, 1]),
+    ],
+)
+def test_an_incident_that_both_records_of_a_customer_met_counts_once(
+    company: Company,
+    values: Values,
+    as_of: str,
+    account: str,
+    expected: list[float],
+) -> None:
+    columns = [
+        "reliability__outage_minutes__28d",
+        "reliability__critical_outage_minutes__28d",
+        "reliability__major_outage_minutes__28d",
+        "reliability__outage_minutes_in_use__28d",
+        "reliability__incidents__90d",
+        "reliability__open_incidents",
+    ]
+    seen = values(known(company, **MERGED), columns, as_of, account)
+    assert list(seen.values()) == expected
+
+
 USE = """
     account_id occurred_at      event product
     a          2024-02-01T10:00 open  base
