@@ -11,7 +11,6 @@ CALENDAR = frozenset(
         TERM_END,
         "lifecycle__days_to_notice_deadline",
         "lifecycle__days_to_next_notice_deadline",
-        "lifecycle__notice_passed",
         "lifecycle__days_to_decision",
         "lifecycle__days_to_lapse",
     }

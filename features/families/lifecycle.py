@@ -53,11 +53,6 @@ DECISION_DAY = (
 TERM_END = Extreme(SIGNED, nw.col("term_end_day"), "min", at_snapshot=with_term_end)
 
 
-def has_passed(days_ahead: nw.Expr) -> nw.Expr:
-    """Give 1 where a day has passed, 0 where it has not."""
-    return nw.when(~days_ahead.is_null()).then((days_ahead < 0).cast(nw.Float64))
-
-
 ENDS = "The term ends in {lifecycle__days_to_term_end} [day|days]"
 TERM_ENDS = Text(
     ENDS,
@@ -165,27 +160,6 @@ FEATURES = (
             equal="Today is the last day for notice",
             against=0.0,
             missing="No last day for notice lies ahead in the terms that run",
-        ),
-        missing=Missing.UNKNOWN,
-    ),
-    Feature(
-        "lifecycle",
-        "notice_passed",
-        Formula(("lifecycle__days_to_notice_deadline",), has_passed),
-        Unit.ITEMS,
-        subject="notice deadline",
-        description="1 when the last day for notice of a running subscription has passed, so that"
-        " its term renews or ends as agreed, else 0.",
-        text=Text(
-            "The last day for notice of this term has passed, or is still ahead",
-            "This term can be ended by notice for {lifecycle__days_to_notice_deadline} more"
-            " [day|days]",
-            "This term can no longer be ended by notice, since"
-            " {lifecycle__days_to_notice_deadline} [day|days]",
-            missing="No last day for notice is known",
-            against=0.0,
-            now="lifecycle__days_to_notice_deadline",
-            equal="This term can be ended by notice today, for the last time",
         ),
         missing=Missing.UNKNOWN,
     ),

@@ -71,7 +71,10 @@ def over_year(kind: str, of: int) -> Text:
     )
 
 
-NOW = "Answers gave {satisfaction__score__<days>d} of 100 on average in the last <days> days"
+NOW = (
+    "Survey answers average {satisfaction__score__<days>d} of 100 possible points in the last"
+    " <days> days"
+)
 MOVED = Text(
     NOW,
     NOW + ", up from {satisfaction__score_before__<days>d}",
@@ -82,11 +85,12 @@ MOVED = Text(
     equal=NOW + ", as in the <days> before",
 )
 APART = Text(
-    "Answers gave {value} of 100 by role in the last 365 days",
-    rising="Answers gave {satisfaction__least_content_role__365d} to"
-    " {satisfaction__most_content_role__365d} of 100 by role in the last 365 days",
-    equal="Every role that answered gave {satisfaction__most_content_role__365d} of 100 in the last"
+    "Survey answers average {value} of 100 possible points by role in the last 365 days",
+    rising="Survey answers average from {satisfaction__least_content_role__365d} to"
+    " {satisfaction__most_content_role__365d} of 100 possible points, role by role, in the last"
     " 365 days",
+    equal="Survey answers average {satisfaction__most_content_role__365d} of 100 possible points in"
+    " every role that answered in the last 365 days",
     now="satisfaction__most_content_role__365d",
     against="satisfaction__least_content_role__365d",
     missing="No answer by a known role in the last 365 days",
@@ -198,7 +202,8 @@ FEATURES = (
             " 100.",
             text=replace(
                 MOVED,
-                level="Answers gave {value} of 100 on average in the <days> days before the last",
+                level="Survey answers averaged {value} of 100 possible points in the <days> days"
+                " before the last",
                 missing="No answer in the <days> days before the last <days>",
             ),
             missing=Missing.UNKNOWN,
@@ -290,7 +295,9 @@ FEATURES = (
             description="The largest of the roles' mean answers in the last <days> days, from 0 to"
             " 100.",
             text=replace(
-                APART, level="The most content role gave {value} of 100 in the last 365 days"
+                APART,
+                level="The most content role's survey answers average {value} of 100 possible"
+                " points in the last 365 days",
             ),
             missing=Missing.UNKNOWN,
         ),
@@ -306,7 +313,9 @@ FEATURES = (
             description="The smallest of the roles' mean answers in the last <days> days, from 0 to"
             " 100.",
             text=replace(
-                APART, level="The least content role gave {value} of 100 in the last 365 days"
+                APART,
+                level="The least content role's survey answers average {value} of 100 possible"
+                " points in the last 365 days",
             ),
             missing=Missing.UNKNOWN,
         ),
@@ -330,7 +339,7 @@ FEATURES = (
             " <days> days, on a scale from 0 to 100.",
             text=replace(
                 APART,
-                level="The mean answers of the roles lie {value} of 100 apart",
+                level="The roles' mean survey answers lie {value} of 100 possible points apart",
                 missing="Fewer than two roles answered in the last 365 days",
             ),
             missing=Missing.UNKNOWN,

@@ -18,7 +18,6 @@ COLUMNS = (
     "lifecycle__days_to_term_end",
     "lifecycle__days_to_notice_deadline",
     "lifecycle__days_to_next_notice_deadline",
-    "lifecycle__notice_passed",
 )
 RENEWAL = ("lifecycle__days_to_decision", "lifecycle__days_to_lapse")
 
@@ -35,14 +34,14 @@ ROLLED = "s1 a base 100 2021-01-31 2026-01-31 12 90 true"
 
 
 @pytest.mark.parametrize(
-    ("as_of", "term_end", "deadline", "ahead", "passed"),
+    ("as_of", "term_end", "deadline", "ahead"),
     [
-        ("2022-10-01", 122, 32, 32, 0),  # notice by 2 November 2022, the term ends in January
-        ("2022-11-02", 90, 0, 0, 0),  # today is the last day
-        ("2022-11-03", 89, -1, None, 1),
-        ("2023-01-31", 0, -90, None, 1),
-        ("2023-02-01", 364, 274, 274, 0),  # the next term
-        ("2025-12-01", 61, -29, None, 1),  # inside the term that the stored end names
+        ("2022-10-01", 122, 32, 32),  # notice by 2 November 2022, the term ends in January
+        ("2022-11-02", 90, 0, 0),  # today is the last day
+        ("2022-11-03", 89, -1, None),
+        ("2023-01-31", 0, -90, None),
+        ("2023-02-01", 364, 274, 274),  # the next term
+        ("2025-12-01", 61, -29, None),  # inside the term that the stored end names
     ],
 )
 def test_notice_is_due_before_the_end_of_the_term_that_ran_then(
@@ -52,10 +51,9 @@ def test_notice_is_due_before_the_end_of_the_term_that_ran_then(
     term_end: int,
     deadline: int,
     ahead: int | None,
-    passed: int,
 ) -> None:
     seen = values(signed(company, ROLLED), COLUMNS, as_of)
-    assert list(seen.values()) == [term_end, deadline, ahead, passed]
+    assert list(seen.values()) == [term_end, deadline, ahead]
 
 
 TWO = """
@@ -66,12 +64,12 @@ TWO = """
 
 
 @pytest.mark.parametrize(
-    ("as_of", "deadline", "ahead", "passed", "decision", "lapse"),
+    ("as_of", "deadline", "ahead", "decision", "lapse"),
     [
         # s1: notice by 16 November 2024, end 15 January; s2: notice by 2 May 2025, end 1 June
-        ("2024-11-10", 6, 6, 0, 6, 203),
-        ("2024-11-20", -4, 163, 1, 193, 193),
-        ("2025-05-20", -18, 180, 1, 12, 12),
+        ("2024-11-10", 6, 6, 6, 203),
+        ("2024-11-20", -4, 163, 193, 193),
+        ("2025-05-20", -18, 180, 12, 12),
     ],
 )
 def test_the_earliest_of_the_running_terms_counts(
@@ -80,12 +78,11 @@ def test_the_earliest_of_the_running_terms_counts(
     as_of: str,
     deadline: int,
     ahead: int,
-    passed: int,
     decision: int,
     lapse: int,
 ) -> None:
     seen = values(signed(company, TWO), (*COLUMNS[1:], *RENEWAL), as_of)
-    assert list(seen.values()) == [deadline, ahead, passed, decision, lapse]
+    assert list(seen.values()) == [deadline, ahead, decision, lapse]
 
 
 def test_an_automatic_renewal_that_is_overwritten_bears_no_feature(company: Company) -> None:
@@ -105,5 +102,5 @@ def test_the_notice_of_a_version_counts_from_when_it_was_recorded(
     """
     source = company({"accounts": ACCOUNTS, "subscriptions": rows}, extracted_at="2026-04-01")
     columns = ("lifecycle__notice_days", *COLUMNS[1:])
-    assert list(values(source, columns, "2024-11-30").values()) == [60, -14, None, 1]
-    assert list(values(source, columns, "2024-12-01").values()) == [30, 15, 15, 0]
+    assert list(values(source, columns, "2024-11-30").values()) == [60, -14, None]
+    assert list(values(source, columns, "2024-12-01").values()) == [30, 15, 15]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.build import feature_table
-from features.catalog import available, catalog
+from features.catalog import available, catalog, catalog_json, sentence
 from features.checked import CheckedSource
 from features.engine import Engine
 
@@ -221,3 +221,19 @@ def test_sql_finds_the_same_spread(company: Company) -> None:
     assert len(set(expected)) > 5
     want = pd.Series(expected, dtype="float64", name=column)
     pd.testing.assert_series_equal(found[column], want, rtol=1e-9)
+
+
+EQUAL = "average 50.0 of 100 possible points in every role that answered"
+APART = "average from 40.0 to 75.0 of 100 possible points, role by role,"
+
+
+@pytest.mark.parametrize(("least", "most", "said"), [(50.0, 50.0, EQUAL), (40.0, 75.0, APART)])
+def test_the_sentence_on_roles_says_what_its_numbers_are(
+    least: float, most: float, said: str
+) -> None:
+    columns = ("satisfaction__least_content_role__365d", "satisfaction__most_content_role__365d")
+    chosen = [feature for feature in catalog() if feature.column in columns]
+    row = dict(zip(columns, (least, most), strict=True))
+    assert {sentence(entry, row) for entry in catalog_json(chosen)} == {
+        f"Survey answers {said} in the last 365 days"
+    }
