@@ -15,6 +15,7 @@ from features.catalog import catalog_json
 from models.question import Question
 from models.questions import QUESTIONS
 from training.audit import audit
+from training.chance import auc_beyond_chance
 from training.labels import outcome_within
 from training.monitor import FAR_FROM, chance_index, stability_index
 from training.run import AUDITED_ROWS, labelled_rows
@@ -26,8 +27,8 @@ OUTCOMES = ("churn", "expansion")
 BINS = 16
 REFERENCE_SHARE = 0.25
 CLIPPED = (0.01, 0.99)
-AGAINST_DECLARED = 0.05
-"""An AUC so far beyond one half, against the declared direction, is told."""
+HALF = 0.5
+"""The AUC of a feature that tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,11 @@ def profile(built: Built, *, progress: Callable[[str], None] | None = None) -> P
     for name, twin in _duplicates(table, names).items():
         flags[name].append(Flag("note", f"{name} has the same values as {twin}."))
     found = []
+    directions = sum(feature.risk is not None for feature in built.features)
     for number, entry in enumerate(catalog_json(built.features), start=1):
         say(f"feature {number} of {len(names)} {_bar(number / len(names))}")
-        found.append(_profiled(entry, table, days, reference, labelled, flags[entry["column"]]))
+        own = flags[entry["column"]]
+        found.append(_profiled(entry, table, days, reference, labelled, own, directions))
     return Profile(
         features=tuple(found),
         dates=tuple(pd.Timestamp(day).date() for day in days),
@@ -199,6 +202,7 @@ def _profiled(
     reference: int,
     labelled: Mapping[str, pd.DataFrame],
     flags: Sequence[Flag],
+    directions: int,
 ) -> FeatureProfile:
     column = str(entry["column"])
     by_day = [table.loc[table["as_of"] == day, column].to_numpy(dtype=float) for day in days]
@@ -214,7 +218,7 @@ def _profiled(
         relations=relations,
         flags=(
             *flags,
-            *_against_declared(entry, relations),
+            *_against_declared(entry, labelled["churn"], directions),
             *_drifted(column, drift, units),
         ),
     )
@@ -271,19 +275,26 @@ def _duplicates(table: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
     return twins
 
 
-def _against_declared(entry: Mapping[str, Any], relations: Sequence[Relation]) -> Iterator[Flag]:
-    """Tell where a declared direction is the other way round in this company."""
-    days = QUESTIONS["churn"].main_horizon_days
-    for relation in relations:
-        if relation.auc is None or (relation.outcome, relation.horizon_days) != ("churn", days):
-            continue
-        toward = {"up": relation.auc - 0.5, "down": 0.5 - relation.auc}.get(entry["risk"] or "")
-        if toward is not None and toward < -AGAINST_DECLARED:
-            yield Flag(
-                "alarm",
-                f"{entry['column']} is declared riskier when it goes {entry['risk']}, but its AUC "
-                f"for churn within {days} days is {relation.auc:.3f}.",
-            )
+def _against_declared(
+    entry: Mapping[str, Any], rows: pd.DataFrame, directions: int
+) -> Iterator[Flag]:
+    """Tell where a declared direction is the other way round, by more than chance would do."""
+    column, days = str(entry["column"]), QUESTIONS["churn"].main_horizon_days
+    if not entry["risk"] or rows.empty:
+        return
+    values, came = rows[column].to_numpy(dtype=float), outcome_within(rows, days)
+    known = np.isfinite(values) & np.isfinite(came)
+    customers = rows["customer_group"].to_numpy(dtype=object)
+    bounds = auc_beyond_chance(values[known], came[known], customers[known], of=directions)
+    if bounds is None:
+        return
+    low, high = bounds
+    if (high < HALF) if entry["risk"] == "up" else (low > HALF):
+        yield Flag(
+            "alarm",
+            f"{column} is declared riskier when it goes {entry['risk']}, but its AUC for churn "
+            f"within {days} days lies between {low:.3f} and {high:.3f}.",
+        )
 
 
 def _drifted(column: str, drift: Sequence[float], units: tuple[int, int]) -> Iterator[Flag]:

@@ -164,3 +164,23 @@ def test_the_figures_are_json(profiled: Profile) -> None:
     read = json.loads(json.dumps(profiled.to_json(), allow_nan=False))
     assert read["features"][0]["relations"][0]["outcome"] == "churn"
     assert len(read["alarms"]) == 2
+
+
+def test_directions_of_pure_chance_raise_no_alarm_on_a_hundred_and_twenty_accounts(
+    known: Built,
+) -> None:
+    """Forty columns that an account keeps over all dates: many are 0.05 off one half by chance."""
+    kept = sorted(known.table["account_id"].unique())[:120]
+    table = known.table[known.table["account_id"].isin(kept)].reset_index(drop=True)
+    rng, names = np.random.default_rng(11), [f"x__chance_{number}" for number in range(40)]
+    levels = pd.DataFrame(rng.normal(size=(len(kept), 40)), index=kept, columns=names)
+    chance = levels.loc[table["account_id"]].reset_index(drop=True)
+    world = replace(
+        known,
+        table=pd.concat([table[["account_id", "as_of"]], chance], axis=1),
+        features=tuple(declared(name, "up") for name in names),
+    )
+    found = profile(world)
+    aucs = [each.relation("churn", 90).auc for each in found.features]
+    assert sum(auc < 0.45 for auc in aucs) >= 3
+    assert found.alarms == ()
