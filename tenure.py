@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,9 @@ def train(
     if table is None and any(options.values()):
         raise click.UsageError("--label, --time, --group and --accept belong to --table.")
     if table is None:
-        built = session.history(source)
+        from training.run import demand_enough
+
+        built = session.history(source, partial(demand_enough, question=QUESTIONS[model]))
         registered = _trained(session, built, QUESTIONS[model])
     else:
         registered = _trained_on_table(session, QUESTIONS[model], table, options)

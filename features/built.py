@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,6 +24,8 @@ from features.spine import account_states
 
 STATES_FILE = "states.parquet"
 FEATURES_FILE = "features.parquet"
+Demand = Callable[[CheckedSource, pd.DataFrame], None]
+"""Raises where source and states will not do for what the features are to be built for."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def built(
     engine: Engine = Engine.DUCKDB,
     own: Own | None = None,
     touches: bool = False,
+    enough: Demand | None = None,
 ) -> Built:
     """Build states and features at `dates`, or read them where they were built before.
 
@@ -73,6 +76,8 @@ def built(
         The company's own features, built beside ours.
     touches
         Whether features over touches are built too.
+    enough
+        Sees source and states before features are built for the first time, and may raise.
 
     Raises
     ------
@@ -85,6 +90,8 @@ def built(
     kept = home.snapshots / _key(source, features, dates, engine, own)
     if not kept.is_dir():
         states = account_states(source, dates, engine=engine)
+        if enough:
+            enough(source, states)
         table = feature_table(source, states, engine=engine, features=features)
         _keep(kept, {STATES_FILE: states, FEATURES_FILE: table})
     return Built(

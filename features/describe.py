@@ -59,6 +59,11 @@ def named(name: str, features: Sequence[Feature]) -> tuple[Feature, ...]:
     FeatureError
         When no name begins so; the message holds the nearest ones.
     """
+    if not name.strip():
+        raise FeatureError(
+            "Expected a feature's name or its beginning, got none. "
+            "tenure features --list names them all."
+        )
     exact = tuple(feature for feature in features if feature.column == name)
     found = exact or tuple(feature for feature in features if feature.column.startswith(name))
     if found:

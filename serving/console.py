@@ -19,7 +19,7 @@ from features.home import Home
 from serving.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from features.built import Built
+    from features.built import Built, Demand
     from features.checked import CheckedSource
     from features.engine import Cluster
     from features.own.harvest import Own
@@ -101,8 +101,10 @@ class Session:
         with step("Checking the source") as say:  # not its name: a URL may hold a password
             return check(source, home=self.home, limit=limit, progress=say, on=on)
 
-    def history(self, named: str | None) -> "Built":
+    def history(self, named: str | None, enough: "Demand | None" = None) -> "Built":
         """Build what models learn from: a source's features at the start of each month.
+
+        `enough` sees the states before the features are built, and may raise.
 
         Raises
         ------
@@ -114,10 +116,16 @@ class Session:
         from models.questions import QUESTIONS
 
         demand_passed(self.own, self.home)
-        return self.built(named, touches=any_asks_for_touches(QUESTIONS.values()))
+        touches = any_asks_for_touches(QUESTIONS.values())
+        return self.built(named, touches=touches, enough=enough)
 
     def built(
-        self, named: str | None, days: Sequence[date] = (), *, touches: bool = False
+        self,
+        named: str | None,
+        days: Sequence[date] = (),
+        *,
+        touches: bool = False,
+        enough: "Demand | None" = None,
     ) -> "Built":
         """Build the features of a source at some dates, by default the start of each month."""
         from features.built import built, month_starts
@@ -130,7 +138,17 @@ class Session:
                 home=self.home,
                 own=self.own,
                 touches=touches,
+                enough=enough,
             )
+
+    def warn_of_untried(self) -> None:
+        """Say on standard error which features of one's own have not passed their check."""
+        from features.own.harvest import has_passed
+
+        if not has_passed(self.own, self.home):
+            names = ", ".join(feature.column for feature in self.own.features)
+            text = f"{names}: not passed as the file stands now, and may look ahead."
+            click.echo(f"tenure: {text} Run: tenure features SOURCE --check", err=True)
 
     def answer(self, text: str, document: object) -> None:
         """End a verb with text, or with JSON where a script asked for it."""

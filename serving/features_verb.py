@@ -36,6 +36,7 @@ def build(session: Session, asked: Asked) -> None:
 
     if asked.source is None or asked.out is None:
         raise click.UsageError("Missing SOURCE or --out.")
+    session.warn_of_untried()
     engine = Engine(asked.engine)
     asked_days = asked.days
     if asked.is_partitioned:

@@ -58,6 +58,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
         (("--list", "--out", "features.parquet"), "--list writes no file"),
         (("company", "--check", "--as-of", "2024-01-01"), "--check takes no dates"),
         (("--describe", "nothing_like_it"), "--list names them all"),
+        (("--describe", ""), "Expected a feature's name or its beginning, got none"),
         (("--describe", "usage__evnts__28d"), "Near it are usage__events__28d"),
     ],
 )
@@ -132,6 +133,7 @@ def test_the_guides_example_is_ten_lines_and_does_what_it_says(
     assert (done.exit_code, done.stdout) == (0, "ours__took_reports: passed\n"), done.output
     done = call(company, "--out", "features.parquet", "--as-of", "2024-10-01")
     assert done.exit_code == 0, done.output
+    assert "--check" not in done.stderr
     built = pd.read_parquet(tmp_path / "features.parquet")["ours__took_reports"]
     assert built.max() > 0
 
@@ -145,6 +147,10 @@ def test_a_leaky_feature_of_ones_own_is_refused(
     done = call(company, "--check")
     assert done.exit_code == 1
     assert "ours__trainings: failed\n  It looks ahead" in done.output
+    done = call(company, "--out", "features.parquet", "--as-of", "2024-10-01")
+    assert done.exit_code == 0
+    (warning,) = [line for line in done.stderr.splitlines() if "ours__trainings" in line]
+    assert warning.endswith("may look ahead. Run: tenure features SOURCE --check")
     done = CliRunner().invoke(cli, ["train", "churn", "--source", str(company)])
     assert done.exit_code == 1
     assert "tenure features SOURCE --check" in str(done.exception)

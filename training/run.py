@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.built import Built
 from features.catalog import catalog_json, features_fingerprint
+from features.checked import CheckedSource
 from features.errors import TooLittleDataError
 from models.asked import asked as asked_features
 from models.bundle import Bundle
@@ -136,7 +137,8 @@ def train(
     bundle = fit_bundle(rows, question, features, split, params)
     say("testing on later dates")
     tested = test(bundle, rows, split)
-    _refuse_an_empty_test(tested.rows, question)
+    came = tested.rows[f"outcome__{question.main_horizon_days}d"]
+    _refuse_an_empty_test(tested.rows, came, question)
     return Trained(
         bundle=bundle,
         metrics=figures_of(tested, question),
@@ -149,6 +151,22 @@ def train(
     )
 
 
+def demand_enough(source: CheckedSource, states: pd.DataFrame, question: Question) -> None:
+    """Refuse what `train` would refuse, from the states alone: before features are built.
+
+    Raises
+    ------
+    TooLittleDataError
+        With too few dates, or too few customers with the event, before or in the test period.
+    """
+    rows = _labelled(source, states, question)
+    split = time_split(_dates(rows, source, question), source.extracted_at, question)
+    rows = on_record(rows, split.test_from, question)
+    answerable(rows, question, split.test_from)
+    later = rows[split.is_test(rows["as_of"]).astype(bool)]
+    _refuse_an_empty_test(later, outcome_within(later, question.main_horizon_days), question)
+
+
 def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
     """Join features, states and labels of the active accounts; leaving ones are set apart.
 
@@ -158,11 +176,14 @@ def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
     by newer knowledge are dropped: nothing was at risk. Those before the record of such events
     begins are for `training.splits.on_record` to leave aside, at the border of each training.
     """
-    active = built.states[built.states["status"] == "active"]
-    labels = label(built.source, active, question)
-    labels = labels[labels["observed_days"].notna()]
+    labels = _labelled(built.source, built.states, question)
     rows = labels.merge(built.table, on=list(KEYS), how="inner", validate="one_to_one")
     return rows.sort_values(["as_of", "account_id"], ignore_index=True)
+
+
+def _labelled(source: CheckedSource, states: pd.DataFrame, question: Question) -> pd.DataFrame:
+    labels = label(source, states[states["status"] == "active"], question)
+    return labels[labels["observed_days"].notna()]
 
 
 def features_of(built: Built, question: Question) -> FeatureList:
@@ -216,12 +237,17 @@ def audited(
 
 def dates_of(built: Built, rows: pd.DataFrame, question: Question) -> list[datetime]:
     """Give the dates of labelled rows from which splits are laid out: those on record by now."""
-    stamps = on_record(rows, built.source.extracted_at, question)["as_of"].unique()
+    return _dates(rows, built.source, question)
+
+
+def _dates(rows: pd.DataFrame, source: CheckedSource, question: Question) -> list[datetime]:
+    stamps = on_record(rows, source.extracted_at, question)["as_of"].unique()
     return [stamp.to_pydatetime() for stamp in sorted(stamps)]
 
 
-def _refuse_an_empty_test(rows: pd.DataFrame, question: Question) -> None:
-    outcome = rows[f"outcome__{question.main_horizon_days}d"]
+def _refuse_an_empty_test(
+    rows: pd.DataFrame, outcome: pd.Series | Floats, question: Question
+) -> None:
     groups = rows.loc[outcome == 1, "customer_group"].nunique()
     if groups < FEWEST_TEST_GROUPS:
         raise TooLittleDataError(

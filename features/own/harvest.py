@@ -68,9 +68,14 @@ def keep_passed(own: Own, home: Home) -> None:
     file.write_text(json.dumps({"passed": columns}) + "\n", encoding="utf-8")
 
 
+def has_passed(own: Own, home: Home) -> bool:
+    """Tell whether these very files passed; where there are none, there is nothing to pass."""
+    return not own.digest or (home.own_features / f"{own.digest}.json").is_file()
+
+
 def demand_passed(own: Own, home: Home) -> None:
     """Raise FeatureError unless these very files have passed: a model would learn from a leak."""
-    if own.digest and not (home.own_features / f"{own.digest}.json").is_file():
+    if not has_passed(own, home):
         raise FeatureError(
             f"Expected features of your own that passed their check, got {len(own.features)} that "
             "have not, as their files stand now. Run: tenure features SOURCE --check"

@@ -28,6 +28,7 @@ Found = Sequence[tuple[Path, Feature]]
 _KINDS: Mapping[str, Any] = MappingProxyType(
     {"recipe": Recipe, "unit": Unit, "missing": Missing, "text": Text}
 )
+OWNER = "account_id"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -97,6 +98,11 @@ def _names_columns(file: Path, feature: Feature) -> None:
                 f"The tables are {', '.join(TABLES)}."
             )
         columns = [column.name for column in TABLES[table]]
+        if OWNER in names and OWNER in columns:
+            raise FeatureError(
+                f"Expected columns of {table} besides {OWNER} for {feature.column} in {file}, got "
+                f"{OWNER}, which stands beside every row by itself. Take it out of `uses`."
+            )
         unknown = [name for name in names if name not in columns]
         if unknown:
             raise FeatureError(

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from datetime import date
 
+import pandas as pd
 import pytest
 
 from features.build import feature_table
 from features.built import built, dates_between, month_starts
 from features.checked import CheckedSource
 from features.engine import Engine
-from features.errors import SourceError
+from features.errors import SourceError, TooLittleDataError
 from features.home import Home
 
 ACCOUNTS = """
@@ -108,3 +109,21 @@ def test_other_dates_are_another_build(company: Callable[..., CheckedSource], ho
     for day in (date(2022, 1, 1), date(2022, 3, 1)):
         built(source, (day,), home=home, engine=Engine.POLARS)
     assert len(list(home.snapshots.iterdir())) == 2
+
+
+def test_a_source_that_will_not_do_is_refused_before_its_features_are_built(
+    company: Callable[..., CheckedSource], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = company(
+        {"accounts": ACCOUNTS, "subscriptions": SUBSCRIPTIONS}, extracted_at="2022-05-02T00:00:00"
+    )
+    seen: list[str] = []
+
+    def refuse(_: CheckedSource, states: pd.DataFrame) -> None:
+        seen.extend(states["status"])
+        raise TooLittleDataError("Expected more customers, got one. Bring more.")
+
+    monkeypatch.setattr("features.built.feature_table", None)  # calling it would be a TypeError
+    with pytest.raises(TooLittleDataError, match="got one"):
+        built(source, [date(2022, 3, 1)], home=home, enough=refuse)
+    assert seen == ["active", "inactive"]

@@ -91,6 +91,10 @@ def test_reading_a_file_leaves_nothing_beside_it(written) -> None:
             "Expected columns of support_tickets .*, got 'x'",
         ),
         (
+            "FEATURES = calls(recipe=Total(Facts('accounts', 'created_at', uses=('account_id',))))",
+            "columns of accounts besides account_id .*stands beside every row .*out of `uses`",
+        ),
+        (
             "FEATURES = calls(recipe=Total(Facts(View('spells', SPELLS.table, (), len), 'x')))",
             "the view spells over support_tickets to be one and the same",
         ),

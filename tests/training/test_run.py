@@ -19,7 +19,7 @@ from training.backtest import Backtest, backtest
 from training.bundling import added_share, base_rates
 from training.fit import BoosterParams
 from training.labels import label
-from training.run import Trained, dates_of, labelled_rows, train
+from training.run import Trained, dates_of, demand_enough, labelled_rows, train
 from training.splits import on_record, origins, outcome_known_by
 
 PARAMS = BoosterParams(trees=100, learning_rate=0.08, feature_share=1.0)
@@ -140,6 +140,21 @@ def test_it_refuses_a_company_where_hardly_anybody_leaves(known: Built) -> None:
     shy = replace(CHURN, fewest_event_accounts=100_000)
     with pytest.raises(TooLittleDataError, match=r"at least 100000 customers with churn .* got"):
         train(known, shy, params=PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (replace(CHURN, fewest_event_accounts=100_000), "at least 100000 customers with churn"),
+        (EXPANSION, "customers with expansion .* got 0"),
+    ],
+)
+def test_a_company_that_is_too_small_is_refused_by_its_states_alone(
+    known: Built, question: Question, said: str
+) -> None:
+    demand_enough(known.source, known.states, CHURN)
+    with pytest.raises(TooLittleDataError, match=said):
+        demand_enough(known.source, known.states, question)
 
 
 def test_it_refuses_a_company_where_nobody_expands(known: Built) -> None:
