@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -97,9 +97,14 @@ class Session:
     ) -> "CheckedSource":
         """Check a source against the contract, its log on a cluster's workers if there is one."""
         from features.sources.check import check
+        from features.sources.vanished import vanished
 
         with step("Checking the source") as say:  # not its name: a URL may hold a password
-            return check(source, home=self.home, limit=limit, progress=say, on=on)
+            checked = check(source, home=self.home, limit=limit, progress=say, on=on)
+        gone = vanished(checked, self.home)
+        for finding in gone:
+            click.echo(f"tenure: {finding.message}", err=True)
+        return replace(checked, findings=(*checked.findings, *gone))
 
     def history(self, named: str | None, enough: "Demand | None" = None) -> "Built":
         """Build what models learn from: a source's features at the start of each month.
