@@ -201,11 +201,12 @@ def _of_rollups(
 
 def _read_again(features: Iterable[Feature], rolled: Container[View]) -> Iterable[View]:
     """Give the views that are read more than once: by other views, or by recipes of two kinds."""
-    kinds: dict[View, set[type]] = {}
+    kinds: dict[View, set[tuple[type, object]]] = {}
     for feature in features:
         table = facts_of(feature).table
         if isinstance(table, View):
-            kinds.setdefault(table, set()).add(type(feature.recipe))
+            at_snapshot = getattr(feature.recipe, "at_snapshot", None)
+            kinds.setdefault(table, set()).add((type(feature.recipe), at_snapshot))
     below: dict[View, None] = {}
     for top in kinds:
         numbers = [place for place, view in enumerate(top.chain) if view in rolled]
@@ -229,8 +230,8 @@ def _read_for(feature: Feature, rolled: Container[View]) -> Iterable[tuple[str, 
         reads = [read for read in (*below, *beside) if not read.made]
         return [(read.table, name) for read in reads for name in (*read.uses, *read.optional)]
     columns = (*facts.columns, *key_of(feature))
-    own = (_own_time(facts, name) for name in columns)
-    names = (*columns, *(time for time in own if time))
+    own_times = (_own_time(facts, name) for name in columns)
+    names = (*columns, *(time for time in own_times if time))
     return [(facts.source_table, name) for name in names]
 
 
