@@ -84,7 +84,7 @@ FEATURES = (*(feature for feature in catalog() if is_folded(feature)), *OWN)
 
 
 def draw(seed: int, rows: int = 120, *, is_recorded: bool = True) -> Log:
-    """A log with late rows, nulls and fractions; c may become d, d e, a b, and b a."""
+    """A log with late rows, nulls and fractions; c may become d, d e, a b, b a, others later."""
     dice = random.Random(seed)  # noqa: S311 - a drawn log, not a secret
     first = START + timedelta(days=dice.randrange(SPAN))
 
@@ -106,10 +106,16 @@ def draw(seed: int, rows: int = 120, *, is_recorded: bool = True) -> Log:
         at = START + timedelta(days=dice.randrange(SPAN))
         return {"from_account_id": vanished, "into_account_id": into, "merged_at": at}
 
+    def corrected(row: dict[str, Any]) -> dict[str, Any]:
+        recorded = row["merged_at"] + timedelta(days=dice.randrange(1, SPAN))
+        return {**row, "into_account_id": dice.choice(ACCOUNTS), "recorded_at": recorded}
+
     merges = [merge("c", "d"), merge("d", "e"), merge("a", "b"), merge("b", "a")]
+    merges = dice.sample(merges, dice.randrange(len(merges) + 1))
+    merges += [corrected(row) for row in merges if is_recorded and dice.random() < 0.7]
     return {
         "accounts": [{"account_id": name, "created_at": START} for name in ACCOUNTS],
-        "account_merges": dice.sample(merges, dice.randrange(len(merges) + 1)),
+        "account_merges": merges,
         "usage_events": [event() for _ in range(rows)],
     }
 
