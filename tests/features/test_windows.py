@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 import pytest
 
-from features.windows import DAY, EPOCH, Window, day_number, first_day_after
+from features.windows import DAY, EPOCH, Window, day_number, day_numbers, first_day_after
 
 MIDNIGHT = datetime(2024, 3, 1)  # noqa: DTZ001 - times in checked tables are naive UTC
 
@@ -57,3 +58,10 @@ def test_a_fact_that_was_recorded_late_counts_from_then() -> None:
 def test_a_window_that_looks_ahead_is_refused(days: int, lag_days: int) -> None:
     with pytest.raises(ValueError, match="Expected a window before the snapshot"):
         Window(days, lag_days)
+
+
+def test_many_moments_have_the_days_that_each_has_alone() -> None:
+    texts = ["1969-12-31T23:59:59.999999", "1970-01-01", "2024-02-29T12:00", "2024-03-01"]
+    alone = [day_number(datetime.fromisoformat(text)) for text in texts]
+    assert alone == [-1, 0, 19_782, 19_783]
+    assert day_numbers(np.array(texts, "datetime64[us]")).tolist() == alone
