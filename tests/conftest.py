@@ -47,16 +47,23 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def one_spark() -> Iterator[None]:
+    """The right to run Spark on this machine, which one process of the tests has at a time."""
+    lock = Path(tempfile.gettempdir()) / "tenure-tests-spark.lock"
+    with lock.open("w") as only:
+        fcntl.flock(only, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="module")
+def spark(one_spark: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:  # noqa: ARG001 - held while Spark runs
     """Spark on this machine, for the module's tests."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - the other tests do without Spark
 
     folder = tmp_path_factory.mktemp("spark")
     places = {"spark.local.dir": str(folder), "spark.sql.warehouse.dir": str(folder / "warehouse")}
-    lock = Path(tempfile.gettempdir()) / "tenure-tests-spark.lock"
-    with lock.open("w") as only, pytest.MonkeyPatch.context() as environment:
+    with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYSPARK_PYTHON", sys.executable)
-        fcntl.flock(only, fcntl.LOCK_EX)
         running = SparkSession.builder.master("local[2]").config(map=SMALL | places).getOrCreate()
         yield
         running.stop()
