@@ -71,7 +71,10 @@ def _once(incidents: Rows, *worst: str) -> Rows:
 def in_use(days: Rows, incidents: Rows) -> Rows:
     """Give the incidents in a product that was used in the 28 days before, or in none by name."""
     used = days.with_columns(used_day=day_of("used_at"), period=day_of("used_at") // IN_USE_DAYS)
-    begun = incidents.with_columns(day=day_of("started_at"))
+    named = known_together(
+        once(incidents), incidents.select(*STATE[:3], "incident_id", "product"), on=INCIDENT
+    )
+    begun = named.with_columns(day=day_of("started_at"))
     # The 28 days before lie in the same period or the one before.
     periods = [begun.with_columns(period=nw.col("day") // IN_USE_DAYS - back) for back in (0, 1)]
     pairs = known_together(
@@ -79,10 +82,10 @@ def in_use(days: Rows, incidents: Rows) -> Rows:
     )
     ago = nw.col("day") - nw.col("used_day")
     met = pairs.filter((ago > 0) & (ago <= IN_USE_DAYS))
-    by_incident = met.group_by(*INCIDENT, "leaves", *TIMES).agg(nw.col("enters").min())
-    anywhere = incidents.filter(nw.col("product").is_null())
-    found = [rows.select(*INCIDENT, *STATE[1:]) for rows in (by_incident, anywhere)]
-    return once(nw.concat(found, how="vertical"))
+    anywhere = named.filter(nw.col("product").is_null())
+    found = [rows.select(*INCIDENT, *STATE[1:]) for rows in (met, anywhere)]
+    each = nw.concat(found, how="vertical").group_by(*INCIDENT, "leaves", *TIMES)
+    return each.agg(nw.col("enters").min()).select(*STATE)
 
 
 def in_working_hours(accounts: Rows, incidents: Rows, offsets: Rows) -> Rows:
