@@ -161,8 +161,13 @@ def in_order_of_versions(rows: pd.DataFrame) -> pd.DataFrame:
     """Sort a table's rows by `recorded_at`, where it has that; a row without it by `known_at`."""
     if VERSION_TIME not in rows:
         return rows
-    recorded = rows[VERSION_TIME].fillna(rows["known_at"])
-    return rows.loc[recorded.sort_values(kind="stable").index]
+    order = pd.DataFrame(
+        {
+            "recorded": rows[VERSION_TIME].fillna(rows["known_at"]),
+            "says_when": rows[VERSION_TIME].notna(),  # at one moment, it comes after one that does not
+        }
+    )
+    return rows.loc[order.sort_values(list(order), kind="stable").index]
 
 
 def open_checked(folder: Path) -> CheckedSource:

@@ -261,10 +261,14 @@ def versions(
         never = nw.lit(NEVER, nw.Int64)
         frame = frame.with_columns(enters=first_day_after("known_at"), leaves=never)
         return frame.select("account_id", "enters", "leaves", *names)
-    order = nw.coalesce("recorded_at", "known_at")
-    earliest = nw.col("known_at").cum_min(reverse=True).over(*key, order_by="recorded_in_order")
-    later = nw.col("known_from_then").shift(-1).over(*key, order_by="recorded_in_order")
-    frame = frame.with_columns(recorded_in_order=order).with_columns(known_from_then=earliest)
+    # At one moment, the version that says when it was recorded comes after the one that does not.
+    order = ("recorded_in_order", "says_when")
+    earliest = nw.col("known_at").cum_min(reverse=True).over(*key, order_by=order)
+    later = nw.col("known_from_then").shift(-1).over(*key, order_by=order)
+    frame = frame.with_columns(
+        recorded_in_order=nw.coalesce("recorded_at", "known_at"),
+        says_when=(~nw.col("recorded_at").is_null()).cast(nw.Int64),
+    ).with_columns(known_from_then=earliest)
     frame = frame.with_columns(replaced_at=later).select(
         "account_id", "known_at", "replaced_at", **read
     )

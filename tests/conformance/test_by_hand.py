@@ -29,6 +29,8 @@ TABLES = {
         twin       2020-01-01
         taken      2020-01-01
         true       2020-01-01
+        dearer     2020-01-01
+        cheaper    2020-01-01
     """,
     "account_merges": """
         from_account_id into_account_id merged_at        recorded_at
@@ -56,6 +58,10 @@ TABLES = {
         s12 twin     base 4   2024-01-01 -          -          -  -
         s13 taken    base 20  2024-01-01 -          -          -  -
         s14 true     base 300 2024-01-01 -          -          -  -
+        s15 dearer   base 50  2024-02-01 -          -          -  -
+        s15 dearer   base 60  2024-02-01 -          -          -  2024-02-01
+        s16 cheaper  base 60  2024-02-01 -          -          -  -
+        s16 cheaper  base 50  2024-02-01 -          -          -  2024-02-01
     """,
     "usage_events": """
         account_id user_id event occurred_at      recorded_at
@@ -131,6 +137,8 @@ EXPECTED = """
     taken    2024-03-20 lifecycle__mrr              24    the correction is not recorded yet
     taken    2024-03-21 lifecycle__mrr              20    it was another record
     true     2024-03-20 lifecycle__mrr              300   nobody knows of it yet
+    dearer   2024-03-05 lifecycle__mrr              60   the version that says when it was recorded
+    cheaper  2024-03-05 lifecycle__mrr              50   the version that says when it was recorded
     true     2024-03-21 lifecycle__mrr              304   merged, as the second version says
     true     2024-04-06 lifecycle__mrr              300   the merge is undone
     twin     2024-03-21 lifecycle__mrr              0     vanished, whomever it became
