@@ -161,13 +161,12 @@ def in_order_of_versions(rows: pd.DataFrame) -> pd.DataFrame:
     """Sort a table's rows by `recorded_at`, where it has that; a row without it by `known_at`."""
     if VERSION_TIME not in rows:
         return rows
+    recorded = rows[VERSION_TIME]
+    # At one moment, the version that says when it was recorded comes after the one that does not.
     order = pd.DataFrame(
-        {
-            "recorded": rows[VERSION_TIME].fillna(rows["known_at"]),
-            "says_when": rows[VERSION_TIME].notna(),  # at one moment, it comes after one that does not
-        }
+        {"recorded": recorded.fillna(rows["known_at"]), "says_when": recorded.notna()}
     )
-    return rows.loc[order.sort_values(list(order), kind="stable").index]
+    return rows.loc[order.sort_values(["recorded", "says_when"], kind="stable").index]
 
 
 def open_checked(folder: Path) -> CheckedSource:
