@@ -1,14 +1,16 @@
 """What is rolled up of a log: the rows of views by day, one file beside each weekly part."""
 
 import hashlib
-import inspect
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from features import daily
 from features.checked import CheckedSource
 from features.contracts import TABLES
+from features.daily import ROLLED_UP
 from features.declare import View
+from features.reached import Reach
+from features.versions import versions
 
 
 def rollups_of(table: str, present: Iterable[str]) -> tuple[View, ...]:
@@ -16,7 +18,7 @@ def rollups_of(table: str, present: Iterable[str]) -> tuple[View, ...]:
     there = {*present, *(column.name for column in TABLES[table] if column.default is not None)}
     return tuple(
         view
-        for view in daily.ROLLED_UP
+        for view in ROLLED_UP
         if view.source_table == table and there.issuperset(view.chain[0].uses)
     )
 
@@ -24,15 +26,23 @@ def rollups_of(table: str, present: Iterable[str]) -> tuple[View, ...]:
 def rollup(parts: Path, view: View) -> Path:
     """Name the folder with a view's rows, a file for each part in the folder `parts`.
 
-    The name says by which text of the views they were made: one of another text is not read.
+    The name says by which code they were made: what other code made is not read.
     """
-    edition = hashlib.sha256(inspect.getsource(daily).encode()).hexdigest()
-    return parts.with_name(f"{parts.name}.{view.name}.{edition[:8]}")
+    return parts.with_name(f"{parts.name}.{view.name}.{edition()[:8]}")
+
+
+@cache  # code does not change while it runs
+def edition() -> str:
+    """Give a digest of all that the rows hang on besides those of the log."""
+    reach = Reach()
+    makers = [versions, *(step.make for view in ROLLED_UP for step in view.chain)]
+    texts = sorted({text for maker in makers for text in reach.texts(maker)})
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def rolled_up(source: CheckedSource, view: View) -> Path | None:
     """Give the folder with a view's rows over a log, if every part of the log is rolled up."""
-    if view not in daily.ROLLED_UP or not source.has(view.source_table):
+    if view not in ROLLED_UP or not source.has(view.source_table):
         return None
     folder = rollup(source.path(view.source_table), view)
     parts = source.parts(view.source_table)

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from features.declare import View
 from features.engine import Engine, session
 from features.rollups import rollup, rollups_of
-from features.rows import Reader, versions
+from features.rows import Reader
+from features.versions import versions
 from features.windows import Rows
 
 _GROUP_ROWS = 122_880

@@ -20,9 +20,10 @@ from features.checked import CheckedSource
 from features.daily import EVENT_DAYS, PRODUCT_DAYS, ROLLED_UP, SHARED_DAYS, USERS_BY_DAY
 from features.declare import Facts, Feature, Formula, Missing, Text, Total, Unit, View, facts_of
 from features.engine import Engine, session
-from features.rollups import rolled_up, rollup, rollups_of
-from features.rows import Reader, reader, versions
+from features.rollups import edition, rolled_up, rollup, rollups_of
+from features.rows import Reader, reader
 from features.sources.rolling import roll_up
+from features.versions import versions
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - times in checked tables are naive UTC
 ACCOUNTS = ("a", "b", "c", "d", "e")
@@ -195,6 +196,33 @@ def test_a_view_of_columns_that_a_source_lacks_is_not_rolled_up() -> None:
     lacking = {"product", "user_id", "quantity"}
     left = rollups_of("usage_events", [name for name in PRESENT if name not in lacking])
     assert {view.name for view in left} == {"event_days", "broad_days"}
+
+
+def rounded_down(number: nw.Expr) -> nw.Expr:
+    return number.floor()
+
+
+@pytest.mark.parametrize(
+    ("below", "other"),
+    [
+        ("features.daily.USERS_OF_A_TEAM", 3),
+        ("features.versions._rounded", rounded_down),
+        ("features.windows.DAY", 1),
+    ],
+)
+def test_what_other_code_rolled_up_is_not_read(
+    below: str, other: object, checked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checked(drawn(2))
+    roll_all(source)
+    there = rolled_up(source, EVENT_DAYS)
+    assert there is not None
+    with monkeypatch.context() as changed:
+        changed.setattr(below, other)
+        edition.cache_clear()  # as a new process begins
+        assert rolled_up(source, EVENT_DAYS) is None
+    edition.cache_clear()
+    assert rolled_up(source, EVENT_DAYS) == there
 
 
 def test_rollups_that_miss_a_part_are_not_read(checked: Any) -> None:
