@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features import grid, groups, rows, terms
+from features import grid, groups, rows, terms, versions
 from features.battery.drawn import START, Draw, Tables
 from features.battery.smallest import smallest_leak
 from features.battery.trial import Difference, differences
@@ -265,7 +265,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         Window, "enters", enters_a_day_early
     ),
     "a row known on the day it is recorded": lambda patch: patch.setattr(
-        rows, "first_day_after", day_of
+        versions, "first_day_after", day_of
     ),
     "a fact seen before its row was known": lambda patch: patch.setattr(
         Window, "enters", enters_by_its_fact_alone
