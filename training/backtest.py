@@ -70,7 +70,7 @@ def backtest(
     question: Question,
     *,
     params: BoosterParams | None = None,
-    limit: int = 4,
+    limit: int = 6,
     progress: Progress | None = None,
 ) -> Backtest:
     """Evaluate on rolling origins, pooled and by origin.
@@ -80,7 +80,7 @@ def backtest(
     built
         States and features at the snapshot dates.
     limit
-        At most so many origins, a quarter of a year apart or more.
+        At most so many origins; fewer only where there are fewer dates to test on.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,6 @@ Floats = NDArray[np.float64]
 
 TEST_SHARE = 0.25
 CALIBRATION_SHARE = 1 / 3
-_QUARTER = timedelta(days=89)
 
 
 @dataclass(frozen=True)
@@ -136,25 +136,19 @@ def split_at(
 
 
 def origins(
-    dates: Sequence[datetime], extracted_at: datetime, question: Question, limit: int = 4
+    dates: Sequence[datetime], extracted_at: datetime, question: Question, limit: int = 6
 ) -> tuple[Split, ...]:
     """Roll the first test date through the second half of the labelled dates.
 
-    The origins lie a quarter of a year apart or more, at most `limit` of them; each tests on the
-    dates up to the next one.
+    There are `limit` origins wherever that half has so many dates, as far apart as it allows; each
+    tests on the dates up to the next one.
     """
     labelled = _labelled(dates, extracted_at, question)
     tested = labelled[len(labelled) // 2 :]
-    if not tested:
-        return ()
-    apart = max(_QUARTER, (tested[-1] - tested[0] + timedelta(days=1)) / limit)
-    firsts = [tested[0]]
-    for date in tested:
-        if date - firsts[-1] >= apart:
-            firsts.append(date)
-    ends = [*firsts[1:], None]
+    count = min(limit, len(tested))
+    firsts = [tested[at * len(tested) // count] for at in range(count)]
     return tuple(
-        split_at(dates, first, question, end) for first, end in zip(firsts, ends, strict=True)
+        split_at(dates, first, question, end) for first, end in zip_longest(firsts, firsts[1:])
     )
 
 

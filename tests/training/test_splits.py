@@ -1,5 +1,4 @@
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,9 @@ from training.splits import (
     split_at,
     time_split,
 )
+
+
+QUARTERS = ("2022-07", "2022-10", "2023-01", "2023-04", "2023-07", "2023-10")
 
 
 def day(text: str) -> datetime:
@@ -77,14 +79,26 @@ def test_it_refuses_a_history_of_three_labelled_dates() -> None:
         time_split(months(3), day("2025-01-01"), CHURN)
 
 
-def test_origins_lie_a_quarter_apart_and_share_the_dates_among_them() -> None:
-    dates = months(40)
-    found = origins(dates, day("2024-06-01"), CHURN)
-    firsts = [split.test_from for split in found]
-    assert all(late - early >= timedelta(days=89) for early, late in pairwise(firsts))
+@pytest.mark.parametrize(("history", "found"), [(14, 5), (22, 6), (40, 6), (60, 6)])
+def test_there_are_six_origins_as_soon_as_six_dates_can_be_tested_on(
+    history: int, found: int
+) -> None:
+    dates = months(history)
+    until = dates[-1] + timedelta(days=10)
+    splits = origins(dates, until, CHURN)
+    firsts = [split.test_from for split in splits]
+    assert len(set(firsts)) == len(firsts) == found
     as_of = pd.Series(dates, dtype="datetime64[us]")
-    times_tested = np.sum([split.is_test(as_of) for split in found], axis=0)
-    assert (times_tested == (as_of >= firsts[0])).all()
+    known = (as_of + timedelta(days=120) <= until) & (as_of >= firsts[0])
+    times_tested = np.sum([split.is_test(as_of[known]) for split in splits], axis=0)
+    assert (times_tested == 1).all()
+    assert as_of[known].size >= found
+
+
+def test_origins_lie_evenly_over_the_dates_that_can_be_tested_on() -> None:
+    # of 40 months, the 36 up to December 2023 are over at the extract; from July 2022 they test
+    firsts = [split.test_from for split in origins(months(40), day("2024-05-01"), CHURN)]
+    assert firsts == [day(f"{each}-01") for each in QUARTERS]
 
 
 def test_there_are_no_more_origins_than_asked_for() -> None:
