@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from features.errors import GateError, TenureError
 from models.gate import Gate, GateReport
-from training.evaluate import calibration_slope
 from training.heldout import SMALLEST
+from training.reliability import calibration_slope
 from training.trial import Limits, Trial, at_horizon
 
 __all__ = ["Limits", "Trial", "decide"]

@@ -1,6 +1,6 @@
 """Figures on held-out rows, with bootstrap intervals over groups, and paired differences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,10 +70,12 @@ METRICS: tuple[tuple[str, Metric], ...] = (
 )
 
 
-def figures(held: HeldOut, draws: int = 400) -> dict[str, dict[str, float]]:
+def figures(
+    held: HeldOut, draws: int = 400, metrics: Sequence[tuple[str, Metric]] = METRICS
+) -> dict[str, dict[str, float]]:
     """Each metric as {value, low, high}: the 95 % bootstrap interval over groups."""
     weights = _weights(held.groups, draws)
-    return {name: _interval(_repeated(metric, held, weights)) for name, metric in METRICS}
+    return {name: _interval(_repeated(metric, held, weights)) for name, metric in metrics}
 
 
 def figure(metric: Metric, held: HeldOut, draws: int = 400) -> dict[str, float]:
@@ -94,13 +96,68 @@ def difference(
     return _interval(_repeated(metric, held, weights) - _repeated(metric, other, weights))
 
 
+def differences(held: HeldOut, rival: Floats, draws: int = 400) -> dict[str, dict[str, float]]:
+    """How far `held` lies above a rival's predictions in each metric, on the same draws."""
+    weights = _weights(held.groups, draws)
+    other = HeldOut(held.outcome, rival, held.groups)
+    return {
+        name: _interval(_repeated(metric, held, weights) - _repeated(metric, other, weights))
+        for name, metric in METRICS
+    }
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Ratios of sums over rows, with intervals over groups: sums are taken by group once.
+
+    Attributes
+    ----------
+    at
+        Number of each row's group, shape (n,).
+    draws
+        How often each group was drawn, shape (1 + draws, groups); the first is once each.
+    """
+
+    at: NDArray[np.intp]
+    draws: Floats
+
+    @classmethod
+    def of(cls, groups: NDArray[np.object_], draws: int = 200) -> "Resampled":
+        """Draw groups with replacement."""
+        names, at = np.unique(groups.astype(str), return_inverse=True)
+        return cls(at, np.vstack([np.ones(len(names)), _drawn(len(names), draws)]))
+
+    def ratio(self, top: Floats, bottom: Floats) -> dict[str, float] | None:
+        """One sum over another as {value, low, high}; None where the lower one is 0."""
+        return self._told(self._sums(top), self._sums(bottom))
+
+    def ratio_of_ratios(
+        self, upper: tuple[Floats, Floats], lower: tuple[Floats, Floats]
+    ) -> dict[str, float] | None:
+        """One ratio of sums over another, each as (top, bottom)."""
+        (top, bottom), (base, of) = (tuple(map(self._sums, pair)) for pair in (upper, lower))
+        return self._told(top * of, bottom * base)
+
+    def _sums(self, values: Floats) -> Floats:
+        return np.asarray(self.draws @ np.bincount(self.at, weights=values))
+
+    def _told(self, top: Floats, bottom: Floats) -> dict[str, float] | None:
+        if not bottom[0]:
+            return None
+        shares = np.full(len(top), np.nan)
+        return _interval(np.divide(top, bottom, out=shares, where=bottom != 0))
+
+
 def _weights(groups: NDArray[np.object_], draws: int) -> Floats:
     """Row weights (1 + draws, n): the rows as they are, then groups drawn with replacement."""
     names, at = np.unique(groups.astype(str), return_inverse=True)
-    drawn = np.random.default_rng(0).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=draws
-    )
-    return np.vstack([np.ones(len(groups)), drawn[:, at]])
+    return np.vstack([np.ones(len(groups)), _drawn(len(names), draws)[:, at]])
+
+
+def _drawn(groups: int, draws: int) -> NDArray[np.int64]:
+    """How often each of the groups was drawn, shape (draws, groups); always the same draws."""
+    rng = np.random.default_rng(0)
+    return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws)
 
 
 def _repeated(metric: Metric, held: HeldOut, weights: Floats) -> Floats:

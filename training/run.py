@@ -221,7 +221,18 @@ def figures_of(tested: Tested, question: Question) -> dict[str, Any]:
         {days: tested.rows[f"probability__{days}d"].to_numpy() for days in horizons},
         tested.rivals,
         question.main_horizon_days,
+        mrr_at_stake(tested.rows, question),
     )
+
+
+def mrr_at_stake(rows: pd.DataFrame, question: Question) -> Floats:
+    """Give what each row's event loses or adds a month: of a churn all its MRR; shape (n,)."""
+    mrr = rows["mrr"].to_numpy(dtype=float)
+    if question.outcome == "churn":
+        return mrr
+    change = rows[f"mrr_change__{question.main_horizon_days}d"].to_numpy(dtype=float)
+    sign = 1 if question.outcome == "expansion" else -1
+    return np.asarray(mrr * np.maximum(np.nan_to_num(sign * change), 0))
 
 
 def audited(

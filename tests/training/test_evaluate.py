@@ -5,15 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from training.evaluate import (
-    at_capacity,
-    auc_of,
-    calibration_slope,
-    evaluation,
-    measured,
-    populations,
-    reliability,
-)
+from training.evaluate import auc_of, evaluation, measured, paired, populations
 
 AS_OF = datetime(2024, 1, 1)  # noqa: DTZ001 - naive UTC
 
@@ -27,7 +19,7 @@ def drawn(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.
 
 def states(**columns: object) -> pd.DataFrame:
     count = len(next(iter(columns.values())))
-    frame = pd.DataFrame({"as_of": [AS_OF] * count, "lead_days": np.nan, **columns})
+    frame = pd.DataFrame({"as_of": [AS_OF] * count, "mrr": 100.0, **columns})
     return frame.assign(as_of=frame["as_of"].astype("datetime64[us]"))
 
 
@@ -80,40 +72,6 @@ def test_observed_over_expected_is_the_events_over_the_sum_of_the_probabilities(
     assert found["observed_over_expected"]["value"] == pytest.approx(2 / 1.5)
 
 
-def test_the_calibration_slope_is_one_for_true_probabilities_and_half_for_twice_as_bold_ones() -> (
-    None
-):
-    outcomes, probabilities, _ = drawn(60_000)
-    log_odds = np.log(probabilities / (1 - probabilities))
-    assert calibration_slope(outcomes, probabilities) == pytest.approx(1, abs=0.05)
-    bold = 1 / (1 + np.exp(-2 * log_odds))
-    assert calibration_slope(outcomes, bold) == pytest.approx(0.5, abs=0.03)
-
-
-def test_reliability_lists_ten_bins_from_low_to_high() -> None:
-    bins = reliability(np.array([0.0] * 50 + [1.0] * 50), np.linspace(0, 1, 100))
-    assert [part["rows"] for part in bins] == [10] * 10
-    assert [part["observed"] for part in bins] == [0.0] * 5 + [1.0] * 5
-    assert bins[0]["predicted"] == pytest.approx(np.linspace(0, 1, 100)[:10].mean())
-
-
-def test_capacity_counts_the_accounts_that_a_team_can_call_on_each_date() -> None:
-    # 20 accounts on each of two dates; the first of each list leaves, and one at the end
-    frame = states(lead_days=np.where(np.arange(40) % 20 == 0, 12.0, 80.0))
-    frame.loc[20:, "as_of"] = pd.Timestamp("2024-02-01")
-    outcomes = np.isin(np.arange(40) % 20, [0, 19]).astype(float)
-    probabilities = np.tile(np.linspace(0.9, 0.1, 20), 2)
-    five, ten, _ = at_capacity(frame, outcomes, probabilities)
-    assert five == {
-        "share": 0.05,
-        "precision": 1.0,
-        "recall": 0.5,
-        "lift": 10.0,
-        "median_lead_days": 12.0,
-    }
-    assert (ten["precision"], ten["recall"], ten["lift"]) == (0.5, 0.5, 5.0)
-
-
 def test_who_can_leave_has_no_term_or_a_monthly_one_or_one_that_ends_within_the_horizon() -> None:
     frame = states(
         term_months=[np.nan, 1.0, 12.0, 12.0, 12.0, 3.0],
@@ -124,6 +82,8 @@ def test_who_can_leave_has_no_term_or_a_monthly_one_or_one_that_ends_within_the_
     found = populations(frame, 90)
     assert found["can_leave"].tolist() == [True, True, True, False, False, True]
     assert found["annual"].tolist() == [False, False, True, True, True, False]
+    assert found["monthly"].tolist() == [False, True, False, False, False, False]
+    assert found["renewal_only"].tolist() == [False, False, True, True, True, True]
     assert found["pooled"].all()
 
 
@@ -140,12 +100,26 @@ def test_the_metrics_hold_horizons_populations_and_baselines_beside_the_main_fig
         {30: probabilities / 3, 90: probabilities},
         {"base_rate": np.full(900, 0.1)},
         90,
+        np.full(900, 100.0),
     )
     assert found["auc"] == found["by_horizon"]["90"]["auc"] == found["populations"]["pooled"]["auc"]
     assert found["by_horizon"]["30"]["auc"] is None
     assert found["populations"]["annual"]["rows"] == 450
     assert found["baselines"]["base_rate"]["auc"]["value"] == 0.5
     assert "baselines" in found["populations"]["can_leave"]
-    gain = found["above_baselines"]["base_rate"]
+    gain = found["above_baselines"]["base_rate"]["auc"]
     assert gain["value"] == pytest.approx(found["auc"]["value"] - 0.5)
     assert gain["low"] > 0
+    assert {each["share"] for each in found["capacity"]} == {0.05, 0.10, 0.20}
+
+
+def test_a_paired_difference_is_that_of_the_metrics_and_surer_than_either() -> None:
+    outcomes, probabilities, groups = drawn(900)
+    noisy = np.clip(probabilities + np.random.default_rng(1).normal(0, 0.02, 900), 0.001, 0.999)
+    gain = paired(outcomes, probabilities, noisy, groups)
+    loss = log_loss(outcomes, probabilities) - log_loss(outcomes, noisy)
+    assert gain["log_loss"]["value"] == pytest.approx(loss)
+    alone = measured(outcomes, probabilities, groups)["log_loss"]
+    width = gain["log_loss"]["high"] - gain["log_loss"]["low"]
+    assert 0 < width < (alone["high"] - alone["low"]) / 2
+    assert paired(np.ones(9), probabilities[:9], noisy[:9], groups[:9]) is None

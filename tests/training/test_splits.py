@@ -17,7 +17,6 @@ from training.splits import (
     time_split,
 )
 
-
 QUARTERS = ("2022-07", "2022-10", "2023-01", "2023-04", "2023-07", "2023-10")
 
 
