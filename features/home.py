@@ -52,6 +52,11 @@ class Home:
         return self.root / "mlflow.db"
 
     @property
+    def tuning(self) -> Path:
+        """Journals of tuning, one file per question and data."""
+        return self.root / "tuning"
+
+    @property
     def mlflow_artifacts(self) -> Path:
         """Artifacts of MLflow runs, unless a server keeps them."""
         return self.root / "mlartifacts"

@@ -1,4 +1,4 @@
-"""A model as text and JSON: booster, calibration, catalogue, base rates. No pickle anywhere."""
+"""A model as text and JSON: booster or weights, calibration, catalogue. No pickle anywhere."""
 
 import hashlib
 import json
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from models import intervals
 from models.calibration import Calibration, calibration_from_json
+from models.linear import Linear, linear_from_json
 from models.question import Question, question_from_json
 
 BOOSTER_FILE = "booster.txt"
+LINEAR_FILE = "linear.json"
 BUNDLE_FILE = "bundle.json"
 MANIFEST_FILE = "manifest.json"
 
@@ -61,6 +63,7 @@ class Bundle:
         Of the declarations that the features were built by.
     booster_text
         LightGBM's own text format; its columns are ``features`` and the interval covariates.
+        Empty where the model is linear.
     calibration
         Of the log odds, fitted on a later slice than the booster.
     base_rates
@@ -74,6 +77,8 @@ class Bundle:
         that rows from the border on are unseen.
     categories
         The known values of each categorical feature; others count as missing.
+    linear
+        The model of a company with few events, over the same columns; else None.
     """
 
     question: Question
@@ -88,6 +93,7 @@ class Bundle:
     as_of_range: tuple[date, date]
     added_share: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    linear: Linear | None = None
 
     def with_version(self, version: str) -> "Bundle":
         """Return the same model under another version, as a registry numbers it."""
@@ -97,12 +103,19 @@ class Bundle:
     def digest(self) -> str:
         """SHA-256 over what the model computes with, whatever its version is called."""
         parts = [
-            self.booster_text,
+            self.model_file[1],
             json.dumps(asdict(self.calibration)),
             json.dumps(asdict(self.question)),
             json.dumps([self.features, dict(self.categories)]),
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def model_file(self) -> tuple[str, str]:
+        """Name and text of the file that holds the numbers."""
+        if self.linear is None:
+            return BOOSTER_FILE, self.booster_text
+        return LINEAR_FILE, self.linear.to_text()
 
     @cached_property
     def booster(self) -> lightgbm.Booster:
@@ -122,7 +135,7 @@ class Bundle:
         return intervals.cumulative(_logistic(self.calibration.log_odds(self.raw_log_odds(rows))))
 
     def raw_log_odds(self, rows: pd.DataFrame) -> Floats:
-        """Give the booster's log odds before calibration, shape (n, intervals)."""
+        """Give the log odds before calibration, shape (n, intervals)."""
         return self._raw(self._matrix(rows), len(rows))
 
     def contributions(self, rows: pd.DataFrame, horizon_days: int) -> Floats:
@@ -131,6 +144,8 @@ class Bundle:
 
     def explained(self, rows: pd.DataFrame, horizon_days: int) -> Explained:
         """Explain rows by TreeSHAP (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9).
+
+        A linear model is a sum over columns, and its terms are the effects.
 
         Raises
         ------
@@ -160,8 +175,7 @@ class Bundle:
         most = max(counts)
         cells = self._matrix(rows).reshape(len(rows), -1, len(self.columns))[:, :most]
         flat = cells.reshape(-1, len(self.columns))
-        parts = np.asarray(self.booster.predict(flat, pred_contrib=True), dtype=float)
-        parts = parts.reshape(len(rows), most, -1)
+        parts = self._parts(flat).reshape(len(rows), most, -1)
         log_odds = self.calibration.log_odds(self._raw(flat, len(rows)))
         return [self._averaged(parts[:, :count], log_odds[:, :count]) for count in counts]
 
@@ -199,8 +213,17 @@ class Bundle:
         return intervals.matrix(cells, row_covariates(self.question, rows))
 
     def _raw(self, cells: NDArray[np.float32], rows: int) -> Floats:
+        if self.linear is not None:
+            return self.linear.log_odds(cells).reshape(rows, -1)
         raw = np.asarray(self.booster.predict(cells, raw_score=True), dtype=float)
         return raw.reshape(rows, -1)
+
+    def _parts(self, cells: NDArray[np.float32]) -> Floats:
+        """Give what each column adds to the raw log odds, and last what they start from."""
+        if self.linear is not None:
+            start = np.full((len(cells), 1), self.linear.intercept)
+            return np.hstack([self.linear.effects(cells), start])
+        return np.asarray(self.booster.predict(cells, pred_contrib=True), dtype=float)
 
     def _folded(self, effects: Floats, log_odds: Floats) -> Explained:
         own = effects[:, : len(self.features)].copy()
@@ -266,7 +289,7 @@ def _logistic(log_odds: Floats) -> Floats:
 def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle as text and JSON, and a manifest with the SHA-256 of each file."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {BOOSTER_FILE: bundle.booster_text, BUNDLE_FILE: _to_json(bundle)}
+    files = dict([bundle.model_file, (BUNDLE_FILE, _to_json(bundle))])
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
@@ -283,7 +306,8 @@ def load(folder: Path) -> Bundle:
     """
     try:
         sums = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        texts = {name: (folder / name).read_bytes() for name in (BOOSTER_FILE, BUNDLE_FILE)}
+        numbers = LINEAR_FILE if LINEAR_FILE in sums else BOOSTER_FILE
+        texts = {name: (folder / name).read_bytes() for name in (numbers, BUNDLE_FILE)}
     except (OSError, ValueError) as error:
         raise ModelError(
             f"Expected a model bundle in {folder}, got {error}. Train the model again."
@@ -294,7 +318,11 @@ def load(folder: Path) -> Bundle:
                 f"Expected {folder / name} as it was saved, got other bytes (its SHA-256 is not "
                 "the manifest's). Restore the folder or train the model again."
             )
-    return _from_json(json.loads(texts[BUNDLE_FILE]), texts[BOOSTER_FILE].decode())
+    bundle = _from_json(json.loads(texts[BUNDLE_FILE]))
+    text = texts[numbers].decode()
+    if numbers == BOOSTER_FILE:
+        return replace(bundle, booster_text=text)
+    return replace(bundle, linear=linear_from_json(json.loads(text)))
 
 
 def _to_json(bundle: Bundle) -> str:
@@ -314,14 +342,14 @@ def _to_json(bundle: Bundle) -> str:
     return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _from_json(fields: Mapping[str, Any], booster_text: str) -> Bundle:
+def _from_json(fields: Mapping[str, Any]) -> Bundle:
     first, last = (date.fromisoformat(day) for day in fields["as_of_range"])
     return Bundle(
         question=question_from_json(fields["question"]),
         features=tuple(fields["features"]),
         catalogue=tuple(fields["catalogue"]),
         features_fingerprint=fields["features_fingerprint"],
-        booster_text=booster_text,
+        booster_text="",
         calibration=calibration_from_json(fields["calibration"]),
         base_rates=_by_days(fields["base_rates"]),
         added_share=_by_days(fields["added_share"]),

@@ -14,9 +14,11 @@ from features.errors import TooLittleDataError
 from models.bundle import Bundle
 from models.calibration import Calibration, identity
 from models.intervals import at_risk, happened_in
+from models.linear import Linear
 from models.question import Question
 from training.calibrate import calibrate
-from training.fit import BoosterParams, fit_hazard
+from training.fit import LinearParams, Params, fit_hazard, hazard_rows
+from training.fit_linear import fit_linear
 from training.splits import Split, known_days, outcome_known_by
 
 FEWEST_GROUPS_AT_A_HORIZON = 10
@@ -39,9 +41,7 @@ def answerable(rows: pd.DataFrame, question: Question, border: datetime) -> Ques
     TooLittleDataError
         With fewer customers with an event within the main horizon than the question asks for.
     """
-    groups = {
-        days: _groups_with_event(rows, days, border, question) for days in question.horizons_days
-    }
+    groups = {days: event_groups(rows, days, border, question) for days in question.horizons_days}
     found = groups[question.main_horizon_days]
     if found < question.fewest_event_accounts:
         raise TooLittleDataError(
@@ -57,9 +57,10 @@ def answerable(rows: pd.DataFrame, question: Question, border: datetime) -> Ques
     return replace(question, horizons_days=kept)
 
 
-def _groups_with_event(
+def event_groups(
     rows: pd.DataFrame, horizon_days: int, border: datetime, question: Question
 ) -> int:
+    """Count the customers with the event within a horizon, as known at a border."""
     came = outcome_known_by(rows, horizon_days, border, question) == 1
     return int(rows.loc[came, "customer_group"].nunique())
 
@@ -69,7 +70,7 @@ def fit_bundle(
     question: Question,
     features: FeatureList,
     split: Split,
-    params: BoosterParams,
+    params: Params,
 ) -> Bundle:
     """Fit on the first slice, calibrate on the second, fit again on both.
 
@@ -107,19 +108,52 @@ def _uncalibrated(
     question: Question,
     features: FeatureList,
     border: datetime,
-    params: BoosterParams,
+    params: Params,
 ) -> Bundle:
+    text, linear = _fitted(rows, question, features, border, params)
     return Bundle(
         question=question,
         features=features.names,
         catalogue=features.catalogue,
         features_fingerprint=features.fingerprint,
-        booster_text=fit_hazard(rows, question, features.names, border, params),
+        booster_text=text,
+        linear=linear,
         calibration=identity(len(question.horizons_days)),
         base_rates=MappingProxyType({}),
         version="",
         trained_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
         as_of_range=(rows["as_of"].min().date(), border.date()),
+    )
+
+
+def _fitted(
+    rows: pd.DataFrame,
+    question: Question,
+    features: FeatureList,
+    border: datetime,
+    params: Params,
+) -> tuple[str, Linear | None]:
+    """Give a booster's text, or no text and a linear model."""
+    if isinstance(params, LinearParams):
+        return "", fit_linear(hazard_rows(rows, question, features.names, border, params), params)
+    held = directions(features, question)
+    return fit_hazard(rows, question, features.names, border, params, held), None
+
+
+def directions(features: FeatureList, question: Question) -> Mapping[str, int]:
+    """Give 1 or -1 by feature that declares which way a loss is likelier; nothing but for churn.
+
+    What makes a loss likelier makes growth neither likelier nor less likely by that alone.
+    """
+    if question.outcome != "churn":
+        return MappingProxyType({})
+    signs = {"up": 1, "down": -1}
+    return MappingProxyType(
+        {
+            entry["column"]: signs[entry["risk"]]
+            for entry in features.catalogue
+            if entry.get("risk") in signs
+        }
     )
 
 

@@ -48,7 +48,13 @@ def calibrate(raw: Floats, counts: NDArray[np.bool_], happened: NDArray[np.bool_
     return Calibration(intercepts, max(float(found[-1]), SLOWEST_SLOPE))
 
 
-def logistic_map(design: Floats, outcomes: Floats, prior: Floats, precision: Floats) -> Floats:
+def logistic_map(
+    design: Floats,
+    outcomes: Floats,
+    prior: Floats,
+    precision: Floats,
+    weights: Floats | None = None,
+) -> Floats:
     """Give the logistic coefficients of highest posterior density, by damped Newton steps.
 
     Parameters
@@ -57,27 +63,28 @@ def logistic_map(design: Floats, outcomes: Floats, prior: Floats, precision: Flo
         Shapes (n, p) and (n,); outcomes 0 or 1.
     prior, precision
         Mean and inverse variance of independent normal priors, shape (p,).
+    weights
+        How many rows each row counts as, shape (n,); 1 by default.
     """
     found = prior.copy()
-    height = _density(design, outcomes, found, prior, precision)
+    counts = np.ones(len(outcomes)) if weights is None else weights
+
+    def density(at: Floats) -> float:
+        line = design @ at
+        fit = (counts * (outcomes * line - np.logaddexp(0.0, line))).sum()
+        return float(fit - 0.5 * (precision * (at - prior) ** 2).sum())
+
+    height = density(found)
     for _ in range(_STEPS):
         odds = 1.0 / (1.0 + np.exp(-(design @ found)))
-        slope = design.T @ (outcomes - odds) - precision * (found - prior)
-        curve = (design.T * (odds * (1 - odds))) @ design + np.diag(precision)
+        slope = design.T @ (counts * (outcomes - odds)) - precision * (found - prior)
+        curve = (design.T * (counts * odds * (1 - odds))) @ design + np.diag(precision)
         step = np.linalg.solve(curve, slope)
-        higher = _density(design, outcomes, found + step, prior, precision)
+        higher = density(found + step)
         while higher < height - _TINY and np.abs(step).max() > _TINY:
             step /= 2
-            higher = _density(design, outcomes, found + step, prior, precision)
+            higher = density(found + step)
         found, height = found + step, higher
         if np.abs(step).max() < _TINY:
             break
     return found
-
-
-def _density(
-    design: Floats, outcomes: Floats, found: Floats, prior: Floats, precision: Floats
-) -> float:
-    line = design @ found
-    fit = (outcomes * line - np.logaddexp(0.0, line)).sum()
-    return float(fit - 0.5 * (precision * (found - prior) ** 2).sum())

@@ -1,7 +1,8 @@
-"""Fitting boosters: LightGBM's door for training."""
+"""Fitting hazards: LightGBM's door for training."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.errors import ModelError
 from models.bundle import feature_matrix, row_covariates
 from models.intervals import COVARIATES, at_risk, happened_in
 from models.question import Question
@@ -35,7 +37,10 @@ class BoosterParams:
         Fixed, so that the same rows give the same text. One thread: two that share a busy core
         wait for each other at every tree.
     monotone
-        Per column +1, -1 or 0: the direction that the hazard may not leave. Empty for none.
+        Whether the hazard may not fall (rise) with a feature declared to be risky upwards
+        (downwards); for churn only.
+    event_weight
+        How many rows one with the event counts as; beyond 1 the calibration takes it back.
     """
 
     trees: int = 200
@@ -49,11 +54,11 @@ class BoosterParams:
     largest_rows: int = 40_000
     threads: int = 1
     seed: int = 7
-    monotone: tuple[int, ...] = ()
+    monotone: bool = False
+    event_weight: float = 1.0
 
     def to_lightgbm(self) -> dict[str, Any]:
         """Give LightGBM's own names."""
-        monotone = {"monotone_constraints": list(self.monotone)} if self.monotone else {}
         return {
             "objective": "binary",
             "learning_rate": self.learning_rate,
@@ -69,7 +74,6 @@ class BoosterParams:
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
-            **monotone,
         }
 
 
@@ -81,6 +85,7 @@ def fit_booster(
     *,
     weights: NDArray[np.float64] | None = None,
     categorical: Sequence[str] = (),
+    directions: Sequence[int] = (),
 ) -> str:
     """Fit a booster for a yes or no, and give it as text.
 
@@ -96,17 +101,69 @@ def fit_booster(
         One per row; 1 by default.
     categorical
         Names of the columns that are categories.
+    directions
+        Per column 1 (the probability may not fall with it), -1 (not rise) or 0; none by default.
     """
+    settings = params.to_lightgbm()
+    if any(directions):
+        settings["monotone_constraints"] = list(directions)
     data = lightgbm.Dataset(
         cells,
         label=outcomes,
         weight=weights,
         feature_name=list(columns),
         categorical_feature=list(categorical),
-        params=params.to_lightgbm(),
+        params=settings,
     )
-    booster = lightgbm.train(params.to_lightgbm(), data, num_boost_round=params.trees)
+    booster = lightgbm.train(settings, data, num_boost_round=params.trees)
     return str(booster.model_to_string())
+
+
+@dataclass(frozen=True)
+class LinearParams:
+    """How a linear model is fitted, for companies with few events.
+
+    Attributes
+    ----------
+    spread
+        Standard deviation of the normal prior that draws each weight to 0, in log odds per spread
+        of its column: the smaller, the stronger.
+    largest_rows, seed
+        As for boosters.
+    """
+
+    spread: float = 0.05
+    largest_rows: int = 10_000
+    seed: int = 7
+
+
+Params = BoosterParams | LinearParams
+
+
+def recorded_params(texts: Mapping[str, str]) -> Params:
+    """Give the parameters that a registry kept, so that a training can be done again.
+
+    Parameters
+    ----------
+    texts
+        By name as `models.record.parameters_of` writes them, each with ``fit.`` before it.
+
+    Raises
+    ------
+    ModelError
+        When one is absent: the model is older, or came from a ready table.
+    """
+    kept = {
+        name.removeprefix("fit."): text for name, text in texts.items() if name.startswith("fit.")
+    }
+    kind = LinearParams if "spread" in kept else BoosterParams
+    missing = [each.name for each in fields(kind) if each.name not in kept]
+    if missing:
+        raise ModelError(
+            f"Expected the parameters of a fit, got none of {', '.join(missing)}. "
+            "Train the model anew."
+        )
+    return kind(**{each.name: json.loads(kept[each.name].lower()) for each in fields(kind)})
 
 
 @dataclass(frozen=True)
@@ -134,7 +191,7 @@ def hazard_rows(
     question: Question,
     features: Sequence[str],
     border: datetime,
-    params: BoosterParams,
+    params: Params,
 ) -> HazardRows:
     """Lay labelled feature rows out by interval, those that were known to their end at a border.
 
@@ -164,7 +221,7 @@ def hazard_rows(
     )
 
 
-def _sampled(happened: NDArray[np.bool_], params: BoosterParams) -> NDArray[np.float64]:
+def _sampled(happened: NDArray[np.bool_], params: Params) -> NDArray[np.float64]:
     """Weigh rows: 1 with the event, and the others 1, or 0 or more than 1 in a sample of them."""
     room = params.largest_rows - int(happened.sum())
     others = len(happened) - int(happened.sum())
@@ -181,8 +238,23 @@ def fit_hazard(
     features: Sequence[str],
     border: datetime,
     params: BoosterParams,
+    directions: Mapping[str, int] | None = None,
 ) -> str:
-    """Fit the question's hazard on what was known at a border; give the booster as text."""
+    """Fit the question's hazard on what was known at a border; give the booster as text.
+
+    Parameters
+    ----------
+    directions
+        By feature 1 or -1, where one is declared; they hold if the parameters ask for them.
+    """
     known = hazard_rows(rows, question, features, border, params)
     columns = (*features, *COVARIATES)
-    return fit_booster(known.cells, known.outcomes, columns, params, weights=known.weights)
+    held = directions if params.monotone and directions else {}
+    return fit_booster(
+        known.cells,
+        known.outcomes,
+        columns,
+        params,
+        weights=known.weights * np.where(known.outcomes == 1, params.event_weight, 1.0),
+        directions=[held.get(name, 0) for name in columns],
+    )
