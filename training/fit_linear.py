@@ -28,9 +28,9 @@ def fit_linear(known: HazardRows, params: LinearParams) -> Linear:
     """
     missing = np.isnan(known.cells)
     there = known.weights[:, None] * ~missing
-    absent_shares = 1.0 - there.sum(axis=0) / known.weights.sum()
+    absent_shares = known.weights @ missing / known.weights.sum()
     centres, spreads = _placed(known, there)
-    varies = (absent_shares > 0) & (absent_shares < 1)
+    varies = missing.any(axis=0) & ~missing.all(axis=0)
     spread = np.full(len(centres), params.spread)
     spread[-len(COVARIATES) :] = INTERVAL_SPREAD
     parts = (
