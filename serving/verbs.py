@@ -34,9 +34,11 @@ def simulate(session: Session, out: Path, accounts: int, months: int, seed: int)
 @as_json
 def validate(session: Session, source: str, limit: float) -> None:
     """Check a source against the contract, and set broken rows aside with their reason."""
+    from features.checked import verify
     from features.sources.report import report_json, report_text
 
     checked = session.checked(source, limit)
+    verify(checked, checked.files)
     session.answer(report_text(checked), json.loads(report_json(checked)))
 
 

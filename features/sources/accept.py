@@ -1,7 +1,9 @@
 """Parting a staged table: rows that keep the contract, rows set aside, copies that collapse."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import polars as pl
@@ -43,6 +45,8 @@ class Accepted:
         Every accepted row says when it was recorded.
     ledger
         Of a log: what it was read from, and its parts.
+    digests
+        By name below the checked source: the SHA-256 of files of which it is known already.
     """
 
     staged: Staged
@@ -51,6 +55,7 @@ class Accepted:
     failures: pl.DataFrame
     has_versions: bool
     ledger: Ledger | None = None
+    digests: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def accept(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import polars as pl
@@ -60,7 +61,11 @@ def accept_log(log: ReadLog, world: World, tables: Mapping[str, Accepted], out: 
     )
     kept = _keep_aside(log, aside, out) if log.sources else None
     ledger = Ledger(log.terms, _with_quarantined(log, failures), parts, kept)
-    return replace(accepted, staged=replace(log.staged, files=(aside,)), ledger=ledger)
+    stored = {f"{log.staged.table.name}/{part.file}": part.sha256 for part in parts}
+    if log.before:
+        stored |= {name: file.sha256 for name, file in log.before.stored(out).items()}
+    staged = replace(log.staged, files=(aside,))
+    return replace(accepted, staged=staged, ledger=ledger, digests=MappingProxyType(stored))
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,7 @@ def _kept(weeks: Weeks, before: Previous | None, monday: date) -> str | None:
     if before is None or part is None:
         return None
     (identities,) = before.identities(name) or (None,)
+    before.verify(part, *before.identities(name))
     return weeks.kept(part, identities)
 
 
@@ -179,6 +185,7 @@ def _take_over(part: Path, before: Previous, weeks: Weeks) -> None:
     for file in (part, *beside):
         link(file, weeks.out / file.relative_to(before.folder))
     if not is_rolled_up:
+        before.verify(part)
         roll_up(weeks.parts / part.name, present)
 
 

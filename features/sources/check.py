@@ -122,7 +122,8 @@ def _check(
         checked = _describe(reader, tables, extracted_at, quarantine)
     finally:
         reader.connection.close()
-    return publish(checked, out, home)
+    digests = {name: sha for table in tables.values() for name, sha in table.digests.items()}
+    return publish(checked, out, home, digests)
 
 
 def _origin(mapping: SourceMap) -> str:

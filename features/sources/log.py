@@ -20,13 +20,12 @@ from features.sources.folder import FolderReader
 from features.sources.foreign import Foreign, foreign_rows, rows_of_part
 from features.sources.sql import literal, run
 from features.sources.stage import ROW, Staged, nothing_of, stage_rows
-from features.sources.takeover import Previous, previous_log
+from features.sources.takeover import YOUNG_NS, Previous, previous_log
 from features.sources.weeks import digest
 from features.sources.workers import Workers
 
 PART = "__part"
 _LAYOUT = 2  # of the weekly parts; another one makes every log be read again
-_YOUNG_NS = 2_000_000_000  # within it, a file may change twice at what its clock calls one time
 
 
 @dataclass(frozen=True)
@@ -198,4 +197,4 @@ def _read_part(
 
 def _settled_ns(path: Path) -> int | None:
     mtime_ns = path.stat().st_mtime_ns
-    return mtime_ns if time.time_ns() - mtime_ns > _YOUNG_NS else None
+    return mtime_ns if time.time_ns() - mtime_ns > YOUNG_NS else None

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,23 +15,21 @@ from features.sources.weeks import digest
 from features.sources.workplace import alone
 
 
-def publish(checked: CheckedSource, out: Path, home: Home) -> CheckedSource:
+def publish(
+    checked: CheckedSource, out: Path, home: Home, digests: Mapping[str, str]
+) -> CheckedSource:
     """Move a checked source's files from `out` to the folder of its fingerprint.
 
     A new folder appears by one rename, with its manifest. Where the same content lies already,
-    each file is replaced by one of the same bytes, and the manifest last.
+    each file is replaced by one of the same bytes, and the manifest last. Of files below `out`
+    whose SHA-256 is not among the `digests`, it is computed.
 
     Returns
     -------
     CheckedSource
         With its folder, its fingerprint and the digests of its files.
     """
-    known = {
-        f"{table}/{part.file}": part.sha256
-        for table, ledger in checked.ledgers.items()
-        for part in ledger.parts
-    }
-    files = {name: _stored(out / name, known.get(name)) for name in _names(out)}
+    files = {name: _stored(out / name, digests.get(name)) for name in _names(out)}
     checked = replace(checked, files=MappingProxyType(files))
     fingerprint = _fingerprint(checked)
     kept = replace(checked, folder=home.checked / fingerprint, fingerprint=fingerprint)

@@ -2,18 +2,22 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
-from features.checked import CheckedSource, read_manifest, verify
+from features.checked import MANIFEST, CheckedSource, read_manifest, verify
 from features.home import Home
-from features.ledger import Ledger, SourcePart
+from features.ledger import Ledger, SourcePart, Stored
 from features.sources.weeks import digest
 from features.sources.workplace import checks_of
 
 _WORLD = ("accounts.parquet", "account_merges.parquet", "subscriptions.parquet")
+TURNS = 11
+"""After so many daily checks each file was read again; a prime, so that other rhythms meet all."""
+YOUNG_NS = 2_000_000_000
+"""Within it, a file may change twice at what its clock calls one time."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +26,27 @@ class Previous:
 
     Parameters
     ----------
-    ledger
-        What was read then.
-    extracted_at
-        As of then.
-    folder
-        Holds, as links, what the log needs of that check, under the same names.
+    source
+        That check.
     table
         The log's name.
+    folder
+        Holds, as links, what the log needs of that check, under the same names.
     """
 
-    ledger: Ledger
-    extracted_at: datetime
+    source: CheckedSource
+    table: str
     folder: Path
 
-    table: str
+    @property
+    def ledger(self) -> Ledger:
+        """What was read then."""
+        return self.source.ledgers[self.table]
+
+    @property
+    def extracted_at(self) -> datetime:
+        """As of then."""
+        return self.source.extracted_at
 
     @property
     def aside(self) -> Path:
@@ -60,11 +70,23 @@ class Previous:
         """Give the files with the rows' identities, or the one of a name, if there is one."""
         return tuple(sorted((self.folder / f"{self.table}.identities").glob(name)))
 
+    def verify(self, *files: Path) -> None:
+        """Hold files in `folder` against their digests, before their rows are used."""
+        verify(self.source, [file.relative_to(self.folder).as_posix() for file in files])
+
+    def stored(self, out: Path) -> Mapping[str, Stored]:
+        """Give what is known of the files below `out` that are links to those of then."""
+        links = (name for name in self.source.files if _is_one(out / name, self.folder / name))
+        return {name: self.source.files[name] for name in links}
+
 
 def previous_log(
     home: Home, origin: str, table: str, terms: str, parts: Mapping[str, Path], work: Path
 ) -> Previous | None:
     """Find the newest check of the same source, and link what it has of a log to `work`.
+
+    What is linked is held against its digest where it was written to since, and by turns: so a
+    change of which the file system does not know is found too, in `TURNS` days.
 
     Returns
     -------
@@ -106,13 +128,38 @@ def _holds(ledger: Ledger, parts: Mapping[str, Path]) -> bool:
     return all(part.name in parts and is_known(parts[part.name], part) for part in ledger.sources)
 
 
+def _is_one(file: Path, other: Path) -> bool:
+    return file.exists() and other.exists() and file.samefile(other)
+
+
 def _linked(source: CheckedSource, table: str, ledger: Ledger, into: Path) -> Previous:
     names = [
         name
         for name in source.files
         if name in _WORLD or name == ledger.aside or name.split("/")[0].split(".")[0] == table
     ]
+    verify(source, _in_doubt(source, names))
     for name in names:
         link(source.folder / name, into / name)
-    verify(source, names)
-    return Previous(ledger, source.extracted_at, into, table)
+    return Previous(source, table, into)
+
+
+def _in_doubt(source: CheckedSource, names: Iterable[str]) -> list[str]:
+    """Give the files that are no week's, that were written to since, and those whose turn it is."""
+    published = (source.folder / MANIFEST).stat().st_mtime_ns
+    turn = source.extracted_at.date().toordinal()
+    return [
+        name
+        for name in names
+        if "/" not in name
+        or (turn + _week_of(name)) % TURNS == 0
+        or not _is_older(source.folder / name, published - YOUNG_NS)
+    ]
+
+
+def _week_of(name: str) -> int:
+    return date.fromisoformat(Path(name).stem).toordinal() // 7
+
+
+def _is_older(file: Path, than_ns: int) -> bool:
+    return file.is_file() and file.stat().st_mtime_ns <= than_ns
