@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from features.built import Built
+from features.checked import CheckedSource
 from features.errors import TooLittleDataError
+from models.bundle import Bundle
 from models.question import Question
-from training.bundling import answerable, fit_bundle
-from training.evaluate import auc_of, measured
-from training.fit import BoosterParams
+from training.bundling import FeatureList, answerable, fit_bundle
+from training.capacity import Team
+from training.choose import Choice, choose
+from training.closeup import beside_champion, closeup, of_leaving
+from training.direct import direct_probabilities
+from training.evaluate import auc_of, measured, paired
+from training.fit import Params
 from training.run import (
     Progress,
     Tested,
@@ -22,7 +30,8 @@ from training.run import (
     labelled_rows,
     test,
 )
-from training.splits import on_record, origins
+from training.slices import TRAITS, described
+from training.splits import Split, on_record, origins
 
 KEPT = (
     "account_id",
@@ -35,6 +44,7 @@ KEPT = (
     "observed_days",
     "lead_days",
     "cause",
+    *TRAITS,
 )
 
 
@@ -47,15 +57,17 @@ class Backtest:
     question
         With the horizons that every origin could answer.
     metrics
-        The metrics JSON over all origins, as `training.evaluate.evaluation` gives it.
+        The metrics JSON over all origins, as `training.evaluate.evaluation` gives it, and beside it
+        what `training.closeup` gives: of the team's lists, of the losses, of parts of the base, of
+        the ``leaving`` and of the ``champion``.
     by_origin
-        For each origin its first test date as ``origin``, the main horizon's figures, and the AUC
-        of the baselines as ``baselines``.
+        For each origin its first test date as ``origin``, the main horizon's figures, the AUC of
+        the baselines as ``baselines``, and the paired differences as ``above_baselines``.
     test_rows
         States, labels, probabilities and outcomes, one row per account and date; ``origin`` is the
         first test date of the model that gave the probability.
     notes
-        Sentences on the origins that were left out.
+        Sentences on origins that were left out, or fitted more simply than usual.
     """
 
     question: Question
@@ -69,7 +81,10 @@ def backtest(
     built: Built,
     question: Question,
     *,
-    params: BoosterParams | None = None,
+    params: Params | None = None,
+    champion: Bundle | None = None,
+    team: Team | None = None,
+    direct: bool = False,
     limit: int = 6,
     progress: Progress | None = None,
 ) -> Backtest:
@@ -79,6 +94,14 @@ def backtest(
     ----------
     built
         States and features at the snapshot dates.
+    params
+        Settings of the fits; by default those that `training.choose` takes at each date.
+    champion
+        The model in service, held against the others on the dates that it did not learn from.
+    team
+        How many accounts a CSM can look after; what a call costs and wins.
+    direct
+        Whether one classifier for each horizon is tried too: ``direct__<h>d`` of the test rows.
     limit
         At most so many origins; fewer only where there are fewer dates to test on.
 
@@ -87,50 +110,105 @@ def backtest(
     TooLittleDataError
         When no origin has enough events before it.
     """
-    panel = labelled_rows(built, question)
-    features = features_of(built, question)
-    dates = dates_of(built, panel, question)
-    runs: list[tuple[Question, Tested]] = []
-    notes: list[str] = []
-    for split in origins(dates, built.source.extracted_at, question, limit):
+    setting = _Setting(built, question, params, direct=direct)
+    runs, notes = _rolled(setting, limit, progress)
+    asked, pooled = _pooled(runs, built.source)
+    days = asked.main_horizon_days
+    metrics = {
+        **figures_of(pooled, asked),
+        **closeup(pooled, asked, team or Team()),
+        "leaving": of_leaving(built, asked, pooled.rows),
+        "champion": None if champion is None else beside_champion(pooled, asked, champion),
+    }
+    kinds = ("probability", "outcome", "direct") if direct else ("probability", "outcome")
+    kept = [f"{kind}__{horizon}d" for horizon in asked.horizons_days for kind in kinds]
+    return Backtest(
+        question=asked,
+        metrics=metrics,
+        by_origin=tuple(_origin(tested, days) for _, tested in runs),
+        test_rows=pooled.rows[[*KEPT, "origin", *kept]],
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What every origin shares."""
+
+    built: Built
+    question: Question
+    params: Params | None
+    direct: bool
+
+    @cached_property
+    def panel(self) -> pd.DataFrame:
+        return labelled_rows(self.built, self.question)
+
+    @cached_property
+    def features(self) -> FeatureList:
+        return features_of(self.built, self.question)
+
+    @cached_property
+    def dates(self) -> list[datetime]:
+        return dates_of(self.built, self.panel, self.question)
+
+    def choice(self, asked: Question, split: Split) -> Choice:
+        """Choose how to fit as a training at that date would have."""
+        if self.params:
+            return Choice(self.params)
+        return choose(self.panel, asked, self.features, split.test_from)
+
+
+def _rolled(
+    setting: _Setting, limit: int, progress: Progress | None
+) -> tuple[list[tuple[Question, Tested]], tuple[str, ...]]:
+    """Train and test at each origin; give the questions that could be answered, and the notes."""
+    question, runs, notes = setting.question, [], []
+    extracted_at = setting.built.source.extracted_at
+    for split in origins(setting.dates, extracted_at, question, limit):
         if progress:
             progress(f"origin {split.test_from:%Y-%m-%d}")
-        rows = on_record(panel, split.test_from, question)
+        rows = on_record(setting.panel, split.test_from, question)
         try:
             asked = answerable(rows, question, split.test_from)
         except TooLittleDataError as error:
             notes.append(f"Origin {split.test_from:%Y-%m-%d} is left out: {error}")
             continue
-        bundle = fit_bundle(rows, asked, features, split, params or BoosterParams())
-        tested = test(bundle, rows, split)
-        runs.append((asked, Tested(tested.rows.assign(origin=split.test_from), tested.rivals)))
+        choice = setting.choice(asked, split)
+        notes += [f"Origin {split.test_from:%Y-%m-%d}: {why}" for why in choice.why]
+        runs.append((asked, _tested(setting, rows, asked, split, choice.params)))
     if not runs:
         raise TooLittleDataError(
             f"Expected at least one origin with {question.fewest_event_accounts} customers with "
             f"{question.name} before it, got none. Bring a longer history or more accounts."
         )
-    return _summary(runs, tuple(notes))
+    return runs, tuple(notes)
 
 
-def _summary(runs: list[tuple[Question, Tested]], notes: tuple[str, ...]) -> Backtest:
+def _tested(
+    setting: _Setting, rows: pd.DataFrame, asked: Question, split: Split, params: Params
+) -> Tested:
+    bundle = fit_bundle(rows, asked, setting.features, split, params)
+    tested = test(bundle, rows, split)
+    later = tested.rows.assign(origin=split.test_from)
+    if setting.direct:
+        guesses = direct_probabilities(
+            rows, later, asked, setting.features, setting.dates, split, params
+        )
+        names = [f"direct__{days}d" for days in asked.horizons_days]
+        later = later.assign(**dict(zip(names, guesses.T, strict=True)))
+    return Tested(later, tested.rivals)
+
+
+def _pooled(runs: list[tuple[Question, Tested]], source: CheckedSource) -> tuple[Question, Tested]:
+    """Put the origins' rows together, with the horizons that all of them could answer."""
     fewest = min((asked for asked, _ in runs), key=lambda asked: len(asked.horizons_days))
-    pooled = Tested(
-        pd.concat([tested.rows for _, tested in runs], ignore_index=True),
-        {
-            name: np.concatenate([tested.rivals[name] for _, tested in runs])
-            for name in runs[0][1].rivals
-        },
-    )
-    kept = [*KEPT, "origin"] + [
-        f"{kind}__{days}d" for days in fewest.horizons_days for kind in ("probability", "outcome")
-    ]
-    return Backtest(
-        question=fewest,
-        metrics=figures_of(pooled, fewest),
-        by_origin=tuple(_origin(tested, fewest.main_horizon_days) for _, tested in runs),
-        test_rows=pooled.rows[kept],
-        notes=notes,
-    )
+    rows = pd.concat([tested.rows for _, tested in runs], ignore_index=True)
+    rivals = {
+        name: np.concatenate([tested.rivals[name] for _, tested in runs])
+        for name in runs[0][1].rivals
+    }
+    return fewest, Tested(described(rows, source), rivals)
 
 
 def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:
@@ -140,8 +218,12 @@ def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:
         for kind in ("outcome", "probability")
     )
     groups = rows["customer_group"].to_numpy(dtype=object)
+    rivals = tested.rivals
     return {
         "origin": f"{rows['origin'].iloc[0]:%Y-%m-%d}",
         **measured(outcomes, model, groups),
-        "baselines": {name: auc_of(outcomes, guess) for name, guess in tested.rivals.items()},
+        "baselines": {name: auc_of(outcomes, guess) for name, guess in rivals.items()},
+        "above_baselines": {
+            name: paired(outcomes, model, guess, groups) for name, guess in rivals.items()
+        },
     }

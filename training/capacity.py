@@ -19,15 +19,6 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Team:
-    """How many accounts one CSM can look after, by the account's tier; other tiers have nobody."""
-
-    accounts_a_csm: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({"high": 25, "mid": 150})
-    )
-
-
-@dataclass(frozen=True)
 class Economics:
     """What a call costs and wins, stated so that it can be disputed.
 
@@ -44,6 +35,22 @@ class Economics:
     touch_cost: float = 150.0
     save_chance: float = 0.15
     kept_months: float = 12.0
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who can call whom, and what that costs and wins.
+
+    Attributes
+    ----------
+    accounts_a_csm
+        How many accounts one CSM can look after, by the account's tier; other tiers have nobody.
+    """
+
+    accounts_a_csm: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"high": 25, "mid": 150})
+    )
+    economics: Economics = Economics()
 
 
 @dataclass(frozen=True)
@@ -136,12 +143,10 @@ def at_capacity(stake: AtStake, probabilities: Floats, economics: Economics) -> 
     ]
 
 
-def at_team(
-    stake: AtStake, probabilities: Floats, team: Team, economics: Economics
-) -> dict[str, Any]:
+def at_team(stake: AtStake, probabilities: Floats, team: Team) -> dict[str, Any]:
     """Give what stands on the lists of a team's CSMs, by order; as `of_list` gives it."""
     return {
-        name: of_list(stake, team_list(stake.rows, order, team), economics)
+        name: of_list(stake, team_list(stake.rows, order, team), team.economics)
         for name, order in orders(stake.rows, probabilities).items()
     }
 

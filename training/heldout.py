@@ -156,6 +156,8 @@ def _weights(groups: NDArray[np.object_], draws: int) -> Floats:
 
 def _drawn(groups: int, draws: int) -> NDArray[np.int64]:
     """How often each of the groups was drawn, shape (draws, groups); always the same draws."""
+    if groups == 0:
+        return np.zeros((draws, 0), dtype=np.int64)
     rng = np.random.default_rng(0)
     return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws)
 

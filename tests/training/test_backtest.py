@@ -1,67 +1,194 @@
 """The back-test: what each origin may know, and what is reported of it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import lightgbm
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss, roc_auc_score
 
 from features.built import Built
 from features.checked import CheckedSource
+from models.bundle import Bundle
 from models.churn import CHURN
+from training import run
 from training.backtest import Backtest, backtest
+from training.bundling import fit_bundle
+from training.closeup import beside_champion
+from training.direct import direct_probabilities
 from training.fit import BoosterParams
+from training.run import dates_of, features_of, labelled_rows
+from training.slices import COLD_START
+from training.splits import Split, origins, outcome_known_by
 
-FEW = BoosterParams(trees=20)
+FEW = BoosterParams(trees=10)
+NEVER = pd.Timestamp("9999-01-01")
 
 
 @pytest.fixture(scope="module")
 def known(world: Callable[..., Built]) -> Built:
-    return world(accounts=300, months=36, seed=5)
+    built = world(accounts=200, months=36, seed=5)
+    is_leaving = built.states["account_id"].str.endswith("7-00")
+    status = np.where(is_leaving, "leaving", "active")
+    table = built.table.assign(lifecycle__tenure_days=np.arange(len(built.table)) % 400.0)
+    return replace(built, states=built.states.assign(status=status), table=table)
 
 
 @pytest.fixture(scope="module")
-def rolled(known: Built) -> Backtest:
-    return backtest(known, CHURN, params=FEW)
+def splits(known: Built) -> tuple[Split, ...]:
+    dates = dates_of(known, labelled_rows(known, CHURN), CHURN)
+    return origins(dates, known.source.extracted_at, CHURN)
+
+
+@pytest.fixture(scope="module")
+def champion(known: Built, splits: tuple[Split, ...]) -> Bundle:
+    """Give the model of the third origin, as if it had become champion then."""
+    return fit_bundle(labelled_rows(known, CHURN), CHURN, features_of(known, CHURN), splits[2], FEW)
+
+
+@pytest.fixture(scope="module")
+def rolled(known: Built, champion: Bundle) -> Backtest:
+    return backtest(known, CHURN, params=FEW, champion=champion, direct=True)
+
+
+@pytest.fixture(scope="module")
+def unknowing(
+    known: Built, splits: tuple[Split, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Backtest:
+    """Back-test a company of which no loss is told that the third origin could not know."""
+    moment = splits[2].test_from - timedelta(days=CHURN.grace_days)
+    source = without_losses_from(known.source, moment, tmp_path_factory.mktemp("unknowing"))
+    return backtest(replace(known, source=source), CHURN, params=FEW, direct=True)
 
 
 def without_losses_from(source: CheckedSource, moment: pd.Timestamp, folder: Path) -> CheckedSource:
     rows = pd.read_parquet(source.folder / "subscriptions.parquet")
-    rows.loc[rows["ended_at"] >= moment, "ended_at"] = pd.Timestamp("9999-01-01")
+    rows.loc[rows["ended_at"] >= moment, "ended_at"] = NEVER
     rows.to_parquet(folder / "subscriptions.parquet")
     return replace(source, folder=folder)
 
 
-def of_origin(found: Backtest, origin: pd.Timestamp) -> pd.DataFrame:
+def said(found: Backtest, origin: pd.Timestamp, kind: str) -> pd.DataFrame:
     rows = found.test_rows[found.test_rows["origin"] == origin]
-    names = ["probability__30d", "probability__90d"]
-    return rows.set_index(["account_id", "as_of"])[names].sort_index()
+    return rows.set_index(["account_id", "as_of"])[[f"{kind}__30d", f"{kind}__90d"]].sort_index()
 
 
 def test_there_are_six_origins_and_each_tests_on_the_dates_up_to_the_next(rolled: Backtest) -> None:
     spans = rolled.test_rows.groupby("origin")["as_of"].agg(["min", "max"])
-    assert len(spans) == 6
+    assert len(spans) == len(rolled.by_origin) == 6
     assert (spans["min"] == spans.index).all()
     assert (spans["max"].to_numpy()[:-1] < spans["min"].to_numpy()[1:]).all()
 
 
+@pytest.mark.parametrize("kind", ["probability", "direct"])
 def test_no_loss_that_an_origin_could_not_know_moves_its_probabilities(
-    known: Built, rolled: Backtest, tmp_path: Path
+    rolled: Backtest, unknowing: Backtest, splits: tuple[Split, ...], kind: str
 ) -> None:
-    origin = sorted(rolled.test_rows["origin"].unique())[2]
-    border = origin - timedelta(days=CHURN.grace_days)
-    unknown = replace(known, source=without_losses_from(known.source, border, tmp_path))
-    again = backtest(unknown, CHURN, params=FEW)
-    pd.testing.assert_frame_equal(of_origin(again, origin), of_origin(rolled, origin))
+    for split in splits[:3]:
+        pd.testing.assert_frame_equal(
+            said(unknowing, split.test_from, kind), said(rolled, split.test_from, kind)
+        )
 
 
+@pytest.mark.parametrize("kind", ["probability", "direct"])
 def test_a_loss_that_an_origin_could_know_does_move_them(
-    known: Built, rolled: Backtest, tmp_path: Path
+    rolled: Backtest, unknowing: Backtest, splits: tuple[Split, ...], kind: str
 ) -> None:
-    origin = sorted(rolled.test_rows["origin"].unique())[2]
-    border = origin - timedelta(days=CHURN.grace_days + 40)
-    unknown = replace(known, source=without_losses_from(known.source, border, tmp_path))
-    again = backtest(unknown, CHURN, params=FEW)
-    assert not of_origin(again, origin).equals(of_origin(rolled, origin))
+    last = splits[-1].test_from
+    assert not said(unknowing, last, kind).equals(said(rolled, last, kind))
+
+
+def test_the_figures_are_json_and_each_part_of_the_base_adds_up_to_the_whole(
+    rolled: Backtest,
+) -> None:
+    metrics = json.loads(json.dumps(rolled.metrics, allow_nan=False))
+    for parts in metrics["slices"].values():
+        assert sum(part["rows"] for part in parts.values()) == metrics["rows"]
+        assert sum(part["events"] for part in parts.values()) == metrics["events"]
+    assert metrics["slices"]["age"][COLD_START]["rows"] > 0
+    assert set(metrics["slices"]["tier"]) == {"unknown"}
+    assert sum(cause["events"] for cause in metrics["causes"].values()) == metrics["events"]
+
+
+def test_a_model_that_knows_the_hazard_in_part_beats_the_base_rate_on_the_same_draws(
+    rolled: Backtest,
+) -> None:
+    above = rolled.metrics["above_baselines"]["base_rate"]
+    assert above["log_loss"]["high"] < 0
+    assert above["auc"]["low"] > 0
+    for origin in rolled.by_origin:
+        assert set(origin["above_baselines"]) == set(rolled.metrics["baselines"])
+
+
+def test_a_team_without_csms_has_nobody_on_its_lists(rolled: Backtest) -> None:
+    assert rolled.metrics["team"] == {"high": 25, "mid": 150}
+    assert rolled.metrics["at_team"]["expected_mrr"]["listed"] == 0
+    assert rolled.metrics["lead_time"]["team"]["listed"]["value"] == 0
+    assert rolled.metrics["lead_time"]["tenth"]["listed"]["value"] > 0
+
+
+def test_those_who_had_asked_to_leave_are_counted_apart_and_in_no_figure(
+    known: Built, rolled: Backtest
+) -> None:
+    assert not rolled.test_rows["account_id"].str.endswith("7-00").any()
+    dates = rolled.test_rows["as_of"].unique()
+    asked = known.states[known.states["status"] == "leaving"]
+    asked = asked[asked["as_of"].isin(dates)]
+    lives = pd.read_parquet(known.source.folder / "subscriptions.parquet")
+    joined = asked.merge(lives, on="account_id")
+    days = (joined["ended_at"] - joined["as_of"]).dt.days
+    came = ((days >= 0) & (days < 90)).sum()
+    leaving = rolled.metrics["leaving"]
+    assert (leaving["rows"], leaving["events"]) == (len(asked), came)
+    assert leaving["share"]["value"] == pytest.approx(came / len(asked))
+
+
+def test_the_champion_is_judged_only_on_rows_that_it_did_not_learn_from(
+    known: Built, champion: Bundle, rolled: Backtest, splits: tuple[Split, ...]
+) -> None:
+    beside = rolled.metrics["champion"]
+    rows = rolled.test_rows[rolled.test_rows["as_of"] >= splits[2].test_from]
+    features = known.table.set_index(["account_id", "as_of"])
+    seen = features.loc[pd.MultiIndex.from_frame(rows[["account_id", "as_of"]])].reset_index()
+    rival = champion.probabilities(seen)[:, CHURN.horizons_days.index(90)]
+    outcome = rows["outcome__90d"]
+    assert beside["champion"]["rows"] == len(rows) < len(rolled.test_rows)
+    assert beside["champion"]["auc"]["value"] == pytest.approx(roc_auc_score(outcome, rival))
+    difference = log_loss(outcome, rows["probability__90d"]) - log_loss(outcome, rival)
+    assert beside["above"]["log_loss"]["value"] == pytest.approx(difference)
+
+
+def test_a_champion_of_other_features_is_told_and_not_compared(
+    rolled: Backtest, champion: Bundle
+) -> None:
+    foreign = replace(champion, features=("x__gone", *champion.features[1:]))
+    found = beside_champion(run.Tested(rolled.test_rows, {}), CHURN, foreign)
+    assert "without x__gone" in found["reason"]
+    later = replace(champion, as_of_range=(champion.as_of_range[0], NEVER.date()))
+    assert (
+        "No tested row" in beside_champion(run.Tested(rolled.test_rows, {}), CHURN, later)["reason"]
+    )
+
+
+def test_a_direct_classifier_is_lightgbms_own_on_the_outcomes_of_its_horizon(
+    known: Built,
+) -> None:
+    rows, features = labelled_rows(known, CHURN), features_of(known, CHURN)
+    # so early that no slice is left to calibrate on
+    first = sorted(rows["as_of"].unique())[6].to_pydatetime()
+    dates = dates_of(known, rows, CHURN)
+    question = replace(CHURN, horizons_days=(30, 90))
+    found = direct_probabilities(rows, rows, question, features, dates, Split(first, first), FEW)
+    outcome = outcome_known_by(rows, 90, first, CHURN)
+    # what is known of a window without a term: its number, no end, no days to one
+    window = np.tile([0.0, np.nan, np.nan], (len(rows), 1))
+    cells = np.hstack([rows[list(features.names)].to_numpy(dtype=float), window])
+    known_rows = np.isfinite(outcome)
+    data = lightgbm.Dataset(cells[known_rows].astype(np.float32), label=outcome[known_rows])
+    booster = lightgbm.train(FEW.to_lightgbm(), data, num_boost_round=FEW.trees)
+    assert found[:, 1] == pytest.approx(booster.predict(cells.astype(np.float32)), abs=1e-12)

@@ -125,7 +125,7 @@ def test_the_order_by_expected_mrr_catches_more_money_and_fewer_accounts() -> No
         2024-01-01 high ann 5    0 0.1
         2024-01-01 high ann 5    0 0.1
     """)
-    found = at_team(stake(frame), frame["probability"].to_numpy(), Team({"high": 1}), FREE)
+    found = at_team(stake(frame), frame["probability"].to_numpy(), Team({"high": 1}, FREE))
     assert found["probability"]["arr_caught"]["value"] == pytest.approx(10 / 9010)
     assert found["expected_mrr"]["arr_caught"]["value"] == pytest.approx(9000 / 9010)
 
