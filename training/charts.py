@@ -85,6 +85,22 @@ def origins_chart(origins: Sequence[Mapping[str, Any]]) -> bytes:
     return _png(draw)
 
 
+def rivals_chart(above: Mapping[str, Mapping[str, float]]) -> bytes:
+    """Draw how far the model's log loss lies from each baseline's, with its interval, as PNG."""
+    names = [name.replace("_", " ") for name in above]
+    value, low, high = (
+        np.array([each[part] for each in above.values()]) for part in ("value", "low", "high")
+    )
+
+    def draw(axes: Axes) -> None:
+        errors = [np.maximum(value - low, 0), np.maximum(high - value, 0)]
+        axes.errorbar(value, names, xerr=errors, color=INK, marker="o", capsize=3, linestyle="")
+        axes.axvline(0, color=LINE, linewidth=1, linestyle="--")
+        axes.set(xlabel="log loss less the baseline's: left is better", title="Against baselines")
+
+    return _png(draw)
+
+
 def wilson(shares: Floats, counts: npt.NDArray[np.int_]) -> tuple[Floats, Floats]:
     """Give the 95 % interval of shares of counts (Wilson 1927, doi:10.2307/2276774)."""
     z = 1.959964

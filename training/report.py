@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,13 @@ import numpy.typing as npt
 from features.errors import TooLittleDataError
 from features.home import private
 from models.record import json_text
-from training.charts import gain_chart, importance_chart, origins_chart, reliability_chart
+from training.charts import (
+    gain_chart,
+    importance_chart,
+    origins_chart,
+    reliability_chart,
+    rivals_chart,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,6 +38,7 @@ PAGE = """<!doctype html>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text-align: left; }
+.wide { overflow-x: auto; } .wide td { white-space: nowrap; }
 td { font-variant-numeric: tabular-nums; } img { max-width: 100%; }
 </style>
 </head>
@@ -52,6 +59,18 @@ td { font-variant-numeric: tabular-nums; } img { max-width: 100%; }
 <h2>{{ caption }}</h2>
 <img alt="{{ caption }}" src="data:image/png;base64,{{ image }}">
 {% endfor %}
+{% for section in sections %}
+<h2>{{ section.caption }}</h2>
+{% if section.words %}<p>{{ section.words }}</p>{% endif %}
+{% if section.rows %}
+<div class="wide"><table>
+<tr>{% for name in section.head %}<th>{{ name }}</th>{% endfor %}</tr>
+{% for row in section.rows %}
+<tr>{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>
+{% endfor %}
+</table></div>
+{% endif %}
+{% endfor %}
 {% if data %}
 <h2>The data behind it</h2>
 <table>
@@ -61,6 +80,16 @@ td { font-variant-numeric: tabular-nums; } img { max-width: 100%; }
 </body>
 </html>
 """
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the report: a caption, a sentence on how to read it, a head, rows of text."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Iterable[str]]
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,12 +108,16 @@ class Evidence:
         auc, average_precision, brier, log_loss and whatever else is {value, low, high}.
     rivals:
         The baselines' figures on the same rows, by name; auc as {value, low, high}.
+    above:
+        By baseline, how far the model lies above it in each metric, as {value, low, high}.
     importance:
         Mean absolute effect in log odds, by subject.
     origins:
         One mapping a back-test origin: as_of, and auc as {value, low, high}.
     audit:
         Findings of the leakage audit, as JSON values.
+    sections:
+        Further tables.
     data:
         Where the rows come from, by name.
     """
@@ -95,9 +128,11 @@ class Evidence:
     probabilities: Floats
     metrics: Mapping[str, Mapping[str, float]]
     rivals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    above: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     origins: Sequence[Mapping[str, Any]] = ()
     audit: Sequence[Mapping[str, Any]] = ()
+    sections: Sequence[Section] = ()
     data: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -154,6 +189,9 @@ def _charts(evidence: Evidence) -> Iterator[tuple[str, tuple[str, bytes]]]:
         yield "importance", ("What does it look at?", importance_chart(evidence.importance))
     if evidence.origins:
         yield "origins", ("Did it hold over time?", origins_chart(evidence.origins))
+    losses = {name: found["log_loss"] for name, found in evidence.above.items() if found}
+    if losses:
+        yield "rivals", ("Is it better than plainer ways?", rivals_chart(losses))
 
 
 def _page(evidence: Evidence, charts: Mapping[str, tuple[str, bytes]]) -> str:
@@ -164,6 +202,7 @@ def _page(evidence: Evidence, charts: Mapping[str, tuple[str, bytes]]) -> str:
         sure=_sure(evidence),
         figures=list(_figures(evidence)),
         charts=[(words, base64.b64encode(image).decode()) for words, image in charts.values()],
+        sections=evidence.sections,
         data=evidence.data,
     )
 

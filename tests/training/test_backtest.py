@@ -1,10 +1,12 @@
 """The back-test: what each origin may know, and what is reported of it."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -18,6 +20,7 @@ from models.bundle import Bundle
 from models.churn import CHURN
 from training import run
 from training.backtest import Backtest, backtest
+from training.backtest_page import LISTED, backtest_document, cell, sections
 from training.bundling import fit_bundle
 from training.closeup import beside_champion
 from training.direct import direct_probabilities
@@ -192,3 +195,69 @@ def test_a_direct_classifier_is_lightgbms_own_on_the_outcomes_of_its_horizon(
     data = lightgbm.Dataset(cells[known_rows].astype(np.float32), label=outcome[known_rows])
     booster = lightgbm.train(FEW.to_lightgbm(), data, num_boost_round=FEW.trees)
     assert found[:, 1] == pytest.approx(booster.predict(cells.astype(np.float32)), abs=1e-12)
+
+
+def section(found: Backtest, caption: str) -> dict[str, list[str]]:
+    """Give a section's rows by their first cell."""
+    table = next(each for each in sections(found) if each.caption == caption)
+    return {first: rest for first, *rest in map(list, table.rows)}
+
+
+def test_the_page_holds_every_figure_and_opens_without_a_network(
+    rolled: Backtest, tmp_path: Path
+) -> None:
+    document = json.loads(json.dumps(backtest_document(rolled, tmp_path, {"source": "made"})))
+    html = Path(document["report"]).read_text()
+    for caption in (
+        "Date by date",
+        "By horizon",
+        "Against plainer ways",
+        "What lists catch",
+        "How early",
+        "Events at least 30 days away",
+        "Those who had asked to leave",
+        "By contract",
+        "By cause of loss",
+        "Against the champion",
+        "Is it better than plainer ways?",
+    ):
+        assert f"<h2>{caption}</h2>" in html
+    assert not re.search(r'(src|href)=(?!"data:)', html)
+    assert "//" not in re.sub(r'src="[^"]*"', "", html)
+
+
+def test_the_page_says_what_the_figures_say(rolled: Backtest) -> None:
+    dates = section(rolled, "Date by date")
+    assert list(dates) == [origin["origin"] for origin in rolled.by_origin]
+    found = rolled.by_origin[0]["auc"]
+    told = f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+    assert dates[rolled.by_origin[0]["origin"]][2] == told
+    assert section(rolled, "Against the champion")["auc"][2][0] in "+-"
+    words = [each.words for each in sections(rolled) if "team's lists" in each.caption]
+    assert "No account of these tiers has a CSM" in words[0]
+
+
+def test_a_list_that_sorts_nobody_out_is_called_that(rolled: Backtest) -> None:
+    everybody = {"listed": 5.0, "listed_share": 1.0, "recall": {"value": 1, "low": 1, "high": 1}}
+    full = {**dict.fromkeys(LISTED), **everybody}
+    metrics = {**rolled.metrics, "at_team": dict.fromkeys(("probability", "expected_mrr"), full)}
+    alike = replace(rolled, metrics={**metrics, "rivals_at_team": {"rule": full}})
+    words = [each.words for each in sections(alike) if "team's lists" in each.caption]
+    assert "sorts nobody out" in words[0]
+    half = {**full, "recall": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    apart = replace(rolled, metrics={**metrics, "rivals_at_team": {"rule": half}})
+    words = [each.words for each in sections(apart) if "team's lists" in each.caption]
+    assert "sorts nobody out" not in words[0]
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        (None, "-"),
+        (0.25, "0.250"),
+        (2500.0, "2,500"),
+        ({"value": 0.5, "low": 0.25, "high": 0.75}, "0.500 [0.250, 0.750]"),
+    ],
+)
+def test_a_cell_shows_its_interval_and_what_is_unknown_as_a_dash(figure: Any, told: str) -> None:
+    assert cell(figure) == told

@@ -1,0 +1,238 @@
+"""A back-test as tables for people: each section says in a sentence how to read it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from training.backtest import Backtest
+from training.report import Evidence, Section, write_report
+
+FIGURES = ("auc", "average_precision", "brier", "log_loss")
+MEASURED = (
+    *FIGURES,
+    "observed_over_expected",
+    "calibration_error",
+    "calibration_slope",
+)
+LISTED = ("listed", "listed_share", "precision", "recall", "lift", "arr_caught", "profit")
+ALL = 0.9995
+"""A list of so large a share of the accounts that a CSM has sorts nobody out."""
+
+
+def backtest_document(
+    backtest: Backtest, folder: Path, data: Mapping[str, object]
+) -> dict[str, Any]:
+    """Write a back-test's report for people, and give what ``tenure backtest --json`` prints."""
+    return {
+        "model": backtest.question.name,
+        "metrics": dict(backtest.metrics),
+        "origins": [dict(run) for run in backtest.by_origin],
+        "notes": list(backtest.notes),
+        "report": str(write_report(evidence(backtest, data), folder)[0]),
+    }
+
+
+def evidence(backtest: Backtest, data: Mapping[str, object]) -> Evidence:
+    """Give what the report of a back-test shows."""
+    question, metrics = backtest.question, backtest.metrics
+    rows, days = backtest.test_rows, question.main_horizon_days
+    return Evidence(
+        model=question.name,
+        horizon_days=days,
+        outcomes=rows[f"outcome__{days}d"].to_numpy(dtype=float),
+        probabilities=rows[f"probability__{days}d"].to_numpy(dtype=float),
+        metrics={name: metrics[name] for name in FIGURES},
+        rivals=metrics["baselines"],
+        above=metrics["above_baselines"],
+        origins=[
+            {"as_of": run["origin"], "auc": run["auc"]} for run in backtest.by_origin if run["auc"]
+        ],
+        sections=tuple(sections(backtest)),
+        data=data,
+    )
+
+
+def sections(backtest: Backtest) -> Iterator[Section]:
+    """Lay a back-test out in tables; what could not be computed is a dash."""
+    metrics = backtest.metrics
+    yield _of_measured("Date by date", {run["origin"]: run for run in backtest.by_origin})
+    yield _of_measured(
+        "By horizon", {f"{days} days": found for days, found in metrics["by_horizon"].items()}
+    )
+    yield _against(metrics)
+    yield _brier(metrics)
+    yield from _lists(metrics)
+    yield _early(metrics)
+    yield _of_measured(
+        "Events at least 30 days away", {"later in the horizon": metrics["later"]}, LATER
+    )
+    yield _of_measured("Who can leave, and when", metrics["populations"])
+    yield _leaving(metrics)
+    for name, parts in metrics["slices"].items():
+        yield _of_measured(f"By {name}", parts)
+    if "causes" in metrics:
+        yield _causes(metrics)
+    yield _champion(metrics["champion"])
+    if backtest.notes:
+        yield Section("What was left out", ("note",), [(note,) for note in backtest.notes])
+
+
+LATER = "Tomorrow's loss cannot be prevented: rows that were lost sooner are left aside."
+LISTS = (
+    "What a team finds that can call only so many accounts on each date, by probability, or by the "
+    "MRR expected to go, as the work list has it. Profit is that of one date, in the company's "
+    "currency: {save_chance:.0%} of the losses on the list are kept for {kept_months:g} months, "
+    "and each account on it costs {touch_cost:g}. These numbers are assumptions."
+)
+
+
+def _of_measured(caption: str, by_name: Mapping[str, Any], words: str = "") -> Section:
+    head = ("", "rows", "events", *(name.replace("_", " ") for name in MEASURED))
+    rows = [
+        (name, f"{found['rows']:,}", f"{found['events']:,}", *(cell(found[m]) for m in MEASURED))
+        for name, found in by_name.items()
+    ]
+    return Section(caption, head, rows, words)
+
+
+def _against(metrics: Mapping[str, Any]) -> Section:
+    rows = [
+        (
+            name.replace("_", " "),
+            cell(found["auc"]),
+            cell(found["log_loss"]),
+            *(cell((metrics["above_baselines"][name] or {}).get(m), sign="+") for m in FIGURES),
+        )
+        for name, found in metrics["baselines"].items()
+    ]
+    head = ("baseline", "auc", "log loss", *(f"model above it: {m}" for m in FIGURES))
+    return Section(
+        "Against plainer ways",
+        [name.replace("_", " ") for name in head],
+        rows,
+        "Differences are on the same resampled customers. Less is better for Brier and log loss.",
+    )
+
+
+def _brier(metrics: Mapping[str, Any]) -> Section:
+    parts = metrics["brier_parts"] or {}
+    return Section(
+        "The parts of the Brier score",
+        ("part", "value"),
+        [(name.replace("_", " "), f"{value:.5f}") for name, value in parts.items()],
+        "Reliability (0 is best) less resolution (more is better) plus uncertainty (the data's), "
+        "plus what the probabilities differ inside a bin.",
+    )
+
+
+def _lists(metrics: Mapping[str, Any]) -> Iterator[Section]:
+    head = ("list", *(name.replace("_", " ") for name in LISTED))
+    shares = [
+        (f"first {each['share']:.0%} by {each['order'].replace('_', ' ')}", *_listed(each))
+        for each in metrics["capacity"]
+    ]
+    yield Section("What lists catch", head, shares, LISTS.format(**metrics["economics"]))
+    team = [
+        (f"by {order.replace('_', ' ')}", *_listed(each))
+        for order, each in metrics["at_team"].items()
+    ]
+    rivals = [
+        (name.replace("_", " "), *_listed(each)) for name, each in metrics["rivals_at_team"].items()
+    ]
+    yield Section("What the team's lists catch", head, team + rivals, _team_words(metrics))
+
+
+def _team_words(metrics: Mapping[str, Any]) -> str:
+    told = " and ".join(f"{count} {tier}-touch" for tier, count in metrics["team"].items())
+    words = f"On each date a CSM gets to {told} accounts, or to a mix of them."
+    if not metrics["at_team"]["probability"]["listed"]:
+        return f"{words} No account of these tiers has a CSM, so that the lists are empty."
+    return f"{words} {'' if _sorts_out(metrics) else EVERYBODY}".strip()
+
+
+EVERYBODY = (
+    "Here the CSMs can look after every account of their tiers: the list sorts nobody out, and "
+    "every order of it catches the same."
+)
+
+
+def _sorts_out(metrics: Mapping[str, Any]) -> bool:
+    lists = [*metrics["at_team"].values(), *metrics["rivals_at_team"].values()]
+    return len({each["recall"]["value"] if each["recall"] else None for each in lists}) > 1
+
+
+def _listed(found: Mapping[str, Any]) -> Iterator[str]:
+    return (cell(found[name]) for name in LISTED)
+
+
+def _early(metrics: Mapping[str, Any]) -> Section:
+    names = ("listed", "listed_30d_before", "listed_90d_before")
+    days = ("quarter_days", "median_days", "three_quarters_days")
+    rows = [
+        (name, f"{found['losses']:,}", *(cell(found[each]) for each in (*names, *days)))
+        for name, found in metrics["lead_time"].items()
+    ]
+    head = ("list", "events", *(name.replace("_", " ") for name in (*names, *days)))
+    return Section(
+        "How early",
+        head,
+        rows,
+        "Each event once: the share that stood on a list in the year before, and the days from "
+        "the first time to the request or the loss, whichever came first. A list of everybody is "
+        "early.",
+    )
+
+
+def _leaving(metrics: Mapping[str, Any]) -> Section:
+    found = metrics["leaving"]
+    return Section(
+        "Those who had asked to leave",
+        ("rows", "events", "share"),
+        [(f"{found['rows']:,}", f"{found['events']:,}", cell(found["share"]))],
+        "They are listed as leaving and not scored: no other figure on this page holds them.",
+    )
+
+
+def _causes(metrics: Mapping[str, Any]) -> Section:
+    names = ("auc", "average_precision", "mean_probability", "recall")
+    rows = [
+        (name, f"{found['events']:,}", *(cell(found[each]) for each in names))
+        for name, found in metrics["causes"].items()
+    ]
+    head = ("cause", "events", *(name.replace("_", " ") for name in names))
+    words = "Each against those who stayed; recall is that of the first tenth of each date."
+    return Section("By cause of loss", head, rows, words)
+
+
+def _champion(found: Mapping[str, Any] | None) -> Section:
+    caption = "Against the champion"
+    if found is None:
+        return Section(caption, (), (), "There is no champion yet.")
+    if "reason" in found:
+        words = f"Version {found['version']} cannot be held against: {found['reason']}"
+        return Section(caption, (), (), words)
+    rows = [
+        (m, cell(found["model"][m]), cell(found["champion"][m]), cell(_of(found["above"], m), "+"))
+        for m in FIGURES
+    ]
+    words = f"Version {found['version']}, on the dates from {found['from']} that it did not see."
+    return Section(caption, ("", "back-test's models", "champion", "difference"), rows, words)
+
+
+def _of(found: Mapping[str, Any] | None, name: str) -> Any:  # noqa: ANN401 - a figure or None
+    return found and found[name]
+
+
+def cell(figure: Any, sign: str = "") -> str:  # noqa: ANN401 - a figure, a number or None
+    """Write a figure with its interval, a number, or a dash."""
+    if figure is None:
+        return "-"
+    if not isinstance(figure, Mapping):
+        return _number(float(figure), sign)
+    low, high = (_number(figure[end], sign) for end in ("low", "high"))
+    return f"{_number(figure['value'], sign)} [{low}, {high}]"
+
+
+def _number(value: float, sign: str) -> str:
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 20 else 3  # noqa: PLR2004 - three significant digits or so
+    return f"{value:{sign},.{digits}f}"
