@@ -126,13 +126,14 @@ class LinearParams:
     Attributes
     ----------
     spread
-        Standard deviation of the normal prior that draws each weight to 0, in log odds per spread
-        of its column: the smaller, the stronger.
+        How far the features together may move the log odds: the normal prior that draws each
+        weight to 0 has this standard deviation over the root of their number. The smaller, the
+        stronger.
     largest_rows, seed
         As for boosters.
     """
 
-    spread: float = 0.05
+    spread: float = 0.8
     largest_rows: int = 10_000
     seed: int = 7
 

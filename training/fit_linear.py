@@ -31,7 +31,8 @@ def fit_linear(known: HazardRows, params: LinearParams) -> Linear:
     absent_shares = known.weights @ missing / known.weights.sum()
     centres, spreads = _placed(known, there)
     varies = missing.any(axis=0) & ~missing.all(axis=0)
-    spread = np.full(len(centres), params.spread)
+    features = len(centres) - len(COVARIATES)
+    spread = np.full(len(centres), params.spread / np.sqrt(max(features, 1)))
     spread[-len(COVARIATES) :] = INTERVAL_SPREAD
     parts = (
         np.ones((len(known.cells), 1)),

@@ -19,7 +19,7 @@ def known() -> HazardRows:
 
 
 def test_its_weights_are_those_of_a_ridge_regression_by_another_library(known: HazardRows) -> None:
-    found = fit_linear(known, LinearParams(spread=0.2))
+    found = fit_linear(known, LinearParams(spread=0.2 * np.sqrt(3)))
     spread = np.array([0.2, 0.2, 0.2, *[INTERVAL_SPREAD] * 3])
     placed = standardised(known.cells, np.array(found.centres), np.array(found.spreads))
     # A prior of standard deviation s on a weight is one of 1 on the weight over s.
@@ -31,7 +31,9 @@ def test_its_weights_are_those_of_a_ridge_regression_by_another_library(known: H
 
 def test_the_stronger_the_prior_the_nearer_to_the_base_rate(known: HazardRows) -> None:
     said = [
-        fit_linear(known, LinearParams(spread=spread)).effects(known.cells)[:, :3].std()
+        fit_linear(known, LinearParams(spread=spread * np.sqrt(3)))
+        .effects(known.cells)[:, :3]
+        .std()
         for spread in (0.3, 0.03, 0.003)
     ]
     assert said[0] > 2 * said[1] > 10 * said[2]
@@ -41,7 +43,7 @@ def test_a_missing_value_that_tells_something_is_heard(known: HazardRows) -> Non
     cells = known.cells.copy()
     is_missing = (known.outcomes == 1) & (np.arange(len(cells)) % 3 > 0)
     cells[is_missing, 2] = np.nan
-    found = fit_linear(HazardRows(cells, known.outcomes, known.weights), LinearParams(spread=0.3))
+    found = fit_linear(HazardRows(cells, known.outcomes, known.weights), LinearParams(spread=0.5))
     assert found.absent[2] > 0.5
     assert found.absent[0] == 0.0
 
@@ -58,6 +60,6 @@ def test_the_effects_of_each_column_have_no_mean_on_the_rows_it_learned_from(
 ) -> None:
     cells = known.cells.copy()
     cells[::4, 1] = np.nan
-    found = fit_linear(HazardRows(cells, known.outcomes, known.weights), LinearParams(spread=0.3))
+    found = fit_linear(HazardRows(cells, known.outcomes, known.weights), LinearParams(spread=0.5))
     means = np.average(found.effects(cells), axis=0, weights=known.weights)
     assert means == pytest.approx(0.0, abs=2e-3)
