@@ -1,7 +1,6 @@
 """The command line: the one place where all parts meet; each verb is a short list of calls."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,30 +13,33 @@ from serving.console import (
     as_json,
     ended_as_promised,
     figures,
-    master_option,
-    parquet,
     sample_options,
     source_option,
     step,
 )
 from serving.features_asked import FEATURES_EXAMPLES, Asked, features_options
+from serving.score_verb import TOP, WIDTH, released_now, score
+from serving.table_asked import (
+    AUDIT_EXAMPLES,
+    AUDIT_HELP,
+    TableAsked,
+    accept_option,
+    table_options,
+)
 from serving.tokens import how_to_open, tokens
 from serving.verbs import models, replay, rollback, simulate, validate
 
 if TYPE_CHECKING:
     from features.built import Built
-    from features.checked import CheckedSource
+    from features.poison import Poisoned
     from models.gate import GateReport
     from models.question import Question
-    from serving.release import Released
+    from training.audit.finding import Audited
     from training.register import Registered
 
 MODELS = click.Choice(["churn", "expansion"])
-FILE = click.Path(path_type=Path, dir_okay=False)
-DAY = click.DateTime(["%Y-%m-%d"])
-TOP = 10
-WIDTH = 100
-ON_SPARK = "Score on Spark instead: features and scores in parts in this folder, none published."
+MINUTES = click.FloatRange(min=0, min_open=True)
+TUNE = "Search for better settings for so long; the same again goes on where it ended."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,7 +52,7 @@ def cli() -> None:
     """
 
 
-for verb in (simulate, validate, rollback, models, replay, tokens):
+for verb in (simulate, validate, rollback, models, score, replay, tokens):
     cli.add_command(verb)
 
 
@@ -66,6 +68,7 @@ def quickstart(
     seed: int,
 ) -> None:
     """Make a sample company, train and test its models, and show whom to call first."""
+    from features.poison import poison
     from features.sources.sample.simulate import simulate as make
     from models.questions import QUESTIONS
     from serving import terminal
@@ -74,12 +77,14 @@ def quickstart(
     with step("Making a sample company") as say:
         make(folder, accounts=accounts, months=months, seed=seed, progress=say)
     built = session.history(str(folder))
+    with step("Holding the features against the past as it was known"):
+        poisoned = poison(built)
     gates, tested = {}, {}
     for name in ("churn", "expansion"):
-        registered = _trained(session, built, QUESTIONS[name])
+        registered = _trained(session, built, QUESTIONS[name], poisoned=poisoned)
         gates[name] = _judged(session, built, QUESTIONS[name], registered.version)
         tested[name] = _backtested(session, built, QUESTIONS[name])
-    released = _released(session, built.source)
+    released = released_now(session, built.source)
     lines = [
         "\nWhom to call first:",
         terminal.text(released, TOP, WIDTH),
@@ -117,37 +122,54 @@ def features(session: Session, **options: Any) -> None:  # noqa: ANN401 - Asked 
 @cli.command()
 @click.argument("model", type=MODELS)
 @source_option
-@click.option("--table", type=click.Path(path_type=Path), help="A ready feature table.")
-@click.option("--label", help="Its label column.")
-@click.option("--time", "time_column", help="Its date column.")
-@click.option("--group", help="Its customer column.")
-@click.option("--accept", multiple=True, help="A column to use against the audit's advice.")
+@table_options
+@click.option("--tune", "tune_minutes", type=MINUTES, metavar="MINUTES", help=TUNE)
 @as_json
 def train(
     session: Session,
     model: str,
     source: str | None,
-    table: Path | None,
-    label: str | None,
-    time_column: str | None,
-    group: str | None,
-    accept: tuple[str, ...],
+    tune_minutes: float | None,
+    **options: Any,  # noqa: ANN401 - TableAsked says their types
 ) -> None:
-    """Train a model, test it on a later period, and register it as challenger."""
+    """Train a model, test it on a later period, and register it as challenger.
+
+    It is audited for leaks first: see tenure audit. What that finds stops the promotion until it
+    is taken on with --accept; of a ready table, such columns are left out.
+    """
     from models.questions import QUESTIONS
 
-    options = {"label": label, "time": time_column, "group": group, "accept": accept}
-    if table is None and any(options.values()):
-        raise click.UsageError("--label, --time, --group and --accept belong to --table.")
-    if table is None:
+    asked = TableAsked(**options)
+    if asked.table is not None and tune_minutes is not None:
+        raise click.UsageError("--tune is for a source; a ready table is fitted as it is.")
+    if asked.table is None:
         from training.run import demand_enough
 
         built = session.history(source, partial(demand_enough, question=QUESTIONS[model]))
-        registered = _trained(session, built, QUESTIONS[model])
+        registered = _trained(session, built, QUESTIONS[model], tune_minutes, asked.accept)
     else:
-        registered = _trained_on_table(session, QUESTIONS[model], table, options)
+        registered = _trained_on_table(session, QUESTIONS[model], asked.table, asked.roles)
     said = [figures(model, registered.document["metrics"]), *registered.remarks]
     session.answer("\n".join(said), registered.document)
+
+
+@cli.command(help=AUDIT_HELP, epilog=AUDIT_EXAMPLES)
+@click.argument("model", type=MODELS, default="churn")
+@source_option
+@table_options
+@as_json
+def audit(
+    session: Session,
+    model: str,
+    source: str | None,
+    **options: Any,  # noqa: ANN401 - TableAsked says their types
+) -> None:
+    """Make the leakage audit, as each training does."""
+    from models.questions import QUESTIONS
+
+    found = _audited(session, QUESTIONS[model], source, TableAsked(**options))
+    session.answer(found.text(), found.to_json())
+    found.demand()
 
 
 @cli.command()
@@ -172,8 +194,11 @@ def backtest(session: Session, model: str, source: str | None) -> None:
 @click.argument("model", type=MODELS)
 @source_option
 @click.option("--version", help="Default: the newest challenger.")
+@accept_option
 @as_json
-def promote(session: Session, model: str, source: str | None, version: str | None) -> None:
+def promote(
+    session: Session, model: str, source: str | None, version: str | None, accept: tuple[str, ...]
+) -> None:
     """Make the challenger the champion, if it passes its gates."""
     from models.questions import QUESTIONS
     from models.registry import CHALLENGER
@@ -182,46 +207,9 @@ def promote(session: Session, model: str, source: str | None, version: str | Non
     if version is None:
         raise TenureError(f"Expected a challenger of {model}, got none. Run: tenure train {model}")
     built = session.history(source)
-    report = _judged(session, built, QUESTIONS[model], version)
+    report = _judged(session, built, QUESTIONS[model], version, accept)
     session.answer(report.text(), report.to_json())
     report.demand()
-
-
-@cli.command()
-@source_option
-@click.option("--as-of", type=DAY, help="Default: the day of the extract.")
-@click.option("--out", type=FILE, callback=parquet, help="Also as a .parquet file.")
-@click.option("--spark-out", type=click.Path(path_type=Path), help=ON_SPARK)
-@master_option
-@as_json
-def score(
-    session: Session,
-    source: str | None,
-    as_of: datetime | None,
-    out: Path | None,
-    spark_out: Path | None,
-    master: str | None,
-) -> None:
-    """Score every account with the champions, and publish the scores to the service."""
-    from models.scored import write_scores
-    from serving import terminal
-
-    if master and not spark_out:
-        raise click.UsageError("--master goes with --spark-out.")
-    if spark_out:
-        _scored_on_spark(session, session.source(source), as_of, spark_out)
-        return
-    released = _released(session, session.checked(session.source(source)), as_of)
-    if out is not None:
-        write_scores(released.scores, out)
-    publication = released.publication
-    document = {
-        "as_of": publication.as_of,
-        "accounts": publication.accounts,
-        "models": {each.model: each.model_version for each in publication.models},
-        "statuses": released.listed["status"].value_counts().to_dict(),
-    }
-    session.answer(terminal.text(released, TOP, WIDTH), document)
 
 
 @cli.command()
@@ -270,12 +258,40 @@ def _profiled(session: Session, asked: Asked) -> None:
     session.answer(profiled.text(page), profiled.to_json() | {"out": str(page)})
 
 
-def _trained(session: Session, built: "Built", question: "Question") -> "Registered":
+def _audited(
+    session: Session, question: "Question", source: str | None, asked: TableAsked
+) -> "Audited":
+    if asked.table is not None:
+        from training.laid_out import audit_table
+        from training.ready import read_table
+
+        with step(f"Auditing {asked.table.name}"):
+            return audit_table(read_table(asked.table), question, **asked.roles)
+    from training.run import audit as look
+
+    session.warn_of_untried()
+    built = session.built(source, touches=True)
+    with step(f"Auditing {question.name}"):
+        return look(built, question, accept=asked.accept)
+
+
+def _trained(
+    session: Session,
+    built: "Built",
+    question: "Question",
+    tune_minutes: float | None = None,
+    accept: Sequence[str] = (),
+    poisoned: "Poisoned | None" = None,
+) -> "Registered":
     from training.register import register
     from training.run import train as fit
+    from training.tune import Budget
 
+    budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
     with step(f"Training {question.name}") as say:
-        trained = fit(built, question, progress=say)
+        trained = fit(
+            built, question, budget=budget, accept=accept, poisoned=poisoned, progress=say
+        )
         say("registering it")
         return register(trained, session.registry)
 
@@ -292,14 +308,20 @@ def _trained_on_table(
         return register_table(trained, path, session.registry)
 
 
-def _judged(session: Session, built: "Built", question: "Question", version: str) -> "GateReport":
+def _judged(
+    session: Session,
+    built: "Built",
+    question: "Question",
+    version: str,
+    accept: Sequence[str] = (),
+) -> "GateReport":
     """Compute the gates; a version that passes them is the champion from here on."""
     from training.register import judge
     from training.run import labelled_rows
 
     with step(f"Holding {question.name} {version} against its gates"):
         rows = labelled_rows(built, question)
-        report = judge(question.name, version, session.registry, rows)
+        report = judge(question.name, version, session.registry, rows, accept)
         if report.passed:
             session.registry.promote(question.name, version, report)
     return report
@@ -307,38 +329,13 @@ def _judged(session: Session, built: "Built", question: "Question", version: str
 
 def _backtested(session: Session, built: "Built", question: "Question") -> dict[str, Any]:
     from training.backtest import backtest as roll
-    from training.register import backtest_document
+    from training.backtest_page import backtest_document
 
     with step(f"Back-testing {question.name}") as say:
-        result = roll(built, question, progress=say)
+        champion = session.registry.champion(question.name)
+        result = roll(built, question, champion=champion, progress=say)
         folder = session.home.reports / f"backtest-{question.name}"
         return backtest_document(result, folder, {"source": built.source.fingerprint})
-
-
-def _released(
-    session: Session, source: "CheckedSource", as_of: datetime | None = None
-) -> "Released":
-    from serving.release import release
-
-    day = (as_of or source.extracted_at).date()
-    with step("Scoring every account"):
-        return release(
-            source, day, session.registry, session.store, session.settings, own=session.own
-        )
-
-
-def _scored_on_spark(session: Session, source: str, as_of: datetime | None, out: Path) -> None:
-    from features.engine import cluster
-    from serving.batch import score_on_spark
-
-    with cluster() as running:
-        checked = session.checked(source, on=running)
-        day = (as_of or checked.extracted_at).date()
-        with step("Scoring every account on Spark"):
-            written = score_on_spark(
-                checked, day, session.registry, out, running, session.own.features
-            )
-    session.answer(f"{written['scores']}: scores in parts", {k: str(v) for k, v in written.items()})
 
 
 def main() -> None:

@@ -4,17 +4,44 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from models.bundle import Bundle, save
 from models.provenance import Provenance
+from models.trials import Trial
 
 AUDIT_FILE = "audit.json"
 BUNDLE_FOLDER = "bundle"
 LONGEST_PARAMETER = 6000
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """What was kept of a version's leakage audit.
+
+    Attributes
+    ----------
+    findings:
+        As JSON values.
+    checks:
+        By check: in a sentence, what was looked at. Empty where a version was kept before audits
+        gave account of it.
+    """
+
+    findings: tuple[Mapping[str, Any], ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> "AuditRecord":
+        """Read what `write_record` wrote, or the bare list of findings of earlier versions."""
+        kept = json.loads(text)
+        if isinstance(kept, list):
+            return cls(tuple(kept))
+        return cls(tuple(kept["findings"]), MappingProxyType(dict(kept["checks"])))
 
 
 @dataclass(frozen=True)
@@ -31,10 +58,12 @@ class Training:
         The metrics JSON, nested; leaves are numbers or {value, low, high}.
     data:
         The source's fingerprint, its extracted_at, rows, accounts and dates. No customer data.
-    audit:
-        The leakage audit's findings, as JSON values.
+    audit, audit_checks:
+        The leakage audit's findings, as JSON values, and by check what it looked at.
     reports:
         Files for people: PNG, HTML, JSON.
+    trials:
+        What tuning tried, each a run below the training's.
     """
 
     bundle: Bundle
@@ -43,6 +72,8 @@ class Training:
     data: Mapping[str, object]
     audit: tuple[Mapping[str, Any], ...] = ()
     reports: tuple[Path, ...] = ()
+    audit_checks: Mapping[str, str] = field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,7 +166,8 @@ def write_record(training: Training, folder: Path) -> None:
     _write_json(folder / "catalogue.json", [dict(entry) for entry in training.bundle.catalogue])
     _write_json(folder / "metrics.json", training.metrics)
     _write_json(folder / "data.json", training.data)
-    _write_json(folder / AUDIT_FILE, [dict(finding) for finding in training.audit])
+    audit = {"checks": training.audit_checks, "findings": training.audit}
+    _write_json(folder / AUDIT_FILE, audit)
     (folder / "report").mkdir()
     for report in training.reports:
         shutil.copyfile(report, folder / "report" / report.name)

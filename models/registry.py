@@ -18,20 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 from features.errors import GateError, ModelError
 from features.home import Home, private
+from models.backtested import Backtested, log_backtested
 from models.bundle import Bundle, load
 from models.gate import GateReport
-from models.lock import alone
-from models.outage import damaged, demand_folder, gone, unreachable
+from models.lock import alone, moved
+from models.outage import damaged, demand_address, demand_folder, gone, unreachable
 from models.provenance import provenance
 from models.record import (
     AUDIT_FILE,
     BUNDLE_FOLDER,
+    AuditRecord,
     RegisteredModel,
     Training,
     flat_metrics,
     parameters_of,
     write_record,
 )
+from models.trials import log_trials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,11 +81,11 @@ class Registry:
             with alone(self._lock):
                 experiment = self._experiment(client)
                 _name(client, training.bundle)
-            run_id = client.create_run(
-                experiment, run_name=training.bundle.question.name
-            ).info.run_id
+            named = training.bundle.question.name
+            run_id = client.create_run(experiment, run_name=named).info.run_id
             try:
                 _log_figures(client, run_id, training)
+                log_trials(client, experiment, run_id, training.trials)
                 _log_files(client, run_id, training)
                 version = _register(client, run_id, training.bundle)
             except BaseException:
@@ -90,6 +93,13 @@ class Registry:
                 raise
             client.set_terminated(run_id)
         return version
+
+    def log_backtest(self, found: Backtested) -> str:
+        """Keep a back-test as a run of its own; give the run's id."""
+        with self._client() as client:
+            with alone(self._lock):
+                experiment = self._experiment(client)
+            return log_backtested(client, experiment, found)
 
     def fetch(self, model: str, version: str) -> Bundle:
         """Give a version's bundle, named by the registry's number.
@@ -117,7 +127,7 @@ class Registry:
             private(private(self.home.bundles) / model)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as aside:
                 fetched = self._download(registered.run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside)
-                _move(fetched, target)
+                moved(fetched, target)
         return target
 
     def champion(self, model: str) -> Bundle | None:
@@ -136,12 +146,12 @@ class Registry:
         version = None if registered is None else registered.aliases.get(alias)
         return None if version is None else str(version)
 
-    def audit(self, model: str, version: str) -> tuple[Mapping[str, Any], ...]:
-        """Give the leakage audit's findings that were kept with a version."""
+    def audit(self, model: str, version: str) -> AuditRecord:
+        """Give the leakage audit that was kept with a version."""
         run_id = self._version(model, version).run_id
         with tempfile.TemporaryDirectory(prefix="tenure-audit-") as aside:
             file = self._download(run_id, f"{ROOT}/{AUDIT_FILE}", aside)
-            return tuple(json.loads(file.read_text(encoding="utf-8")))
+            return AuditRecord.from_json(file.read_text(encoding="utf-8"))
 
     def promote(self, model: str, version: str, gate_report: GateReport) -> None:
         """Make a version the champion.
@@ -252,11 +262,7 @@ class Registry:
         if not self._is_default():
             return self.tracking_uri
         database = str(self.home.mlflow_database.resolve())
-        if "?" in database or "%" in database:
-            raise ModelError(
-                f"Expected a home without ? and % in its path, got {self.home.root}: MLflow would "
-                "read them as part of an address. Set TENURE_HOME to another folder."
-            )
+        demand_address(database, self.home.root)
         private(self.home.root)
         self.home.mlflow_database.touch(mode=0o600)
         return f"sqlite:///{database}"
@@ -388,12 +394,3 @@ def _registered_model(
         metrics=dict(run.metrics),
         parameters=dict(run.params),
     )
-
-
-def _move(fetched: Path, target: Path) -> None:
-    try:
-        fetched.rename(target)
-    except OSError:
-        # Another process fetched the same version meanwhile; any other cause is raised.
-        if not target.is_dir():
-            raise

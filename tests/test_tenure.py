@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from serving import table_asked
 from tenure import cli, main
+from training.audit.finding import CHECKS
 
 ROOT = Path(__file__).parents[1]
 VERBS = [
@@ -17,6 +20,7 @@ VERBS = [
     "simulate",
     "validate",
     "features",
+    "audit",
     "train",
     "backtest",
     "promote",
@@ -54,6 +58,23 @@ def test_no_verb_is_forgotten_here() -> None:
     assert sorted(cli.commands) == sorted(VERBS)
 
 
+def test_a_shell_completes_the_verb_its_models_and_what_can_be_taken_on() -> None:
+    shell = ShellComplete(cli, {}, "tenure", "_TENURE_COMPLETE")
+
+    def completed(words: list[str], start: str) -> list[str]:
+        return [item.value for item in shell.get_completions(words, start)]
+
+    assert completed([], "au") == ["audit"]
+    assert completed(["audit"], "ch") == ["churn"]
+    assert completed(["audit", "--accept"], "usage__events__28") == ["usage__events__28d"]
+    assert completed(["promote", "churn", "--accept"], "later") == ["later_rows"]
+
+
+def test_the_checks_that_a_shell_completes_are_those_of_the_audit() -> None:
+    assert table_asked.CHECKS == CHECKS
+    assert all(check in table_asked.AUDIT_HELP for check in CHECKS)
+
+
 def test_help_makes_no_home(tmp_path: Path) -> None:
     tenure(tmp_path / "home", "--help")
     assert not (tmp_path / "home").exists()
@@ -89,7 +110,7 @@ def test_half_a_series_or_a_reversed_one_is_wrong_usage(
         ("features", "company", "--out", "features.parquet", "--master", "local[2]"),
         ("score", "--source", "company", "--master", "local[2]"),
         ("train", "churn", "--source", "company", "--label", "churned"),
-        ("train", "churn", "--source", "company", "--accept", "score"),
+        ("audit", "churn", "--source", "company", "--time", "as_of"),
     ],
 )
 def test_an_option_that_would_not_be_kept_is_wrong_usage(arguments: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from features.errors import GateError, TenureError
 from models.gate import Gate, GateReport
+from training.audit.finding import CHECKS, demand_known
 from training.heldout import SMALLEST
 from training.reliability import calibration_slope
 from training.trial import Limits, Trial, at_horizon
@@ -149,13 +150,32 @@ def _calibrated(trial: Trial) -> _Answer:
 
 
 def _audited(trial: Trial) -> _Answer:
+    """Refuse findings that nobody took on, and an audit that left a check out."""
+    unmade = [check for check in CHECKS if check not in trial.audit_checks]
+    if unmade:
+        raise GateError(
+            f"{trial.version} was kept without the checks {', '.join(unmade)} of the leakage audit."
+        )
+    demand_known(trial.accept, [str(finding["column"]) for finding in trial.audit])
     blocking = [finding for finding in trial.audit if finding["blocking"] is not False]
-    named = "; ".join(str(finding["message"]) for finding in blocking)
+    stopping = [finding for finding in blocking if _stops(finding, trial)]
+    named = "; ".join(str(finding["message"]) for finding in stopping)
+    accept = " ".join(sorted({f"--accept {finding['column']}" for finding in stopping}))
+    taken = sorted({str(each["column"]) for each in blocking if each not in stopping})
+    clean = f"None of {len(trial.audit)} findings of the leakage audit stops it."
+    on = f" Taken on by name, or left out: {', '.join(taken)}." if taken else ""
     return _Answer(
-        not blocking,
-        named or f"None of {len(trial.audit)} findings of the leakage audit blocks.",
-        {"findings": len(trial.audit), "blocking": len(blocking)},
+        not stopping,
+        f"{named} To take that on: {accept}." if stopping else clean + on,
+        {"findings": len(trial.audit), "blocking": len(blocking), "stopping": len(stopping)},
     )
+
+
+def _stops(finding: Mapping[str, object], trial: Trial) -> bool:
+    """Tell whether nobody took a finding on; what is said to be left out must not be used."""
+    column, standing = finding["column"], finding.get("standing")
+    is_left_out = standing == "left out" and column not in trial.bundle.features
+    return not (standing == "accepted" or is_left_out or column in trial.accept)
 
 
 def _paired(trial: Trial, rival: Floats) -> dict[str, float]:

@@ -14,11 +14,12 @@ from features.built import Built
 from features.catalog import catalog_json
 from models.question import Question
 from models.questions import QUESTIONS
-from training.audit import audit
+from training.audit.columns import audit
+from training.audit.company import AUDITED_ROWS
 from training.chance import auc_beyond_chance
 from training.labels import outcome_within
 from training.monitor import FAR_FROM, chance_index, stability_index
-from training.run import AUDITED_ROWS, labelled_rows
+from training.run import labelled_rows
 from training.splits import on_record
 
 Floats = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ class Registered:
     version
         The registry's number.
     document
-        What ``tenure train --json`` prints: model, version, metrics, audit, notes, data.
+        What ``tenure train --json`` prints: model, version, metrics, audit, audit_checks, notes,
+        data.
     """
 
     version: str
@@ -43,7 +44,7 @@ class Registered:
         model = self.document["model"]
         blocking = [each for each in self.document["audit"] if each["blocking"]]
         return (
-            *(f"Audit: {each['message']}" for each in blocking),
+            *(f"Audit, {each['standing']}: {each['message']}" for each in blocking),
             *self.document["notes"],
             f"Registered as {model} {self.version}, the challenger: tenure promote {model}",
         )
@@ -58,15 +59,18 @@ def register(trained: Trained, registry: Registry) -> Registered:
                 parameters=trained.params,
                 metrics=trained.metrics,
                 data=trained.data,
-                audit=findings(trained),
+                audit=trained.audit.findings_json(),
+                audit_checks=trained.audit.checks,
                 reports=write_report(_evidence_of(trained), Path(aside)),
+                trials=trained.trials,
             )
         )
     document = {
         "model": trained.bundle.question.name,
         "version": version,
         "metrics": dict(trained.metrics),
-        "audit": findings(trained),
+        "audit": list(trained.audit.findings_json()),
+        "audit_checks": dict(trained.audit.checks),
         "notes": list(trained.notes),
         "data": dict(trained.data),
     }
@@ -84,7 +88,7 @@ def register_table(trained: TableTrained, path: Path, registry: Registry) -> Reg
         outcomes=held_out.outcome.astype(float),
         probabilities=held_out.probabilities.mean(axis=0),
         metrics=trained.metrics,
-        audit=[asdict(finding) for finding in trained.audit],
+        audit=trained.audit.findings_json(),
         data=data,
     )
     with tempfile.TemporaryDirectory(prefix="tenure-report-") as aside:
@@ -94,7 +98,8 @@ def register_table(trained: TableTrained, path: Path, registry: Registry) -> Reg
                 parameters={},
                 metrics=trained.metrics,
                 data=data,
-                audit=tuple(asdict(finding) for finding in trained.audit),
+                audit=trained.audit.findings_json(),
+                audit_checks=trained.audit.checks,
                 reports=write_report(evidence, Path(aside)),
             )
         )
@@ -102,14 +107,23 @@ def register_table(trained: TableTrained, path: Path, registry: Registry) -> Reg
     return Registered(version, document)
 
 
-def judge(model: str, version: str, registry: Registry, rows: pd.DataFrame) -> GateReport:
+def judge(
+    model: str,
+    version: str,
+    registry: Registry,
+    rows: pd.DataFrame,
+    accept: Sequence[str] = (),
+) -> GateReport:
     """Hold a registered version against the champion.
 
     Parameters
     ----------
     rows
         `training.run.labelled_rows`; those that either model learned from are left aside.
+    accept
+        Findings of the version's leakage audit that somebody takes on by name now.
     """
+    kept = registry.audit(model, version)
     return decide(
         Trial(
             model=model,
@@ -117,7 +131,9 @@ def judge(model: str, version: str, registry: Registry, rows: pd.DataFrame) -> G
             challenger=registry.folder(model, version),
             champion=registry.champion(model),
             rows=rows,
-            audit=registry.audit(model, version),
+            audit=kept.findings,
+            audit_checks=kept.checks,
+            accept=accept,
         )
     )
 
@@ -159,11 +175,6 @@ def headline(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     return {name: metrics[name] for name in FIGURES}
 
 
-def findings(trained: Trained) -> tuple[dict[str, Any], ...]:
-    """Give the audit's findings as JSON values."""
-    return tuple(asdict(finding) for finding in trained.audit)
-
-
 def _evidence_of(trained: Trained) -> Evidence:
     question, rows = trained.bundle.question, trained.test_rows
     days = question.main_horizon_days
@@ -176,6 +187,6 @@ def _evidence_of(trained: Trained) -> Evidence:
         metrics=headline(trained.metrics),
         rivals=trained.metrics["baselines"],
         importance=importance(trained.bundle, explained, days),
-        audit=findings(trained),
+        audit=trained.audit.findings_json(),
         data=trained.data,
     )

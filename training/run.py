@@ -1,6 +1,6 @@
 """The pipeline, as a list of calls: label, split, fit, calibrate, test."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,23 +13,29 @@ from features.built import Built
 from features.catalog import catalog_json, features_fingerprint
 from features.checked import CheckedSource
 from features.errors import TooLittleDataError
+from features.poison import Poisoned
 from models.asked import asked as asked_features
 from models.bundle import Bundle
 from models.question import Question
-from training.audit import Finding, audit
+from models.trials import Trial
+from training.audit.company import audited
+from training.audit.finding import Audited
 from training.baselines import baselines
 from training.bundling import FeatureList, answerable, feature_list, fit_bundle
+from training.choose import Choice, choose, tuned
 from training.evaluate import evaluation
-from training.fit import BoosterParams
+from training.fit import Params
 from training.labels import label, outcome_within
 from training.splits import Split, on_record, outcome_known_by, time_split
+from training.tune import Budget
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 KEYS = ("account_id", "as_of")
-FEWEST_TEST_GROUPS = 10
-AUDITED_ROWS = 10_000
+FEWEST_TEST_GROUPS = 3
+FEW_TEST_GROUPS = 20
+"""With fewer customers with the event in the test period, people are told so."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,13 @@ class Trained:
     data
         What it was trained on: fingerprint, extract, rows, accounts, dates.
     audit
-        Findings of the leakage audit on the training rows.
+        What the leakage audit looked at before the fit, and what it found.
     notes
         Sentences on what was left out, such as horizons that the history does not bear out.
     split
         The borders.
+    trials
+        What tuning tried; empty without tuning.
     """
 
     bundle: Bundle
@@ -79,9 +87,10 @@ class Trained:
     test_rows: pd.DataFrame
     params: Mapping[str, Any]
     data: Mapping[str, Any]
-    audit: tuple[Finding, ...]
+    audit: Audited
     notes: tuple[str, ...]
     split: Split
+    trials: tuple[Trial, ...] = ()
 
     @property
     def catalogue(self) -> tuple[Mapping[str, Any], ...]:
@@ -103,7 +112,10 @@ def train(
     built: Built,
     question: Question,
     *,
-    params: BoosterParams | None = None,
+    params: Params | None = None,
+    budget: Budget | None = None,
+    accept: Sequence[str] = (),
+    poisoned: Poisoned | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train one question's model on built features, and test it on the last dates.
@@ -116,7 +128,13 @@ def train(
     question
         What to predict.
     params
-        Settings of the booster.
+        Settings of the fit; by default those of `training.choose`, or of tuning.
+    budget
+        How long to tune; by default not at all. It looks at nothing later than the training does.
+    accept
+        Columns and checks whose findings in the leakage audit somebody takes on by name.
+    poisoned
+        The poison test of the same `built`, where it was made before.
     progress
         Is told what happens, for people.
 
@@ -126,15 +144,21 @@ def train(
         With too few dates, or too few customers with the event, before or in the test period.
     """
     say = progress or _silent
-    params = params or BoosterParams()
     say(f"labelling {len(built.table):,} rows")
-    rows = labelled_rows(built, question)
-    split = time_split(dates_of(built, rows, question), built.source.extracted_at, question)
-    rows = on_record(rows, split.test_from, question)
+    panel = labelled_rows(built, question)
+    split = time_split(dates_of(built, panel, question), built.source.extracted_at, question)
+    rows = on_record(panel, split.test_from, question)
     asked, question = question, answerable(rows, question, split.test_from)
     features = features_of(built, question)
+    say("looking for leaks")
+    found = audited(built, rows, question, features.names, split, accept=accept, poisoned=poisoned)
+    choice = Choice(params) if params else None
+    if budget and not choice:
+        about = {**_data(built, rows), "question": asdict(question), "border": split.test_from}
+        choice = tuned(panel, question, features, split.test_from, budget, about, say)
+    choice = choice or choose(panel, question, features, split.test_from)
     say(f"fitting on what was known by {split.test_from:%Y-%m-%d}")
-    bundle = fit_bundle(rows, question, features, split, params)
+    bundle = fit_bundle(rows, question, features, split, choice.params)
     say("testing on later dates")
     tested = test(bundle, rows, split)
     came = tested.rows[f"outcome__{question.main_horizon_days}d"]
@@ -143,12 +167,31 @@ def train(
         bundle=bundle,
         metrics=figures_of(tested, question),
         test_rows=tested.rows,
-        params=asdict(params),
+        params=asdict(choice.params),
         data=_data(built, rows),
-        audit=audited(rows, question, features, split),
-        notes=_notes(asked, question),
+        audit=found,
+        notes=(*choice.why, *_few(tested.rows, came, question), *_notes(asked, question)),
         split=split,
+        trials=choice.trials,
     )
+
+
+def audit(built: Built, question: Question, *, accept: Sequence[str] = ()) -> Audited:
+    """Make the audit that `train` makes before it fits.
+
+    Raises
+    ------
+    TooLittleDataError
+        With too few dates, or too few customers with the event.
+    TenureError
+        When `accept` names neither a column nor a check.
+    """
+    panel = labelled_rows(built, question)
+    split = time_split(dates_of(built, panel, question), built.source.extracted_at, question)
+    rows = on_record(panel, split.test_from, question)
+    question = answerable(rows, question, split.test_from)
+    names = features_of(built, question).names
+    return audited(built, rows, question, names, split, accept=accept)
 
 
 def demand_enough(source: CheckedSource, states: pd.DataFrame, question: Question) -> None:
@@ -235,17 +278,6 @@ def mrr_at_stake(rows: pd.DataFrame, question: Question) -> Floats:
     return np.asarray(mrr * np.maximum(np.nan_to_num(sign * change), 0))
 
 
-def audited(
-    rows: pd.DataFrame, question: Question, features: FeatureList, split: Split
-) -> tuple[Finding, ...]:
-    """Hold the features against the outcomes known at the border, on a sample of the rows."""
-    outcome = outcome_known_by(rows, question.main_horizon_days, split.test_from, question)
-    known = rows[np.isfinite(outcome)].assign(_outcome=outcome[np.isfinite(outcome)])
-    sample = known.sample(min(len(known), AUDITED_ROWS), random_state=0)
-    groups = sample["customer_group"].to_numpy()
-    return audit(sample, sample["_outcome"].to_numpy(), features.names, groups)
-
-
 def dates_of(built: Built, rows: pd.DataFrame, question: Question) -> list[datetime]:
     """Give the dates of labelled rows from which splits are laid out: those on record by now."""
     return _dates(rows, built.source, question)
@@ -276,6 +308,17 @@ def _data(built: Built, rows: pd.DataFrame) -> dict[str, Any]:
         "dates": int(rows["as_of"].nunique()),
         "features_fingerprint": features_fingerprint(built.features),
     }
+
+
+def _few(rows: pd.DataFrame, outcome: pd.Series, question: Question) -> tuple[str, ...]:
+    """Say how little the figures rest on, where it is little."""
+    groups = rows.loc[outcome == 1, "customer_group"].nunique()
+    if groups >= FEW_TEST_GROUPS:
+        return ()
+    return (
+        f"The figures rest on {groups} customers with {question.name} in the test period: read "
+        "their intervals, not the figures.",
+    )
 
 
 def _notes(asked: Question, kept: Question) -> tuple[str, ...]:

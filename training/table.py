@@ -7,8 +7,8 @@ and the grace were over by then. Without one there is no later period: five fold
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -16,24 +16,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from features.errors import SourceError, TooLittleDataError
+from features.errors import SourceError
 from models.bundle import Bundle, feature_matrix, row_covariates
 from models.calibration import Calibration
 from models.intervals import COVARIATES, matrix
 from models.question import Question
-from training.audit import Finding, audit
+from training.audit.finding import Audited, demand_known
 from training.calibrate import calibrate
 from training.fit import BoosterParams, fit_booster
 from training.heldout import HeldOut, figures
-from training.ready import ACCOUNT, AS_OF, Columns, label_column, offered, outcomes
+from training.laid_out import Roles, known_rows, lay_out
+from training.ready import Columns, offered
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
-FEWEST_EVENTS = 20
 FOLDS = 5
 SEEDS = 5
-TEST_SHARE = 0.25
 USABLE_AUC = 0.55
 PARAMS = BoosterParams(
     learning_rate=0.05,
@@ -59,7 +58,7 @@ class TableTrained:
     left_out
         Columns that the model does not use, each with the reason.
     audit
-        Findings of the leak audit on every offered column.
+        What the leakage audit looked at, of every offered column, and what it found.
     metrics
         auc, average_precision, brier and log_loss, each {value, low, high}, on held-out rows.
     verdict
@@ -73,7 +72,7 @@ class TableTrained:
     bundle: Bundle
     label: str
     left_out: Mapping[str, str]
-    audit: tuple[Finding, ...]
+    audit: Audited
     metrics: Mapping[str, Mapping[str, float]]
     verdict: str
     rows: NDArray[np.int64]
@@ -86,21 +85,13 @@ class TableTrained:
             "label": self.label,
             "metrics": {name: dict(figure) for name, figure in self.metrics.items()},
             "verdict": self.verdict,
-            "audit": [asdict(finding) for finding in self.audit],
+            "audit": list(self.audit.findings_json()),
+            "audit_checks": dict(self.audit.checks),
             "features": list(self.bundle.features),
             "left_out": dict(self.left_out),
             "held_out_rows": len(self.rows),
             "held_out_events": int(self.held_out.outcome.sum()),
         }
-
-
-@dataclass(frozen=True)
-class _Roles:
-    """Which columns are no features: the label, the date, and whose row it is."""
-
-    label: str
-    time: str | None
-    group: str | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +130,8 @@ def train_table(
     group
         What must not stand on both sides of a fold, and is resampled; by default account_id.
     accept
-        Columns that the audit would leave out and that are to be used all the same.
+        Columns that the audit would leave out and that are to be used all the same, and checks
+        whose findings somebody takes on by name.
 
     Raises
     ------
@@ -147,51 +139,39 @@ def train_table(
         With fewer than 20 rows of either outcome to learn from or to test on.
     SourceError
         If a named column is missing, or the label is not of two values.
+    TenureError
+        If `accept` names neither a column nor a check of the audit.
     """
-    roles = _Roles(
-        label_column(frame, question.name, label),
-        _present(frame, time, AS_OF, "time"),
-        _present(frame, group, ACCOUNT, "group"),
-    )
-    outcome = outcomes(frame[roles.label])
-    known = np.flatnonzero(np.isfinite(outcome))
-    hit = outcome[known] == 1
-    _enough(hit, "rows with a known label")
-    rows = frame.iloc[known].reset_index(drop=True)
+    demand_known(accept, map(str, frame.columns))
+    rows, hit, roles, known = known_rows(frame, question, label, time, group)
     trained = _trained(rows, hit, roles, question, accept)
     return replace(trained, rows=known[trained.rows])
 
 
 def _trained(
-    rows: pd.DataFrame, hit: Booleans, roles: _Roles, question: Question, accept: Sequence[str]
+    rows: pd.DataFrame, hit: Booleans, roles: Roles, question: Question, accept: Sequence[str]
 ) -> TableTrained:
     """Train on rows with a known label; the positions that it gives are theirs."""
-    dates = None if roles.time is None else _dates(rows[roles.time])
-    learn, test = _slices(dates, question, len(rows))
-    _enough(hit[learn], "rows whose window was over before the test period")
-    _enough(hit[test], "rows of the test period")
-    apart = [n for n in (roles.label, roles.time, roles.group, ACCOUNT) if n is not None]
-    ready = offered(rows, apart=apart, learn=learn)
-    groups = _groups(rows, roles.group)
-    looked_at = [name for name in rows.columns if name not in apart]
-    findings = audit(rows[learn], hit[learn].astype(float), looked_at, groups[learn])
-    left_out = {**ready.left_out, **_left_out(findings, accept)}
+    laid = lay_out(rows, hit, roles, question)
+    ready = offered(rows, apart=laid.apart, learn=laid.learn)
+    left_out = {**ready.left_out, **_left_out(laid.audited, list(rows.columns), accept)}
     features = tuple(name for name in ready.frame.columns if name not in left_out)
     if not features:
         raise SourceError(
             "Expected at least one column to learn from, got none that the audit lets through. "
             "Take one on with --accept, or bring others."
         )
-    table = _Table(question, ready, features, hit, groups)
-    bundle, held_out = _by_folds(table) if dates is None else _by_time(table, learn, test)
+    table = _Table(question, ready, features, hit, laid.groups)
+    is_flat = laid.dates is None
+    bundle, held_out = _by_folds(table) if is_flat else _by_time(table, laid.learn, laid.test)
     return TableTrained(
-        bundle=_dated(bundle, dates, learn, test),
+        bundle=_dated(bundle, laid.dates, laid.learn, laid.test),
         label=roles.label,
         left_out=left_out,
-        audit=findings,
+        audit=laid.audited.accepting(accept, rows.columns, left_out),
         metrics=(metrics := figures(held_out)),
         verdict=verdict(metrics),
-        rows=np.flatnonzero(test),
+        rows=np.flatnonzero(laid.test),
         held_out=held_out,
     )
 
@@ -205,61 +185,11 @@ def verdict(metrics: Mapping[str, Mapping[str, float]]) -> str:
     return f"There is no usable signal: {spread} does not clear {USABLE_AUC:.2f} on held-out rows."
 
 
-def _present(frame: pd.DataFrame, asked: str | None, usual: str, role: str) -> str | None:
-    if asked is not None and asked not in frame.columns:
-        raise SourceError(
-            f"Expected the {role} column {asked!r} in the table, got none of that name. "
-            "Name one that is there."
-        )
-    return asked if asked is not None else (usual if usual in frame.columns else None)
-
-
-def _enough(hit: Booleans, where: str) -> None:
-    events, others = int(hit.sum()), int((~hit).sum())
-    if min(events, others) < FEWEST_EVENTS:
-        raise TooLittleDataError(
-            f"Expected at least {FEWEST_EVENTS} rows of either outcome among the {where}, got "
-            f"{events} with and {others} without the event. Bring a longer history."
-        )
-
-
-def _groups(rows: pd.DataFrame, group: str | None) -> NDArray[np.object_]:
-    """Whose row each is; without a group column each stands alone."""
-    return np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
-
-
-def _dates(column: pd.Series) -> NDArray[np.datetime64]:
-    try:
-        times = pd.to_datetime(column, utc=True)
-    except (ValueError, TypeError) as error:
-        raise SourceError(
-            f"Expected dates in the column {column.name!r}, got: {error}. Write them as 2024-12-31."
-        ) from error
-    if times.isna().any():
-        raise SourceError(
-            f"Expected a date in each row of the column {column.name!r}, got "
-            f"{int(times.isna().sum())} rows without. Fill it in, or leave those rows out."
-        )
-    return times.dt.tz_localize(None).to_numpy("datetime64[us]")
-
-
-def _slices(
-    dates: NDArray[np.datetime64] | None, question: Question, count: int
-) -> tuple[Booleans, Booleans]:
-    """Rows to learn from and rows to test on; all are both when folds take turns."""
-    if dates is None:
-        return np.ones(count, dtype=bool), np.ones(count, dtype=bool)
-    distinct = np.unique(dates)
-    test_from = distinct[-max(1, round(len(distinct) * TEST_SHARE))]
-    window = timedelta(days=question.main_horizon_days + question.grace_days)
-    return dates + np.timedelta64(window, "us") <= test_from, dates >= test_from
-
-
-def _left_out(findings: Sequence[Finding], accept: Sequence[str]) -> dict[str, str]:
+def _left_out(found: Audited, columns: Sequence[str], accept: Sequence[str]) -> dict[str, str]:
     return {
         finding.column: f"{finding.kind}: {finding.message}"
-        for finding in findings
-        if finding.column not in accept
+        for finding in found.findings
+        if finding.column in columns and finding.column not in accept
     }
 
 

@@ -66,6 +66,10 @@ class Trial:
         account and date. Rows that either model may have learned from are left aside.
     audit:
         The findings of the leakage audit on the challenger's features, as JSON values.
+    audit_checks:
+        By check: in a sentence, what that audit looked at.
+    accept:
+        Columns and checks whose findings somebody takes on by name now.
     """
 
     model: str
@@ -75,6 +79,8 @@ class Trial:
     rows: pd.DataFrame
     audit: Sequence[Mapping[str, Any]]
     limits: Limits = field(default_factory=Limits)
+    audit_checks: Mapping[str, str] = field(default_factory=dict)
+    accept: Sequence[str] = ()
 
     @cached_property
     def bundle(self) -> Bundle:

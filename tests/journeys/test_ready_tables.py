@@ -24,7 +24,7 @@ def test_telco_reaches_its_floor_without_what_is_known_after_the_end(telco):
 
 
 def test_the_audit_names_by_itself_what_telco_gives_away(telco):
-    named = {finding.column: finding.kind for finding in telco.audit if finding.blocking}
+    named = {finding.column: finding.kind for finding in telco.audit.findings if finding.blocking}
     assert named == {
         "CustomerID": "names a row",
         "Churn Label": "decides the outcome",
@@ -47,7 +47,7 @@ def test_total_charges_are_numbers_though_some_are_blank(telco):
 def test_pysurvival_reaches_its_floor_and_gives_no_ground_for_suspicion(public_data):
     trained = train_table(read_table(public_data / "pysurvival/churn.csv"), CHURN)
     assert trained.label == "churned"
-    assert trained.audit == ()
+    assert trained.audit.findings == ()
     assert trained.metrics["auc"]["value"] > 0.915
 
 
@@ -60,4 +60,4 @@ def test_ravenstack_has_no_usable_signal(public_data, request):
     auc = trained.metrics["auc"]
     assert auc["value"] < 0.65
     assert trained.verdict.startswith("There is a usable" if auc["low"] > 0.55 else "There is no")
-    assert [finding for finding in trained.audit if finding.blocking] == []
+    assert [finding for finding in trained.audit.findings if finding.blocking] == []

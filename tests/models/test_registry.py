@@ -126,7 +126,7 @@ def test_the_run_keeps_reports_catalogue_audit_and_signature(
     assert json.loads((root / "metrics.json").read_text())["by_horizon"]["90"]["brier"] == {
         "value": None
     }
-    assert registry.audit("churn", "1")[0]["kind"] == "constant"
+    assert registry.audit("churn", "1").findings[0]["kind"] == "constant"
 
 
 def test_nothing_kept_can_be_unpickled(registry: Registry, train: Train) -> None:

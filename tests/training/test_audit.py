@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.audit import audit
+from training.audit.columns import audit
 
 ROWS = 2000
 

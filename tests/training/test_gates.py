@@ -12,6 +12,7 @@ import pytest
 from features.errors import GateError
 from models.bundle import Bundle, save
 from models.gate import GateReport
+from training.audit.finding import CHECKS
 from training.gates import Limits, Trial, decide
 
 EVENTS = "usage__events__28d"
@@ -64,6 +65,7 @@ def trial(model: Callable[..., Bundle], tmp_path: Path) -> Make:
             "champion": None,
             "rows": later_rows(),
             "audit": [],
+            "audit_checks": dict.fromkeys(CHECKS, "Looked at."),
         }
         return Trial(**(values | fields))
 
@@ -176,13 +178,46 @@ def test_one_group_many_times_over_makes_the_interval_wider(trial: Make) -> None
     )
 
 
-def test_a_blocking_finding_of_the_audit_is_refused_with_its_message(trial: Make) -> None:
-    harmless = {"blocking": False, "message": "It is constant."}
-    blocking = {"blocking": True, "message": "cancel_date decides the outcome."}
-    assert not refused(trial(audit=[harmless]))
-    assert refused(trial(audit=[harmless, blocking])) == {
-        "audit": "cancel_date decides the outcome."
-    }
+HARMLESS = {"column": "country", "blocking": False, "message": "It is constant."}
+LEAK = {
+    "column": EVENTS,
+    "blocking": True,
+    "message": "cancel_date decides it.",
+    "standing": "open",
+}
+
+
+def test_a_blocking_finding_of_the_audit_is_refused_with_its_message_and_its_name(
+    trial: Make,
+) -> None:
+    assert not refused(trial(audit=[HARMLESS]))
+    said = f"cancel_date decides it. To take that on: --accept {EVENTS}."
+    assert refused(trial(audit=[HARMLESS, LEAK])) == {"audit": said}
+
+
+def test_a_finding_that_somebody_takes_on_by_name_stops_nothing(trial: Make) -> None:
+    assert not refused(trial(audit=[LEAK | {"standing": "accepted"}]))
+    report = decide(trial(audit=[LEAK], accept=[EVENTS]))
+    (gate,) = (gate for gate in report.gates if gate.name == "audit")
+    assert gate.passed
+    assert gate.sentence.endswith(f"Taken on by name, or left out: {EVENTS}.")
+    assert "audit" in refused(trial(audit=[LEAK], accept=["train_and_now"]))
+
+
+def test_what_is_taken_on_must_be_the_name_of_a_finding(trial: Make) -> None:
+    assert "got contry" in refused(trial(audit=[HARMLESS], accept=["contry"]))["audit"]
+
+
+def test_a_column_said_to_be_left_out_stops_a_model_that_uses_it(trial: Make) -> None:
+    left_out = LEAK | {"standing": "left out"}
+    assert "audit" in refused(trial(audit=[left_out]))
+    assert not refused(trial(audit=[left_out | {"column": "why"}]))
+
+
+def test_an_audit_that_left_a_check_out_is_refused(trial: Make) -> None:
+    said = refused(trial(audit_checks=dict.fromkeys(CHECKS[:-1], "Looked at.")))["audit"]
+    assert "without the checks train_and_now" in said
+    assert "audit" in refused(trial(audit_checks={}))
 
 
 def test_every_gate_refuses_when_the_challenger_does_not_load(trial: Make) -> None:
@@ -262,7 +297,9 @@ def test_no_rows_are_refused(trial: Make) -> None:
 
 
 def test_an_audit_finding_without_a_verdict_is_refused(trial: Make) -> None:
-    assert "could not be computed" in refused(trial(audit=[{"message": "?"}]))["audit"]
+    assert (
+        "could not be computed" in refused(trial(audit=[{"column": "x", "message": "?"}]))["audit"]
+    )
 
 
 def test_the_report_reads_as_text_and_as_json(trial: Make) -> None:

@@ -117,7 +117,7 @@ def test_a_leak_is_named_and_left_out():
     frame = accounts()
     leak = frame.assign(why=pd.Series("moved", frame.index).where(frame["label"] == 1))
     trained = train_table(leak, CHURN)
-    assert [finding.column for finding in trained.audit] == ["why"]
+    assert [finding.column for finding in trained.audit.findings] == ["why"]
     assert "why" not in trained.bundle.features
     assert trained.left_out["why"].startswith("filled after the end")
     assert trained.metrics["auc"]["value"] < 0.95

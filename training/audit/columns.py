@@ -1,16 +1,16 @@
-"""The leak audit: columns of a feature table that know, or look as if they knew, the outcome."""
+"""Single columns of a feature table that know, or look as if they knew, the outcome."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from training.ready import is_date, numbers_in
-
-Kind = Literal["decides the outcome", "filled after the end", "names a row", "constant"]
+from training.audit.cells import NULL, cells_of, judged_by_other_folds
+from training.audit.finding import Finding
+from training.audit.naming import names_rows
+from training.ready import numbers_in
 
 DECIDING_AUC = 0.95
 """A single column at or above this is no forecast."""
@@ -24,36 +24,11 @@ PURE_ROWS = 30
 """Fewer rows than this prove nothing about a cell."""
 PURE_COVERAGE = 0.10
 """Share of the rarer outcome that pure cells must hold before they count."""
-ID_SHARE = 0.90
-"""Share of distinct values from which a text column names rows."""
+CHANCE = 1e-6
+"""How likely chance alone may be to fill a column for accounts that end, and for no others."""
 
-_BINS = 20
 _FOLDS = 5
-_NULL = -1
 _HALF = 0.5
-_NAMES_OF_IDS = frozenset({"id", "number", "no", "key"})
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One column that the audit names.
-
-    Attributes
-    ----------
-    kind
-        What is wrong with it.
-    column
-        Its name in the table.
-    message
-        One sentence with the figures behind it.
-    blocking
-        Whether a model leaves the column out unless somebody takes it on themselves.
-    """
-
-    kind: Kind
-    column: str
-    message: str
-    blocking: bool
 
 
 def audit(
@@ -61,6 +36,7 @@ def audit(
     outcome: np.ndarray,
     features: Sequence[str] | None = None,
     groups: np.ndarray | None = None,
+    ended: np.ndarray | None = None,
 ) -> tuple[Finding, ...]:
     """Hold the columns of a table against a known outcome.
 
@@ -74,6 +50,9 @@ def audit(
         The columns to look at; all of them when not given.
     groups
         Whose row each is, where an account has several; by default each row stands alone.
+    ended
+        Whether it ended at any time later, by all that is known today; by default whether any of
+        the group's rows has the outcome. Only what is filled in for those that end is asked of it.
 
     Returns
     -------
@@ -91,6 +70,7 @@ def audit(
     rows = frame.loc[known].reset_index(drop=True)
     hit = outcome[known].astype(bool)
     group = np.arange(len(rows)) if groups is None else pd.factorize(groups[known])[0]
+    gone = hit if ended is None else ended[known].astype(bool)
     names = list(frame.columns if features is None else features)
     found: dict[str, Finding] = {}
     cells: dict[str, np.ndarray] = {}
@@ -99,9 +79,12 @@ def audit(
         if finding is not None:
             found[name] = finding
         else:
-            cells[name] = _cells(rows[name])
+            cells[name] = cells_of(rows[name])
     if 0 < hit.sum() < len(hit):
         found.update(_findings_against(cells, hit, group))
+    for name in cells.keys() - found.keys():
+        late = next(_filled_for_the_ended(name, rows[name], cells[name], gone, group), None)
+        found.update({name: late} if late else {})
     ordered = [found[name] for name in names if name in found]
     return tuple(sorted(ordered, key=lambda finding: not finding.blocking))
 
@@ -111,39 +94,8 @@ def _finding_by_itself(name: str, column: pd.Series, group: np.ndarray) -> Findi
     if distinct == 0 or (distinct == 1 and bool(column.notna().all())):
         message = f"{name} has one value in all {len(column)} rows and tells nothing apart."
         return Finding("constant", name, message, blocking=False)
-    first_of_group = column[~pd.Series(group).duplicated().to_numpy()]
-    for values, what in ((column.dropna(), "rows"), (first_of_group.dropna(), "accounts")):
-        if _names_rows(name, values):
-            message = (
-                f"{name} has {values.nunique()} values in {len(values)} {what}: it names them."
-            )
-            return Finding("names a row", name, message, blocking=True)
-    return None
-
-
-def _names_rows(name: str, values: pd.Series) -> bool:
-    if len(values) < PURE_ROWS or values.nunique() < ID_SHARE * len(values):
-        return False
-    numbers = numbers_in(values)
-    if numbers is None:
-        return True
-    is_whole = not is_date(values) and bool((numbers % 1 == 0).all())
-    is_dense = float(numbers.max() - numbers.min()) < 2 * len(numbers)
-    is_called_so = name.lower().replace(" ", "_").split("_")[-1] in _NAMES_OF_IDS
-    return is_whole and bool(numbers.is_unique) and (is_dense or is_called_so)
-
-
-def _cells(column: pd.Series) -> np.ndarray:
-    """Cell number per row: levels, or quantile bins of a number with many values; nulls apart."""
-    numbers = numbers_in(column)
-    if numbers is None:
-        return pd.factorize(column)[0]
-    values = numbers.to_numpy(float)
-    filled = np.isfinite(values)
-    levels = np.unique(values[filled])
-    if len(levels) > _BINS:
-        levels = np.unique(np.quantile(values[filled], np.linspace(0, 1, _BINS + 1)[1:-1]))
-    return np.where(filled, np.searchsorted(levels, values, side="right"), _NULL)
+    said = names_rows(name, column, group)
+    return Finding("names a row", name, said, blocking=True) if said else None
 
 
 def _findings_against(
@@ -153,7 +105,7 @@ def _findings_against(
     skill: dict[str, float] = {}
     fold = np.random.default_rng(0).permutation(int(group.max()) + 1)[group] % _FOLDS
     for name, cell in cells.items():
-        judged = _judged_by_other_folds(cell, hit, fold)
+        judged = judged_by_other_folds(cell, hit, fold)
         skill[name] = max(float(roc_auc_score(hit, judged)) - 0.5, 0.0)
         finding = _emptiness(name, cell, hit) or _purity(name, judged, hit)
         if finding is not None:
@@ -162,26 +114,10 @@ def _findings_against(
     return found
 
 
-def _judged_by_other_folds(cell: np.ndarray, hit: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Share of hits in the row's cell over the other folds, less the share in all their rows."""
-    code = cell - cell.min()
-    width = int(code.max()) + 1
-    judged = np.empty(len(hit))
-    for held in range(_FOLDS):
-        learn = fold != held
-        base = hit[learn].mean()
-        hits = np.bincount(code[learn], weights=hit[learn], minlength=width)
-        rows = np.bincount(code[learn], minlength=width)
-        # One row's weight of the base rate: a cell never seen says nothing.
-        judged[~learn] = ((hits + base) / (rows + 1))[code[~learn]]
-        judged[~learn] -= base  # the folds' base rates differ, which alone would rank rows
-    return judged
-
-
 def _emptiness(name: str, cell: np.ndarray, hit: np.ndarray) -> Finding | None:
     """Whether being filled, or being empty, is as good as the rarer outcome."""
     rare = hit if hit.mean() <= _HALF else ~hit
-    empty = cell == _NULL
+    empty = cell == NULL
     for word, there in (("filled", ~empty), ("empty", empty)):
         rows, hits = int(there.sum()), int(rare[there].sum())
         is_pure = rows >= PURE_ROWS and hits >= PURE_SHARE * rows
@@ -192,6 +128,52 @@ def _emptiness(name: str, cell: np.ndarray, hit: np.ndarray) -> Finding | None:
             )
             return Finding("filled after the end", name, message, blocking=True)
     return None
+
+
+def _filled_for_the_ended(
+    name: str, column: pd.Series, cell: np.ndarray, ended: np.ndarray, group: np.ndarray
+) -> Iterator[Finding]:
+    """Find what is filled in, or emptied, or worded, only in rows of accounts that end some day.
+
+    Counted by account: rows long before the end bear it too, so the outcome of the next days does
+    not show it.
+    """
+    gone = _any_by(group, ended)
+    words = np.unique(cell[cell >= 0]) if numbers_in(column) is None else np.array([], dtype=int)
+    marks = [("filled", cell != NULL), ("empty", cell == NULL)]
+    marks += [(f"{column[cell == each].iloc[0]!r}", cell == each) for each in words]
+    for word, rows in marks:
+        there = _any_by(group, rows)
+        accounts, ends = int(there.sum()), int((there & gone).sum())
+        is_pure = accounts < len(gone) and ends >= PURE_SHARE * accounts
+        chance = _chance(accounts, ends, float(gone.mean()))
+        if is_pure and chance < CHANCE and ends >= PURE_COVERAGE * gone.sum():
+            message = (
+                f"{name} is {word} for {accounts} accounts and {ends} of them ended, sooner or "
+                f"later, of {len(gone)} of which {int(gone.sum())} did: it looks written down "
+                "after the end."
+            )
+            yield Finding("filled after the end", name, message, blocking=True)
+
+
+def _chance(accounts: int, ends: int, share: float) -> float:
+    """Give the probability that so many of those accounts end, or more: the binomial tail."""
+    if not 0 < share < 1:
+        return 1.0
+    logs = (
+        math.lgamma(accounts + 1)
+        - math.lgamma(each + 1)
+        - math.lgamma(accounts - each + 1)
+        + each * math.log(share)
+        + (accounts - each) * math.log1p(-share)
+        for each in range(ends, accounts + 1)
+    )
+    return math.fsum(map(math.exp, logs))
+
+
+def _any_by(group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Give, for each group, whether any of its rows is one of these."""
+    return np.bincount(group, weights=rows, minlength=int(group.max()) + 1) > 0
 
 
 def _purity(name: str, judged: np.ndarray, hit: np.ndarray) -> Finding | None:

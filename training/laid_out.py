@@ -1,0 +1,154 @@
+"""A ready table laid out: its roles, the rows to learn from and the later ones, its audit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import SourceError, TooLittleDataError
+from models.question import Question
+from training.audit.finding import Audited, demand_known
+from training.audit.ready_table import audited
+from training.ready import ACCOUNT, AS_OF, label_column, outcomes
+
+Booleans = NDArray[np.bool_]
+
+FEWEST_EVENTS = 20
+TEST_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns are no features: the label, the date, and whose row it is."""
+
+    label: str
+    time: str | None
+    group: str | None
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Which rows are learned from and which are the later ones, and what the audit found."""
+
+    dates: NDArray[np.datetime64] | None
+    learn: Booleans
+    test: Booleans
+    apart: tuple[str, ...]
+    groups: NDArray[np.object_]
+    audited: Audited
+
+
+def audit_table(
+    frame: pd.DataFrame,
+    question: Question,
+    label: str | None = None,
+    *,
+    time: str | None = None,
+    group: str | None = None,
+    accept: Sequence[str] = (),
+) -> Audited:
+    """Make the audit that `train_table` makes, of the same arguments, without a fit.
+
+    A column that training would leave out stops here all the same: its maker should know.
+    """
+    demand_known(accept, map(str, frame.columns))
+    rows, hit, roles, _ = known_rows(frame, question, label, time, group)
+    return lay_out(rows, hit, roles, question).audited.accepting(accept, rows.columns)
+
+
+def known_rows(
+    frame: pd.DataFrame, question: Question, label: str | None, time: str | None, group: str | None
+) -> tuple[pd.DataFrame, Booleans, Roles, NDArray[np.int64]]:
+    """Give the rows with a known label, whether the event came, the roles, and their positions.
+
+    Raises
+    ------
+    TooLittleDataError
+        With fewer than 20 rows of either outcome.
+    SourceError
+        If a named column is missing, or the label is not of two values.
+    """
+    roles = Roles(
+        label_column(frame, question.name, label),
+        _present(frame, time, AS_OF, "time"),
+        _present(frame, group, ACCOUNT, "group"),
+    )
+    outcome = outcomes(frame[roles.label])
+    known = np.flatnonzero(np.isfinite(outcome))
+    hit = outcome[known] == 1
+    _enough(hit, "rows with a known label")
+    return frame.iloc[known].reset_index(drop=True), hit, roles, known
+
+
+def lay_out(rows: pd.DataFrame, hit: Booleans, roles: Roles, question: Question) -> Laid:
+    """Part the rows in those to learn from and the later ones, and audit them.
+
+    Raises
+    ------
+    TooLittleDataError
+        With fewer than 20 rows of either outcome on either side.
+    SourceError
+        If a row has no date.
+    """
+    dates = None if roles.time is None else _dates(rows[roles.time])
+    learn, test = _slices(dates, question, len(rows))
+    _enough(hit[learn], "rows whose window was over before the test period")
+    _enough(hit[test], "rows of the test period")
+    apart = tuple(n for n in (roles.label, roles.time, roles.group, ACCOUNT) if n is not None)
+    groups = _groups(rows, roles.group)
+    looked_at = [name for name in rows.columns if name not in apart]
+    found = audited(rows, hit, learn, test, looked_at, groups, dates, question)
+    return Laid(dates, learn, test, apart, groups, found)
+
+
+def _present(frame: pd.DataFrame, asked: str | None, usual: str, role: str) -> str | None:
+    if asked is not None and asked not in frame.columns:
+        raise SourceError(
+            f"Expected the {role} column {asked!r} in the table, got none of that name. "
+            "Name one that is there."
+        )
+    return asked if asked is not None else (usual if usual in frame.columns else None)
+
+
+def _enough(hit: Booleans, where: str) -> None:
+    events, others = int(hit.sum()), int((~hit).sum())
+    if min(events, others) < FEWEST_EVENTS:
+        raise TooLittleDataError(
+            f"Expected at least {FEWEST_EVENTS} rows of either outcome among the {where}, got "
+            f"{events} with and {others} without the event. Bring a longer history."
+        )
+
+
+def _groups(rows: pd.DataFrame, group: str | None) -> NDArray[np.object_]:
+    """Whose row each is; without a group column each stands alone."""
+    return np.arange(len(rows)).astype(object) if group is None else rows[group].to_numpy(object)
+
+
+def _dates(column: pd.Series) -> NDArray[np.datetime64]:
+    try:
+        times = pd.to_datetime(column, utc=True)
+    except (ValueError, TypeError) as error:
+        raise SourceError(
+            f"Expected dates in the column {column.name!r}, got: {error}. Write them as 2024-12-31."
+        ) from error
+    if times.isna().any():
+        raise SourceError(
+            f"Expected a date in each row of the column {column.name!r}, got "
+            f"{int(times.isna().sum())} rows without. Fill it in, or leave those rows out."
+        )
+    return times.dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _slices(
+    dates: NDArray[np.datetime64] | None, question: Question, count: int
+) -> tuple[Booleans, Booleans]:
+    """Rows to learn from and rows to test on; all are both when folds take turns."""
+    if dates is None:
+        return np.ones(count, dtype=bool), np.ones(count, dtype=bool)
+    distinct = np.unique(dates)
+    test_from = distinct[-max(1, round(len(distinct) * TEST_SHARE))]
+    window = timedelta(days=question.main_horizon_days + question.grace_days)
+    return dates + np.timedelta64(window, "us") <= test_from, dates >= test_from
