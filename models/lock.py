@@ -21,3 +21,13 @@ def alone(file: Path) -> Iterator[None]:
     with file.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def moved(fetched: Path, target: Path) -> None:
+    """Put a fetched folder in its place, where another process may have put the same meanwhile."""
+    try:
+        fetched.rename(target)
+    except OSError:
+        # Another process fetched the same version meanwhile; any other cause is raised.
+        if not target.is_dir():
+            raise

@@ -50,3 +50,18 @@ def demand_folder(location: str) -> None:
 def _reason(error: Exception) -> str:
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return first.partition(" with exception ")[0].rstrip(".")
+
+
+def demand_address(database: str, home: Path) -> None:
+    """Refuse a database's path that MLflow would misread.
+
+    Raises
+    ------
+    ModelError
+        When it holds what an address gives a meaning to.
+    """
+    if "?" in database or "%" in database:
+        raise ModelError(
+            f"Expected a home without ? and % in its path, got {home}: MLflow would "
+            "read them as part of an address. Set TENURE_HOME to another folder."
+        )

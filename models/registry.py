@@ -9,12 +9,11 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.errors import GateError, ModelError
 from features.home import Home, private
@@ -37,6 +36,8 @@ from models.record import (
 from models.trials import log_trials
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.entities.model_registry import RegisteredModel as NamedModel
