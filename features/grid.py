@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from features.engine import Session
 from features.terms import snapshot_month
-from features.windows import NEVER, Rows, Window
+from features.windows import NEVER, Rows, Window, is_seen
 
 SPAN = ("start", "end")
 AT_SNAPSHOT = ("as_of_day", "as_of_month", "as_of_dom", "as_of_month_last_dom")
@@ -95,18 +95,23 @@ def with_span(facts: Rows, window: Window, on: Grid, *, is_state: bool) -> Rows:
 
 
 def run(steps: Rows, changes: Mapping[str, nw.Expr], on: Grid) -> Rows:
-    """Give account_id, as_of_day and columns: the sums of their changes so far at each snapshot.
+    """Give account_id, as_of_day and columns: the sums of their changes so far at each point.
 
     `steps` has account_id, `bucket` (the day of the snapshot that first sees the change) and what
-    the expressions in `changes` read.
+    the expressions in `changes` read. A sum is made where it changes, and stands until it changes
+    again: what is added up hangs on the changes, not on accounts times snapshots.
     """
     columns = tuple(changes)
     zeros = {column: nw.lit(0, nw.Int64) for column in columns}
-    nothing = on.points.select("account_id", bucket="as_of_day", **zeros)
+    accounts = on.points.select("account_id").unique()
+    nothing = accounts.select("account_id", bucket=nw.lit(on.days[0], nw.Int64), **zeros)
     summed = steps.with_columns(**changes).group_by("account_id", "bucket")
     changed = summed.agg(nw.col(*columns).sum().cast(nw.Int64))
     whole = changed.select("account_id", "bucket", nw.col(*columns).fill_null(0))
     both = nw.concat([nothing, whole], how="vertical").group_by("account_id", "bucket")
     total = both.agg(nw.col(*columns).sum().cast(nw.Int64))
     running = nw.col(*columns).cum_sum().over("account_id", order_by="bucket").cast(nw.Int64)
-    return total.select("account_id", running, as_of_day="bucket")
+    until = nw.col("bucket").shift(-1).over("account_id", order_by="bucket").fill_null(NEVER)
+    sums = total.select("account_id", "bucket", running, until=until)
+    standing = on.points.select("account_id", "as_of_day").join(sums, on="account_id")
+    return standing.filter(is_seen("bucket", "until")).select("account_id", "as_of_day", *columns)

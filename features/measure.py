@@ -42,7 +42,7 @@ JOINS_AT_ONCE = 8
 
 
 def measure(features: Iterable[Feature], reader: Reader, on: Grid, points: Rows) -> Rows:
-    """Give points of the grid (account_id, as_of_day) with a column for each feature.
+    """Give points of the grid (account_id, as_of_day, and what else) with a column for each feature.
 
     A column is a whole number before its unit and its missing value, or the mean that a ranking
     found; beside another mean, and a sum that may be unknown, stands the number of its values.
@@ -53,9 +53,11 @@ def measure(features: Iterable[Feature], reader: Reader, on: Grid, points: Rows)
         for kind, run in _KINDS
         for together in _in_passes([f for f in chosen if isinstance(f.recipe, kind)])
     ]
-    points = points.select(*POINT)
+    if len(parts) <= JOINS_AT_ONCE:
+        return _beside(points, parts)
+    keys = points.select(*POINT)
     blocks = [
-        reader.session.settle(_beside(points, parts[first : first + JOINS_AT_ONCE]))
+        reader.session.settle(_beside(keys, parts[first : first + JOINS_AT_ONCE]))
         for first in range(0, len(parts), JOINS_AT_ONCE)
     ]
     return _beside(points, blocks)

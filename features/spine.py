@@ -1,6 +1,7 @@
 """Which accounts there are at a snapshot, and in what state."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 
 import narwhals as nw
@@ -71,8 +72,7 @@ def state_rows(source: CheckedSource, dates: Iterable[date | datetime], running:
     points = running.settle(points.select("account_id", "as_of_day", "customer_group"))
     facts = reader(source, _contract(), running)
     measured = measure(_contract(), facts, on, points)
-    measured = measured.rename({feature.column: feature.name for feature in _contract()})
-    states = measured.join(points, on=["account_id", "as_of_day"])
+    states = measured.rename({feature.column: feature.name for feature in _contract()})
     return running.settle(states.with_columns(status=_status()))
 
 
@@ -102,7 +102,7 @@ def _contract() -> tuple[Feature, ...]:
         "asked_to_cancel": Total(lifecycle.CANCELLING),
         "started": Total(lifecycle.STARTED),
         _TERM_END: lifecycle.TERM_END,
-        "term_months": of["lifecycle__term_months"],
+        "term_months": replace(lifecycle.TERM_END, value=nw.col("term_months")),
     }
     return tuple(
         Feature("state", name, recipe, Unit.ITEMS, name, name, Text(name))
