@@ -42,7 +42,7 @@ JOINS_AT_ONCE = 8
 
 
 def measure(features: Iterable[Feature], reader: Reader, on: Grid, points: Rows) -> Rows:
-    """Give points of the grid (account_id, as_of_day, and what else) with a column for each feature.
+    """Give points of the grid (account_id, as_of_day, …), with a column for each feature.
 
     A column is a whole number before its unit and its missing value, or the mean that a ranking
     found; beside another mean, and a sum that may be unknown, stands the number of its values.
