@@ -230,7 +230,9 @@ def _demand_java() -> None:
 def _prepared(spark: SparkSession) -> Spark:
     for name, value in _EVERYWHERE.items():
         spark.conf.set(name, value)
-    if not is_remote():
+    if is_remote():
+        _send_deep_plans()
+    else:
         _remember_classes(spark)
     return Spark(spark, is_reliable=bool(spark.conf.get(CHECKPOINTS, None)))
 
@@ -240,6 +242,13 @@ def _remember_classes(spark: SparkSession) -> None:
     jvm = spark.sparkContext._jvm  # noqa: SLF001 - pyspark has no other way to them
     for name in _SOUGHT:
         setattr(jvm, name, getattr(jvm, name))
+
+
+def _send_deep_plans() -> None:
+    # each step of a plan lies in the next, and by default no message may be a hundred deep
+    from google._upb import _message  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with Spark Connect, has no types
+
+    _message.SetAllowOversizeProtos(True)  # noqa: FBT003 - it takes no names
 
 
 @contextmanager
