@@ -335,7 +335,8 @@ def _backtested(session: Session, built: "Built", question: "Question") -> dict[
         champion = session.registry.champion(question.name)
         result = roll(built, question, champion=champion, progress=say)
         folder = session.home.reports / f"backtest-{question.name}"
-        return backtest_document(result, folder, {"source": built.source.fingerprint})
+        data = {"source": built.source.fingerprint}
+        return backtest_document(result, folder, data, session.registry)
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from models.backtested import Backtested
+from models.registry import Registry
 from training.backtest import Backtest
 from training.report import Evidence, Section, write_report
 
@@ -20,15 +22,31 @@ ALL = 0.9995
 
 
 def backtest_document(
-    backtest: Backtest, folder: Path, data: Mapping[str, object]
+    backtest: Backtest, folder: Path, data: Mapping[str, object], registry: Registry
 ) -> dict[str, Any]:
-    """Write a back-test's report for people, and give what ``tenure backtest --json`` prints."""
+    """Write a back-test's report for people, keep both in MLflow, and give the JSON.
+
+    Returns
+    -------
+    dict
+        What ``tenure backtest --json`` prints: model, metrics, origins, notes, the report's path
+        and the run's id.
+    """
+    reports = write_report(evidence(backtest, data), folder)
+    found = Backtested(
+        model=backtest.question.name,
+        metrics=backtest.metrics,
+        origins=backtest.by_origin,
+        parameters={**data, **backtest.metrics["economics"]},
+        reports=reports,
+    )
     return {
         "model": backtest.question.name,
         "metrics": dict(backtest.metrics),
         "origins": [dict(run) for run in backtest.by_origin],
         "notes": list(backtest.notes),
-        "report": str(write_report(evidence(backtest, data), folder)[0]),
+        "report": str(reports[0]),
+        "run": registry.log_backtest(found),
     }
 
 

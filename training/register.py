@@ -12,7 +12,6 @@ from models.gate import GateReport
 from models.reasons import importance
 from models.record import Training
 from models.registry import Registry
-from training.backtest import Backtest
 from training.gates import Trial, decide
 from training.report import Evidence, write_report
 from training.run import Trained
@@ -136,38 +135,6 @@ def judge(
             accept=accept,
         )
     )
-
-
-def backtest_document(
-    backtest: Backtest, folder: Path, data: Mapping[str, object]
-) -> dict[str, Any]:
-    """Write a back-test's report for people, and give what ``tenure backtest --json`` prints."""
-    report, *_ = _backtest_report(backtest, folder, data)
-    return {
-        "model": backtest.question.name,
-        "metrics": dict(backtest.metrics),
-        "origins": [dict(run) for run in backtest.by_origin],
-        "notes": list(backtest.notes),
-        "report": str(report),
-    }
-
-
-def _backtest_report(
-    backtest: Backtest, folder: Path, data: Mapping[str, object]
-) -> Sequence[Path]:
-    question = backtest.question
-    rows, days = backtest.test_rows, question.main_horizon_days
-    evidence = Evidence(
-        model=question.name,
-        horizon_days=days,
-        outcomes=rows[f"outcome__{days}d"].to_numpy(dtype=float),
-        probabilities=rows[f"probability__{days}d"].to_numpy(dtype=float),
-        metrics=headline(backtest.metrics),
-        rivals=backtest.metrics["baselines"],
-        origins=[{"as_of": run["origin"], "auc": run["auc"]} for run in backtest.by_origin],
-        data=data,
-    )
-    return write_report(evidence, folder)
 
 
 def headline(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:

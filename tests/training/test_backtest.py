@@ -16,8 +16,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from features.built import Built
 from features.checked import CheckedSource
+from features.home import Home
 from models.bundle import Bundle
 from models.churn import CHURN
+from models.registry import Registry
 from training import run
 from training.backtest import Backtest, backtest
 from training.backtest_page import LISTED, backtest_document, cell, sections
@@ -206,7 +208,10 @@ def section(found: Backtest, caption: str) -> dict[str, list[str]]:
 def test_the_page_holds_every_figure_and_opens_without_a_network(
     rolled: Backtest, tmp_path: Path
 ) -> None:
-    document = json.loads(json.dumps(backtest_document(rolled, tmp_path, {"source": "made"})))
+    registry = Registry(Home(tmp_path / "home"))
+    said = backtest_document(rolled, tmp_path, {"source": "made"}, registry)
+    document = json.loads(json.dumps(said))
+    assert document["run"]
     html = Path(document["report"]).read_text()
     for caption in (
         "Date by date",
