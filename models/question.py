@@ -43,7 +43,7 @@ class Question:
     main_horizon_days: int = 90
     high_from: float = 3.0
     medium_from: float = 1.5
-    fewest_event_accounts: int = 30
+    fewest_event_accounts: int = 12
     touches: bool = False
 
     def __post_init__(self) -> None:

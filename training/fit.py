@@ -39,8 +39,6 @@ class BoosterParams:
     monotone
         Whether the hazard may not fall (rise) with a feature declared to be risky upwards
         (downwards); for churn only.
-    event_weight
-        How many rows one with the event counts as; beyond 1 the calibration takes it back.
     """
 
     trees: int = 200
@@ -55,7 +53,6 @@ class BoosterParams:
     threads: int = 1
     seed: int = 7
     monotone: bool = False
-    event_weight: float = 1.0
 
     def to_lightgbm(self) -> dict[str, Any]:
         """Give LightGBM's own names."""
@@ -256,6 +253,6 @@ def fit_hazard(
         known.outcomes,
         columns,
         params,
-        weights=known.weights * np.where(known.outcomes == 1, params.event_weight, 1.0),
+        weights=known.weights,
         directions=[held.get(name, 0) for name in columns],
     )
