@@ -17,8 +17,6 @@ MEASURED = (
     "calibration_slope",
 )
 LISTED = ("listed", "listed_share", "precision", "recall", "lift", "arr_caught", "profit")
-ALL = 0.9995
-"""A list of so large a share of the accounts that a CSM has sorts nobody out."""
 
 
 def backtest_document(
