@@ -1,16 +1,19 @@
 """The loops of the fold, compiled: the only module that knows Numba.
 
 They see whole numbers only: accounts, texts and days by number, moments in microseconds. A row that
-does not count has the account -1. Compiled code is kept beside this file, so a machine compiles
-once; importing this module loads Numba, so it is imported where a log is folded, and only there.
+does not count has the account -1. Compiled code is kept beside this file: a machine compiles once.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from features.fold.absent import absent
+
+with absent("scipy.linalg.cython_blas"):  # a third of the time to load, and no loop needs it
+    import numba.np.arraymath
 
 Whole: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
