@@ -87,6 +87,7 @@ def tuned(
     progress: Callable[[str], None],
 ) -> Choice:
     """Choose a booster's parameters by `training.tune`, on what was known at a border."""
-    slices = folds(panel, question, border, FOLDS)
+    shy = replace(question, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
+    slices = folds(panel, shy, border, FOLDS)
     found = tune(slices, features, budget, about=about, progress=progress)
     return Choice(found.params, (found.sentence(),), found.trials)
