@@ -15,6 +15,7 @@ MANY = 100
 LARGE = 1e6
 """From here on a whole number that no two accounts share, and that stays, is a code."""
 
+_ROWS_OF_ONE = 2
 _NAMES_OF_IDS = frozenset({"id", "number", "no", "key"})
 _NAMES_OF_PEOPLE = frozenset({"id", "name", "email", "mail", "uuid", "guid", "domain", "phone"})
 
@@ -47,12 +48,13 @@ def _are_names(name: str, values: pd.Series) -> bool:
 
 
 def _is_a_code(column: pd.Series, group: NDArray[np.int64]) -> bool:
-    """Tell whether accounts with several rows keep one large whole number that none shares."""
+    """Tell whether accounts with several rows keep large whole numbers that no other shares."""
     numbers = numbers_in(column)
     if numbers is None or is_date(column) or not bool((numbers.abs() >= LARGE).any()):
         return False
-    by_account = numbers.groupby(group)
-    is_whole = bool((numbers.dropna() % 1 == 0).all())
-    is_kept = int(by_account.nunique().max()) == 1 and int(by_account.size().max()) > 1
-    values = by_account.first().dropna()
-    return is_whole and is_kept and len(values) >= FEWEST and bool(values.is_unique)
+    filled = numbers.notna().to_numpy(bool)
+    values, whose = numbers[filled], pd.Series(group[filled], index=numbers[filled].index)
+    is_whole = bool((values % 1 == 0).all())
+    distinct = values.nunique()
+    is_repeated = distinct >= FEWEST and _ROWS_OF_ONE * distinct <= len(values)
+    return is_whole and is_repeated and int(whose.groupby(values).nunique().max()) == 1

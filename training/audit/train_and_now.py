@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
 
 from training.audit.cells import cells_of, judged_by_other_folds
@@ -63,7 +63,10 @@ def train_and_now(
     side, fold = side[kept], fold[kept]
     cells = {name: cells_of(rows[name]) for name in features}
     alone = {
-        name: float(roc_auc_score(side, judged_by_other_folds(cell, side, fold)))
+        name: max(
+            float(roc_auc_score(side, judged_by_other_folds(cell, side, fold))),
+            _in_order(cell, side),
+        )
         for name, cell in cells.items()
     }
     together = _together(np.column_stack(list(cells.values())), side, fold)
@@ -76,6 +79,12 @@ def train_and_now(
     if together >= FAR_AUC:
         findings.append(Finding("tells now from then", TRAIN_AND_NOW, said, blocking=False))
     return said, tuple(findings)
+
+
+def _in_order(cell: npt.NDArray[np.int64], side: Booleans) -> float:
+    """Give the AUC of the cells' order: what grows with time shows cells that no fold has seen."""
+    alone = float(roc_auc_score(side, cell))
+    return max(alone, 1 - alone)
 
 
 def _telling(name: str, alone: float) -> Finding:
@@ -127,9 +136,7 @@ def _together(cells: npt.NDArray[np.int64], side: Booleans, fold: npt.NDArray[np
     found = []
     for held in (0, 1):
         learn, judge = fold != held, fold == held
-        model = HistGradientBoostingClassifier(
-            max_iter=40, max_leaf_nodes=8, max_bins=32, early_stopping=False, random_state=0
-        )
+        model = ExtraTreesClassifier(60, max_depth=8, min_samples_leaf=5, random_state=0)
         model.fit(cells[learn], side[learn])
         found.append(roc_auc_score(side[judge], model.predict_proba(cells[judge])[:, 1]))
     return float(np.mean(found))
