@@ -315,10 +315,11 @@ def _few(rows: pd.DataFrame, outcome: pd.Series, question: Question) -> tuple[st
     groups = rows.loc[outcome == 1, "customer_group"].nunique()
     if groups >= FEW_TEST_GROUPS:
         return ()
-    return (
+    said = (
         f"The figures rest on {groups} customers with {question.name} in the test period: read "
-        "their intervals, not the figures.",
+        "their intervals, not the figures."
     )
+    return (said,)
 
 
 def _notes(asked: Question, kept: Question) -> tuple[str, ...]:
