@@ -215,3 +215,20 @@ def three_tables(folder: Path) -> Path:
         "s2,b,core,100,2023-02-01T00:00:00Z,2024-02-01T00:00:00Z\n"
     )
     return folder
+
+
+def test_the_audit_of_a_leaky_table_ends_with_1_until_the_leak_is_taken_on(tmp_path: Path) -> None:
+    lines = [f"{at % 7},{'moved' if at % 5 == 0 else ''},{int(at % 5 == 0)}" for at in range(300)]
+    file = tmp_path / "table.csv"
+    file.write_text("\n".join(["use,why,left", *lines]), encoding="utf-8")
+    asked = ("audit", "churn", "--table", str(file), "--label", "left", "--json")
+    leaky, taken, slip = (
+        tenure(tmp_path / "home", *asked, *more)
+        for more in ((), ("--accept", "why"), ("--accept", "whi"))
+    )
+    assert (leaky.returncode, taken.returncode, slip.returncode) == (1, 0, 1)
+    (finding,) = json.loads(leaky.stdout)["audit"]
+    assert (finding["column"], finding["standing"]) == ("why", "open")
+    assert leaky.stderr.strip().endswith("--accept why")
+    assert json.loads(taken.stdout)["passed"] is True
+    assert "got whi" in slip.stderr

@@ -14,7 +14,7 @@ from features.errors import GateError, ModelError
 from features.home import Home
 from models.bundle import Bundle
 from models.gate import Gate, GateReport
-from models.record import Training
+from models.record import AuditRecord, Training
 from models.registry import Registry
 
 Train = Callable[..., Training]
@@ -52,6 +52,7 @@ def train(stumps: Callable[..., Bundle], tmp_path: Path) -> Train:
             },
             "data": {"fingerprint": "d" * 64, "rows": 1200, "extracted_at": "2025-01-01"},
             "audit": ({"kind": "constant", "column": "x", "blocking": False},),
+            "audit_checks": {"single_columns": "Looked at."},
             "reports": (page,),
         }
         return Training(**(values | fields))
@@ -127,6 +128,12 @@ def test_the_run_keeps_reports_catalogue_audit_and_signature(
         "value": None
     }
     assert registry.audit("churn", "1").findings[0]["kind"] == "constant"
+    assert registry.audit("churn", "1").checks == {"single_columns": "Looked at."}
+
+
+def test_an_audit_kept_before_checks_were_named_has_none() -> None:
+    kept = AuditRecord.from_json('[{"kind": "constant", "column": "x", "blocking": false}]')
+    assert (len(kept.findings), kept.checks) == (1, {})
 
 
 def test_nothing_kept_can_be_unpickled(registry: Registry, train: Train) -> None:
