@@ -267,10 +267,13 @@ def _audited(
 
         with step(f"Auditing {asked.table.name}"):
             return audit_table(read_table(asked.table), question, **asked.roles)
+    from models.asked import any_asks_for_touches
+    from models.questions import QUESTIONS
     from training.run import audit as look
 
     session.warn_of_untried()
-    built = session.built(source, touches=True)
+    # The same features as a training's, so that what was built for one serves the other.
+    built = session.built(source, touches=any_asks_for_touches(QUESTIONS.values()))
     with step(f"Auditing {question.name}"):
         return look(built, question, accept=asked.accept)
 
