@@ -30,7 +30,7 @@ from features.sources.check import check
 from features.sources.sample.simulate import simulate
 from models.churn import CHURN
 from training.bundling import base_rates
-from training.choose import FEWEST_GROUPS_BEFORE, FOLDS, SIMPLEST_FIRST, choose
+from training.choose import FEWEST_GROUPS_BEFORE, FOLDS, SIMPLEST_FIRST
 from training.fit import BoosterParams, Params
 from training.later import Fold, folds, losses, standard_error
 from training.run import features_of, labelled_rows
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "decisions" / "0003-how-to-fit.md"
 TEMPLATE = Path(__file__).with_name("fitting.md.template")
 USUAL = BoosterParams()
-CHOSEN, BASE_RATE = "as chosen at each border", "the base rate"
+BASE_RATE = "the base rate"
 
 WAYS: Mapping[str, Params] = MappingProxyType(
     {
@@ -102,7 +102,7 @@ def page(large: Sequence[Mapping[str, Any]], small: Sequence[Mapping[str, Any]])
     template = TEMPLATE.read_text(encoding="utf-8")
     tables = {
         "{{large}}": _table(large, (*WAYS, BASE_RATE)),
-        "{{small}}": _table(small, (*SMALL_WAYS, CHOSEN, BASE_RATE)),
+        "{{small}}": _table(small, (*SMALL_WAYS, BASE_RATE)),
     }
     for place, written in tables.items():
         template = template.replace(place, written)
@@ -140,14 +140,6 @@ def _measure(case: Case, ways: Mapping[str, Params], history: Built) -> dict[str
         name: np.concatenate([losses(fold, features, params) for fold in slices])
         for name, params in ways.items()
     }
-    if case.losses is not None:
-        chosen = [choose(panel, question, features, fold.split.test_from) for fold in slices]
-        by_way[CHOSEN] = np.concatenate(
-            [
-                losses(fold, features, choice.params)
-                for fold, choice in zip(slices, chosen, strict=True)
-            ]
-        )
     by_way[BASE_RATE] = np.concatenate([_constant(fold) for fold in slices])
     groups = np.concatenate([fold.tested["customer_group"] for fold in slices])
     return {
