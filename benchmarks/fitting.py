@@ -75,7 +75,7 @@ class Case:
         return f"sample of {self.accounts}, seed {self.seed}{cut}"
 
 
-CASES = (*(Case(300, seed) for seed in (31, 32, 33)), Case(public="crm5"))
+CASES = (*(Case(300, seed) for seed in (31, 32, 33)), Case(1000, 21), Case(public="crm5"))
 SMALL_CASES = tuple(Case(300, seed, losses=20) for seed in (31, 32, 33))
 
 
