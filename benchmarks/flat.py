@@ -83,7 +83,7 @@ def section(data: Path, say: Say) -> str:
         rows.append(["", "", "", "floor, LightGBM", *difference_cells(trained.held_out, floor)])
         audits += [
             f"- {flat.name}: {finding.message}" + ("" if finding.blocking else " (only told)")
-            for finding in trained.audit
+            for finding in trained.audit.findings
             if not flat.accept
         ]
     about = (

@@ -147,7 +147,7 @@ def _floors(trained: Trained, history: Built) -> Mapping[str, np.ndarray]:
 
 
 def _notes(asked: Asked, trained: Trained) -> list[str]:
-    found = [finding.message for finding in trained.audit if finding.blocking]
+    found = [finding.message for finding in trained.audit.findings if finding.blocking]
     return [f"\nThe leak audit on {asked.data}, {asked.words}: {message}" for message in found]
 
 
