@@ -16,7 +16,7 @@ Booleans = npt.NDArray[np.bool_]
 Checked = tuple[str, tuple[Finding, ...]]
 
 STILL_THERE = 0.10
-"""Share of the accounts with the event, and rows after its window, from which it is longer."""
+"""Share of the accounts with the event whose label says so for longer, from which it is."""
 FEWEST_ACCOUNTS = 10
 
 
@@ -81,21 +81,24 @@ def _crossing(one: Slice, test_from: np.datetime64 | None) -> list[Finding]:
 def longer_than_said(
     as_of: Dates, outcome: Booleans, groups: npt.NDArray[np.object_], days: int
 ) -> tuple[Finding, ...]:
-    """Find a label of loss that looks further than its window: the account has rows after it.
+    """Find a label of loss that looks further than its window: it says so for longer on end.
 
-    An account that is lost within the window has no row once the window and the grace are over,
-    unless it came back. Where many have, the label says "lost at some time", and the last windows
-    before the border reach into the test period.
+    An account that is lost within the window is said to be for no longer than the window lasts,
+    however often it comes back. Where many are, the label says "lost at some time", and the last
+    windows before the border reach into the test period.
     """
-    last = pd.Series(as_of).groupby(groups).transform("max").to_numpy("datetime64[us]")
-    lost = pd.DataFrame({"group": groups, "stays": last > as_of + np.timedelta64(days, "D")})
-    by_account = lost[outcome].groupby("group")["stays"].any().to_numpy(bool)
+    rows = pd.DataFrame({"group": groups, "as_of": as_of, "hit": outcome})
+    rows = rows.sort_values(["group", "as_of"], ignore_index=True)
+    run = ((rows["group"] != rows["group"].shift()) | (rows["hit"] != rows["hit"].shift())).cumsum()
+    runs = rows[rows["hit"]].groupby(["group", run[rows["hit"]]])["as_of"].agg(["min", "max"])
+    is_long = (runs["max"] - runs["min"]) > pd.Timedelta(days=days)
+    by_account = is_long.groupby(level=0).any().to_numpy(bool)
     stays = int(by_account.sum())
     if stays < FEWEST_ACCOUNTS or stays < STILL_THERE * len(by_account):
         return ()
     message = (
-        f"{stays:,} of {len(by_account):,} accounts with the event have rows more than {days} "
-        "days after a row that says it comes within them: the label's window is longer than the "
+        f"{stays:,} of {len(by_account):,} accounts with the event say for more than {days} "
+        "days on end that it comes within them: the label's window is longer than the "
         "question's, and touches the test period."
     )
     return (Finding("label window", LABEL_WINDOWS, message, blocking=True),)
