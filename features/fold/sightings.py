@@ -76,14 +76,16 @@ def sight(days: Sequence[int], accounts: Sequence[str], merged: Sequence[Identit
     spans += [span for span in merged if span.becomes in numbers]
     raw = tuple(dict.fromkeys(span.account_id for span in spans))
     places = {account: place for place, account in enumerate(raw)}
+    edges = {edge for span in spans for edge in (span.becomes_on, span.becomes_until)}
+    firsts = {edge: first_from(edge, days) for edge in edges}
     return Sight(
         tuple(days),
         tuple(accounts),
         raw,
         _codes([places[span.account_id] for span in spans]),
         _codes([numbers[span.becomes] for span in spans]),
-        _codes([first_from(span.becomes_on, days) for span in spans]),
-        _codes([first_from(span.becomes_until, days) for span in spans]),
+        _codes([firsts[span.becomes_on] for span in spans]),
+        _codes([firsts[span.becomes_until] for span in spans]),
     )
 
 
