@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from features.errors import TenureError
+from features.garbage import collect_rarely
 from serving.console import (
     Session,
     as_json,
@@ -344,6 +345,7 @@ def _backtested(session: Session, built: "Built", question: "Question") -> dict[
 
 def main() -> None:
     """Run a verb; 0 on success, 1 with one clear line on a failure, 2 on wrong usage."""
+    collect_rarely()
     with ended_as_promised():
         cli.main(prog_name="tenure", standalone_mode=False)
 

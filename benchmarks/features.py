@@ -23,6 +23,7 @@ from typing import Any
 from benchmarks.asked import COLUMNS, KEY
 from benchmarks.forms import FORMS, Form
 from benchmarks.usage import account_names, as_of_times
+from features.garbage import collect_rarely
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -103,6 +104,7 @@ def _options() -> argparse.Namespace:
 
 def _run(step: str, name: str, events: int, cache: Cache) -> None:
     """Make a form ready, run it, or compare its result: what a child process does."""
+    collect_rarely()  # for every form alike, as `tenure` does
     (form,) = (form for form in FORMS if form.name == name)
     if step == "compare":
         _compare(form, events, cache)

@@ -19,7 +19,8 @@ LIBRARIES = ("duckdb", "polars", "pandas", "pyarrow", "narwhals", "numba", "nump
 HEAD = """# Benchmarks
 
 Written by `make benchmark`, never by hand. CPU seconds are user and system time of a process of its
-own, from its start to its end, imports included; memory is its largest resident set. Figures are
+own, from its start to its end, imports included, and all of them collect garbage as rarely as the
+`tenure` command does; memory is its largest resident set. Figures are
 medians over the runs, which alternate between the forms.
 
 The log: {accounts:,} accounts over {days} days, {kinds} kinds of event, Parquet in parts by month,

@@ -56,7 +56,7 @@ def fold(
     present = source.columns[table]
     texts = [c.name for c in TABLES[table] if c.dtype is Type.TEXT and c.name in present]
     by_day = rolled_up(source, EVENT_DAYS) if table == EVENT_DAYS.table else None
-    log = open_log(source.parts(table), TABLES[table].first_time, texts, by_day)
+    log = open_log(source.parts(table), TABLES[table].first_time, texts, by_day, seen.days)
     kept = _pass(log, table, present, features, seen)
     return _table({name: part for one in kept for name, part in one.given().items()}, seen)
 
@@ -126,7 +126,8 @@ class _Reader:
         size = len(rows)
         account, day, bucket = (np.empty(size, np.int32) for _ in range(3))
         moments = _moments(rows.column(self.time))
-        known = _moments(rows.column("known_at")) if self.has_known else np.zeros(0, np.int64)
+        has_known = self.has_known and "known_at" in rows.schema.names
+        known = _moments(rows.column("known_at")) if has_known else np.zeros(0, np.int64)
         setting = self.setting
         late = setting.loops.place(
             codes,
@@ -162,7 +163,9 @@ class _Reader:
 
 
 def _moments(column: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    whole = column.cast(pa.timestamp("us")).cast(pa.int64())
+    whole = (
+        column if column.type == pa.int64() else column.cast(pa.timestamp("us")).cast(pa.int64())
+    )
     moments: np.ndarray[tuple[int], np.dtype[np.int64]] = whole.to_numpy(zero_copy_only=False)
     return moments
 

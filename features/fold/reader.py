@@ -41,12 +41,15 @@ class Log:
     days
         Of each part, under its name, the days of use as `features.daily.EVENT_DAYS` gives them;
         None where they are not rolled up.
+    snapshots
+        The days at which rows are looked at.
     """
 
     parts: tuple[Path, ...]
     time: str
     coded: frozenset[str]
     days: Path | None = None
+    snapshots: tuple[int, ...] = ()
 
     def span(self) -> tuple[int, int] | None:
         """Give the first day and the last, or None where the parts do not say, or have no rows."""
@@ -74,22 +77,39 @@ class Log:
             if asked and self.days and all(want.by_day and span for _, span, want in asked):
                 spans = [span for _, span, _ in asked if span]
                 whole = min(low for low, _ in spans), max(high for _, high in spans)
-                yield from ((whole, batch) for batch in self._by_day(self.days / part.name))
+                yield from ((whole, batch) for batch in self._by_day(self.days / part.name, whole))
                 continue
             for group, span, want in asked:
                 stretch = {"row_groups": [group], "columns": list(want.columns)}
                 for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, **stretch):
                     yield span, batch
 
-    def _by_day(self, days: Path) -> Iterator[pa.RecordBatch]:
-        """Give the days of use as if each were a row of the log, known when the day was."""
+    def _by_day(self, days: Path, span: tuple[int, int]) -> Iterator[pa.RecordBatch]:
+        """Give the days of use as if each were a row of the log, known when the day was.
+
+        When it was known is left out where each snapshot sees all of the days, or none.
+        """
         for file in self._files([days], self.coded & {"account_id"}):
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=["account_id", *_DAY]):
-                used_at, enters = (batch.column(name) for name in _DAY)
-                known_at = pc.multiply(pc.subtract(enters, 1), DAY)
-                times = [time.cast(pa.timestamp("us")) for time in (used_at, known_at)]
-                columns = [batch.column("account_id"), *times]
-                yield pa.RecordBatch.from_arrays(columns, ["account_id", self.time, "known_at"])
+            known = ("enters",) if self._come_bit_by_bit(file, span) else ()
+            columns = ["account_id", "used_at", *known]
+            for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, columns=columns):
+                made = {
+                    "account_id": batch.column("account_id"),
+                    self.time: batch.column("used_at"),
+                }
+                if known:
+                    made["known_at"] = pc.multiply(pc.subtract(batch.column("enters"), 1), DAY)
+                yield pa.RecordBatch.from_pydict(made)
+
+    def _come_bit_by_bit(self, file: Any, span: tuple[int, int]) -> bool:  # noqa: ANN401 - pyarrow has no types
+        """Tell whether a snapshot may see some of the days between two, and not others."""
+        place = file.schema_arrow.get_field_index("enters")
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        told = [group.column(place).statistics for group in groups]
+        if any(one is None or not one.has_min_max for one in told):
+            return True
+        last = max((one.max for one in told), default=span[1])
+        return any(span[0] < day < last for day in self.snapshots)
 
     def _files(self, parts: Iterable[Path], coded: frozenset[str] | None = None) -> Iterator[Any]:
         read = sorted(self.coded if coded is None else coded)
@@ -101,7 +121,11 @@ class Log:
 
 
 def open_log(
-    parts: Sequence[Path], time: str, texts: Sequence[str], days: Path | None = None
+    parts: Sequence[Path],
+    time: str,
+    texts: Sequence[str],
+    days: Path | None = None,
+    snapshots: Sequence[int] = (),
 ) -> Log:
     """Open a log's parts, and see which of its text columns are stored as dictionaries."""
     length = dict.fromkeys(texts, 0.0)
@@ -115,7 +139,7 @@ def open_log(
                 if column.path_in_schema in length:
                     length[column.path_in_schema] += column.total_uncompressed_size
     coded = frozenset(name for name in texts if length[name] <= BYTES_OF_A_CODE * max(rows, 1))
-    return Log(tuple(parts), time, coded, days)
+    return Log(tuple(parts), time, coded, days, tuple(snapshots))
 
 
 def _groups(file: Any, time: str) -> Iterator[tuple[int, tuple[int, int] | None]]:  # noqa: ANN401 - pyarrow has no types

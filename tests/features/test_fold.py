@@ -275,6 +275,18 @@ def log_of(*events: dict[str, Any], merged_on: int | None = None) -> Log:
     }
 
 
+def test_the_days_of_a_part_count_from_when_each_was_known(
+    checked: Callable[[Log], CheckedSource],
+) -> None:
+    monday = (7 - START.weekday()) % 7
+    late = event(monday + 3, recorded_at=START + timedelta(days=monday + 30))
+    source = checked(log_of(event(monday, recorded_at=None), late))
+    for part in source.parts("usage_events"):
+        roll_up(part, source.columns["usage_events"])
+    since = [one(source, "usage__days_since_last_event", monday + day) for day in (10, 30, 31)]
+    assert since == [10, 30, 28]
+
+
 @pytest.mark.parametrize(("day", "expected"), [(10, 0), (11, 1), (17, 1), (18, 0)])
 def test_a_day_counts_from_the_next_midnight_for_as_long_as_the_window(
     day: int, expected: int, checked: Callable[[Log], CheckedSource]
