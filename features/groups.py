@@ -5,7 +5,7 @@ others, so the cost hangs on the changes, not on accounts times days.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
@@ -52,10 +52,10 @@ def memberships(source: CheckedSource) -> tuple[Membership, ...]:
     Of a ring of parents it is the first by name. From a merge on the vanished account has none,
     until a correction undoes the merge.
     """
-    tree = _Tree()
+    tree, related = _Tree(), _changes(source)
+    found = _alone(related)
     since: dict[str, Membership] = {}
-    found: list[Membership] = []
-    for day, changes in sorted(_changes(source).items()):
+    for day, changes in sorted(related.items()):
         for account in tree.change(changes):
             group, parent = tree.topmost(account), tree.above.get(account)
             before = since.pop(account, None)
@@ -67,6 +67,20 @@ def memberships(source: CheckedSource) -> tuple[Membership, ...]:
             if group:
                 since[account] = Membership(account, day, NEVER, group, parent)
     return tuple(sorted([*found, *since.values()], key=attrgetter("account_id", "enters")))
+
+
+def _alone(changes: dict[int, list[_Change]]) -> list[Membership]:
+    """Take out the accounts that never have to do with others: each is a group of its own."""
+    stated = [change for day in changes.values() for change in day]
+    tied = {name for each in stated for name in (each.parent, each.becomes) if name}
+    tied |= {each.account_id for each in stated if each.parent or each.becomes}
+    first: dict[str, int] = {}
+    for day in sorted(changes):
+        for each in changes[day]:
+            if each.account_id not in tied:
+                first.setdefault(each.account_id, day)
+        changes[day] = [each for each in changes[day] if each.account_id in tied]
+    return [Membership(account, day, NEVER, account, None) for account, day in first.items()]
 
 
 def members_over_time(source: CheckedSource) -> pa.Table:
@@ -113,7 +127,7 @@ CHILDREN = Beside("accounts", ("parent_account_id",), made=children)
 """For which accounts, `among`, an account is the direct parent."""
 
 
-def _changes(source: CheckedSource) -> Mapping[int, list[_Change]]:
+def _changes(source: CheckedSource) -> dict[int, list[_Change]]:
     """Give by the first snapshot that sees it what each record says of its parent, and merges."""
     rows = in_order_of_versions(source.read("accounts"))
     rows = rows.reindex(columns=["account_id", "known_at", "parent_account_id"])

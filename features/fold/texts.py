@@ -57,7 +57,7 @@ class Texts:
         """
         most = int(owners.max(initial=-1)) + 1
         if most > len(self.near):
-            larger = np.full((most, NEAR), -1, np.int32)
+            larger = np.full((max(most, 2 * len(self.near)), NEAR), -1, np.int32)
             larger[: len(self.near)] = self.near
             self.near = larger
         out = np.empty(len(codes), np.int32)
