@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from training.register import Registered
 
 MODELS = click.Choice(["churn", "expansion"])
+QUICK_ORIGINS = 3  # the first look shall come soon; `tenure backtest` rolls over all
 MINUTES = click.FloatRange(min=0, min_open=True)
 TUNE = "Search for better settings for so long; the same again goes on where it ended."
 
@@ -84,7 +85,7 @@ def quickstart(
     for name in ("churn", "expansion"):
         registered = _trained(session, built, QUESTIONS[name], poisoned=poisoned)
         gates[name] = _judged(session, built, QUESTIONS[name], registered.version)
-        tested[name] = _backtested(session, built, QUESTIONS[name])
+        tested[name] = _backtested(session, built, QUESTIONS[name], limit=QUICK_ORIGINS)
     released = released_now(session, built.source)
     lines = [
         "\nWhom to call first:",
@@ -331,13 +332,15 @@ def _judged(
     return report
 
 
-def _backtested(session: Session, built: "Built", question: "Question") -> dict[str, Any]:
+def _backtested(
+    session: Session, built: "Built", question: "Question", limit: int = 6
+) -> dict[str, Any]:
     from training.backtest import backtest as roll
     from training.backtest_page import backtest_document
 
     with step(f"Back-testing {question.name}") as say:
         champion = session.registry.champion(question.name)
-        result = roll(built, question, champion=champion, progress=say)
+        result = roll(built, question, champion=champion, limit=limit, progress=say)
         folder = session.home.reports / f"backtest-{question.name}"
         data = {"source": built.source.fingerprint}
         return backtest_document(result, folder, data, session.registry)
