@@ -8,6 +8,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from models.audit_checks import CHECKS
+
 AUDIT_HELP = """Look for what a model of MODEL (default: churn) would know and could not have known.
 
 \b
@@ -29,7 +31,6 @@ tenure audit churn --accept train_and_now --json
 tenure audit churn --table FILE --label left --time as_of --group account_id
 tenure train churn --accept lifecycle__notice_days
 """
-CHECKS = ("single_columns", "later_rows", "label_windows", "train_and_now")
 _ACCEPT = "A column or check whose finding of the audit you take on; may be given several times."
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import GateError, TenureError
+from models.audit_checks import CHECKS
 from models.gate import Gate, GateReport
-from training.audit.finding import CHECKS, demand_known
+from training.audit.finding import demand_known
 from training.heldout import SMALLEST
 from training.reliability import calibration_slope
 from training.trial import Limits, Trial, at_horizon

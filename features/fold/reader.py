@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from features.windows import DAY, day_number
 
-_DAY = ("used_at", "enters")
 ROWS_AT_ONCE = 1 << 17
 BYTES_OF_A_CODE = 3.0
 """A text column that takes fewer for each value is stored as a dictionary, and read as one."""

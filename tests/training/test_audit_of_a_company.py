@@ -21,8 +21,9 @@ from features.sources.check import check
 from features.sources.sample.simulate import simulate
 from features.spine import account_states
 from features.windows import Rows
+from models.audit_checks import CHECKS
 from models.churn import CHURN
-from training.audit.finding import CHECKS, Audited
+from training.audit.finding import Audited
 from training.run import audit, labelled_rows
 
 GROUPS = ("lifecycle", "support")

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from features.errors import GateError
+from models.audit_checks import CHECKS
 from models.bundle import Bundle, save
 from models.gate import GateReport
-from training.audit.finding import CHECKS
 from training.gates import Limits, Trial, decide
 
 EVENTS = "usage__events__28d"

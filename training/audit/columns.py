@@ -1,10 +1,10 @@
 """Single columns of a feature table that know, or look as if they knew, the outcome."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
 from training.audit.cells import NULL, cells_of, judged_by_other_folds
@@ -146,7 +146,7 @@ def _filled_for_the_ended(
         there = _any_by(group, rows)
         accounts, ends = int(there.sum()), int((there & gone).sum())
         is_pure = accounts < len(gone) and ends >= PURE_SHARE * accounts
-        chance = _chance(accounts, ends, float(gone.mean()))
+        chance = binom.sf(ends - 1, accounts, gone.mean())  # that so many of them end, or more
         if is_pure and chance < CHANCE and ends >= PURE_COVERAGE * gone.sum():
             message = (
                 f"{name} is {word} for {accounts} accounts and {ends} of them ended, sooner or "
@@ -154,21 +154,6 @@ def _filled_for_the_ended(
                 "after the end."
             )
             yield Finding("filled after the end", name, message, blocking=True)
-
-
-def _chance(accounts: int, ends: int, share: float) -> float:
-    """Give the probability that so many of those accounts end, or more: the binomial tail."""
-    if not 0 < share < 1:
-        return 1.0
-    logs = (
-        math.lgamma(accounts + 1)
-        - math.lgamma(each + 1)
-        - math.lgamma(accounts - each + 1)
-        + each * math.log(share)
-        + (accounts - each) * math.log1p(-share)
-        for each in range(ends, accounts + 1)
-    )
-    return math.fsum(map(math.exp, logs))
 
 
 def _any_by(group: np.ndarray, rows: np.ndarray) -> np.ndarray:

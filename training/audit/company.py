@@ -7,16 +7,10 @@ import pandas as pd
 
 from features.built import Built
 from features.poison import Poisoned
+from models.audit_checks import LABEL_WINDOWS, LATER_ROWS, SINGLE_COLUMNS, TRAIN_AND_NOW
 from models.question import Question
 from training.audit.columns import audit
-from training.audit.finding import (
-    LABEL_WINDOWS,
-    LATER_ROWS,
-    SINGLE_COLUMNS,
-    TRAIN_AND_NOW,
-    Audited,
-    Finding,
-)
+from training.audit.finding import Audited, Finding
 from training.audit.label_windows import Slice, label_windows
 from training.audit.later_rows import later_rows
 from training.audit.train_and_now import train_and_now

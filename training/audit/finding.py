@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from features.errors import GateError, TenureError
+from models.audit_checks import CHECKS
 
 Kind = Literal[
     "decides the outcome",
@@ -17,13 +18,6 @@ Kind = Literal[
     "not computed",
 ]
 Standing = Literal["open", "accepted", "left out"]
-
-SINGLE_COLUMNS = "single_columns"
-LATER_ROWS = "later_rows"
-LABEL_WINDOWS = "label_windows"
-TRAIN_AND_NOW = "train_and_now"
-CHECKS = (SINGLE_COLUMNS, LATER_ROWS, LABEL_WINDOWS, TRAIN_AND_NOW)
-"""The checks of each audit; a finding on rows, not on a column, bears the name of its check."""
 
 _SHOWN = 8
 

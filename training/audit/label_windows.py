@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from training.audit.finding import LABEL_WINDOWS, Finding
+from models.audit_checks import LABEL_WINDOWS
+from training.audit.finding import Finding
 
 Dates = npt.NDArray[np.datetime64]
 Booleans = npt.NDArray[np.bool_]

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from features.built import Built
 from features.poison import STATES, Changed, Poisoned, poison
-from training.audit.finding import LATER_ROWS, Finding, not_computed
+from models.audit_checks import LATER_ROWS
+from training.audit.finding import Finding, not_computed
 
 Checked = tuple[str, tuple[Finding, ...]]
 

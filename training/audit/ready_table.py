@@ -6,15 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.audit_checks import LABEL_WINDOWS, LATER_ROWS, SINGLE_COLUMNS, TRAIN_AND_NOW
 from models.question import Question
 from training.audit.columns import audit
-from training.audit.finding import (
-    LABEL_WINDOWS,
-    LATER_ROWS,
-    SINGLE_COLUMNS,
-    TRAIN_AND_NOW,
-    Audited,
-)
+from training.audit.finding import Audited
 from training.audit.label_windows import Checked, Slice, label_windows, longer_than_said
 from training.audit.train_and_now import train_and_now
 

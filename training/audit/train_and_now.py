@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
 
+from models.audit_checks import TRAIN_AND_NOW
 from training.audit.cells import cells_of, judged_by_other_folds
-from training.audit.finding import TRAIN_AND_NOW, Finding, not_computed
+from training.audit.finding import Finding, not_computed
 
 Booleans = npt.NDArray[np.bool_]
 Checked = tuple[str, tuple[Finding, ...]]

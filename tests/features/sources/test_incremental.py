@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +17,7 @@ from features.daily import ROLLED_UP
 from features.errors import SourceError
 from features.home import Home
 from features.sources.check import check
-from features.sources.takeover import TURNS
 from features.spine import account_states
-from tenure import cli
 
 START = datetime(2024, 3, 1)  # noqa: DTZ001 - naive UTC by contract
 ACCOUNTS = "account_id,created_at\na,2024-01-01\nb,2024-01-01\n"
@@ -340,66 +337,6 @@ def test_a_damaged_part_of_the_check_before_is_named_with_its_cure(extract):
     with pytest.raises(
         SourceError, match=rf"usage_events/{part.name}.*Delete the folder and check"
     ):
-        extract.check()
-
-
-def damage(file):
-    """Turn one bit round, as a failing disk does: the file's time stays."""
-    was, content = file.stat(), bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
-
-
-def age(source):
-    """Let all that a check wrote be an hour older than its manifest."""
-    for name in source.files:
-        written = (source.folder / name).stat()
-        os.utime(source.folder / name, ns=(written.st_atime_ns, written.st_mtime_ns - 3600 * 10**9))
-
-
-def check_for_days(extract, days):
-    for day in range(2, days + 2):
-        extract.extracted(f"2024-06-{day:02}")
-        age(extract.check())
-
-
-WEEKS = range(0, 49, 7)
-
-
-@pytest.mark.parametrize("week", range(7))
-def test_damage_of_which_the_file_system_does_not_know_is_found_by_turns(extract, week):
-    extract.part("1", events(WEEKS))
-    source = extract.check()
-    age(source)
-    part = source.parts("usage_events")[week]
-    damage(part)
-    with pytest.raises(SourceError, match=rf"usage_events/{part.name} with the SHA-256"):
-        check_for_days(extract, TURNS)
-
-
-@pytest.mark.parametrize("week", [2, 3])  # of two weeks one has no turn
-def test_validate_holds_every_part_against_its_digest(extract, monkeypatch, week):
-    extract.part("1", events(WEEKS))
-    source = extract.check()
-    age(source)
-    part = source.parts("usage_events")[week]
-    damage(part)
-    monkeypatch.setenv("TENURE_HOME", str(extract.home.root))
-    done = CliRunner().invoke(cli, ["validate", str(extract.folder), "--limit", "1"])
-    assert isinstance(done.exception, SourceError)
-    assert f"usage_events/{part.name} with the SHA-256" in str(done.exception)
-
-
-@pytest.mark.parametrize("week", range(7))
-def test_a_week_that_gets_new_rows_must_be_as_it_was_written(extract, week):
-    extract.part("1", events(WEEKS))
-    source = extract.check()
-    age(source)
-    part = source.parts("usage_events")[week]
-    damage(part)
-    extract.part("2", events([WEEKS[week] + 1]))
-    with pytest.raises(SourceError, match=rf"usage_events/{part.name} with the SHA-256"):
         extract.check()
 
 
