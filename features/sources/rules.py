@@ -1,13 +1,11 @@
-"""The contract's rules for one row, as Pandera checks, and the rows that break them."""
+"""The contract's rules for one row, as Polars expressions, and the rows that break them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 
-import pandera.polars as pa
 import polars as pl
 import pyarrow.parquet as pq
-from pandera.config import ValidationDepth, config_context
 
 from features.contracts import Column, Table, Type
 from features.sources.currency import UNRATED
@@ -15,6 +13,7 @@ from features.sources.stage import ROW, Staged, unreadable
 
 # categories: when all of a long table is broken, its failures still fit in memory
 FAILURES = pl.Schema({ROW: pl.Int64(), "column": pl.Categorical(), "reason": pl.Categorical()})
+_NO_CASES = pl.Schema({"column": pl.String(), "reason": pl.String(), "index": pl.UInt32()})
 _BATCH_ROWS = 250_000
 _END_OF_DAY = time(23, 59, 59, 999999)
 _NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
@@ -106,40 +105,28 @@ def broken(staged: Staged, checks: Sequence[Rule]) -> pl.DataFrame:
 
 
 def failing_rows(frame: pl.DataFrame, checks: Iterable[Rule]) -> pl.DataFrame:
-    """Give column, reason and index (from 0) of each row of a frame and rule that it breaks."""
-    # a switched-off Pandera would pass everything, so its own settings do not count here
-    with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
-        try:
-            _schema(checks).validate(frame, lazy=True)
-        except pa.errors.SchemaErrors as errors:
-            cases = pl.DataFrame(errors.failure_cases)
-            if cases["index"].null_count():
-                # a check that could not be computed names no row: nothing may pass on it
-                raise
-            return cases.select(
-                "column", pl.col("check").alias("reason"), pl.col("index").cast(pl.UInt32)
-            )
-    return pl.DataFrame(schema={"column": pl.String, "reason": pl.String, "index": pl.UInt32})
+    """Give column, reason and index (from 0) of each row of a frame and rule that it breaks.
 
-
-def _schema(checks: Iterable[Rule]) -> pa.DataFrameSchema:
-    by_column: dict[str, list[pa.Check]] = {}
-    for rule in checks:
-        by_column.setdefault(rule.column, []).append(_check(rule))
-    return pa.DataFrameSchema(
-        {
-            name: pa.Column(checks=of_column, nullable=True, required=True)
-            for name, of_column in by_column.items()
-        }
+    Raises
+    ------
+    polars.exceptions.PolarsError
+        When a rule cannot be computed: then nothing may pass on it.
+    """
+    rules_of = {str(number): rule for number, rule in enumerate(checks)}
+    breaks = frame.lazy().select(
+        (~rule.holds.fill_null(value=True)).alias(name) for name, rule in rules_of.items()
     )
-
-
-def _check(rule: Rule) -> pa.Check:
-    def holds(data: pa.PolarsData) -> pl.LazyFrame:
-        rows: pl.LazyFrame = data.lazyframe
-        return rows.select(rule.holds.fill_null(value=True))
-
-    return pa.Check(holds, error=rule.reason, ignore_na=False)
+    broken_ones = breaks.collect()
+    cases = [
+        pl.DataFrame({"index": rows}).select(
+            pl.lit(rules_of[name].column).alias("column"),
+            pl.lit(rules_of[name].reason).alias("reason"),
+            "index",
+        )
+        for name in broken_ones.columns
+        if len(rows := broken_ones[name].arg_true())
+    ]
+    return pl.concat([_NO_CASES.to_frame(), *cases])
 
 
 def _batches(staged: Staged) -> Iterator[pl.DataFrame]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from pandera.config import config_context
 
 from features.checked import open_checked
 from features.errors import SourceError
@@ -126,10 +125,3 @@ def test_a_checked_source_with_a_lost_file_is_refused(company):
 def test_an_absent_table_is_no_file(company):
     with pytest.raises(SourceError, match="Expected the table surveys"):
         company(BASE).path("surveys")
-
-
-def test_it_checks_even_where_pandera_is_switched_off(company):
-    courses = "account_id completed_at\na 2024-02-01\nz 2024-02-01"
-    with config_context(validation_enabled=False):
-        source = company(BASE | {"trainings": courses}, limit=1.0)
-    assert source.quarantined["trainings"] == 1
