@@ -32,6 +32,7 @@ from training.run import (
 )
 from training.slices import TRAITS, described
 from training.splits import Split, on_record, origins
+from training.touched import touched
 
 KEPT = (
     "account_id",
@@ -44,6 +45,7 @@ KEPT = (
     "observed_days",
     "lead_days",
     "cause",
+    "touched",
     *TRAITS,
 )
 
@@ -208,7 +210,8 @@ def _pooled(runs: list[tuple[Question, Tested]], source: CheckedSource) -> tuple
         name: np.concatenate([tested.rivals[name] for _, tested in runs])
         for name in runs[0][1].rivals
     }
-    return fewest, Tested(described(rows, source), rivals)
+    rows = described(rows, source).assign(touched=touched(source, rows))
+    return fewest, Tested(rows, rivals)
 
 
 def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def sections(backtest: Backtest) -> Iterator[Section]:
     yield _of_measured("Who can leave, and when", metrics["populations"])
     yield _leaving(metrics)
     for name, parts in metrics["slices"].items():
-        yield _of_measured(f"By {name}", parts)
+        yield _of_measured(f"By {name}", parts, TOUCH if name == "touch" else "")
     if "causes" in metrics:
         yield _causes(metrics)
     yield _champion(metrics["champion"])
@@ -94,6 +94,11 @@ def sections(backtest: Backtest) -> Iterator[Section]:
 
 
 LATER = "Tomorrow's loss cannot be prevented: rows that were lost sooner are left aside."
+TOUCH = (
+    "With and without the rows that customer success was at work on already: what came of those is "
+    "in part the team's own doing. The rows without them show what the model adds to what the team "
+    "knows. The difference is not what a touch does: only an experiment tells that."
+)
 LISTS = (
     "What a team finds that can call only so many accounts on each date, by probability, or by the "
     "MRR expected to go, as the work list has it. Profit is that of one date, in the company's "

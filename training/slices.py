@@ -1,10 +1,11 @@
-"""Parts of a customer base, to see where a model works: tier, segment, region, age, contract."""
+"""Parts of a customer base, to see where a model works: by tier, segment, age, contract, touch."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from features.checked import CheckedSource
+from training import touched
 
 Booleans = NDArray[np.bool_]
 
@@ -14,6 +15,8 @@ COLD_START = "cold start, under 90 days"
 AGES = ((90, COLD_START), (365, "under a year"), (730, "one to two years"))
 OLDEST, UNKNOWN, OTHERS = "two years and more", "unknown", "others"
 MOST = 12
+TOUCHED = f"touched in the {touched.DAYS} days before"
+NOT_TOUCHED = "not touched"
 
 
 def described(rows: pd.DataFrame, source: CheckedSource) -> pd.DataFrame:
@@ -36,12 +39,14 @@ def slices(rows: pd.DataFrame, horizon_days: int) -> dict[str, dict[str, Boolean
     Parameters
     ----------
     rows
-        As `described` gives them, with as_of, term_ends_at and term_months.
+        As `described` gives them, with as_of, term_ends_at, term_months, and `touched`, as
+        `training.touched.touched` gives it.
     horizon_days
         Parts contracts: which can end within it.
     """
     labels = {name: _common(rows[name]) for name in ("tier", "segment", "region")}
     labels |= {"age": _age(rows), "contract": _contract(rows, horizon_days)}
+    labels["touch"] = _touch(rows)
     return {
         name: {str(part): np.asarray(of == part) for part in sorted(set(of))}
         for name, of in labels.items()
@@ -62,6 +67,13 @@ def _age(rows: pd.DataFrame) -> NDArray[np.object_]:
     for under, name in reversed(AGES):
         named[days < under] = name
     named[np.isnan(days)] = UNKNOWN
+    return named
+
+
+def _touch(rows: pd.DataFrame) -> NDArray[np.object_]:
+    is_touched = rows["touched"].to_numpy(dtype=float)
+    named = np.where(is_touched > 0, TOUCHED, NOT_TOUCHED).astype(object)
+    named[np.isnan(is_touched)] = UNKNOWN
     return named
 
 

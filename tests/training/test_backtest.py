@@ -222,6 +222,7 @@ def test_the_page_holds_every_figure_and_opens_without_a_network(
         "Events at least 30 days away",
         "Those who had asked to leave",
         "By contract",
+        "By touch",
         "By cause of loss",
         "Against the champion",
         "Is it better than plainer ways?",

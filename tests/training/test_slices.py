@@ -17,6 +17,7 @@ def base(**columns: object) -> pd.DataFrame:
             "as_of": [pd.Timestamp("2024-01-01")] * count,
             "term_ends_at": [pd.NaT] * count,
             "term_months": np.nan,
+            "touched": np.nan,
             **none,
             **columns,
         }
