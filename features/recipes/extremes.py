@@ -21,8 +21,8 @@ def extremes(features: Sequence[Feature], reader: Reader, on: Grid) -> Rows:
     spans = with_span(facts, features[0].window, on, is_state=is_state)
     if at_snapshot is None:
         spans = spans.with_columns(**values).group_by("account_id", *SPAN).agg(**picks)
-        spans = reader.session.settle(spans)
         values = {column: nw.col(column) for column in recipes}
+    spans = reader.session.settle(spans)
     standing = spans.join(on.points, on="account_id").filter(is_seen(*SPAN))
     if at_snapshot:
         standing = at_snapshot(standing, *reader.beside(facts_of(features[0]).table))
