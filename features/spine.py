@@ -1,8 +1,9 @@
 """Which accounts there are at a snapshot, and in what state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from types import MappingProxyType
 
 import narwhals as nw
 import pandas as pd
@@ -19,6 +20,14 @@ from features.rows import reader
 from features.windows import Rows, day_number, is_seen
 
 _TERM_END = "term_end_day"
+_UNLESS_TOLD: Mapping[str, tuple[tuple[str, ...], nw.Expr]] = MappingProxyType(
+    {
+        "asked_to_cancel": (("cancel_requested_at",), nw.lit(0, nw.Int64)),
+        _TERM_END: (("renews_at", "term_months"), nw.lit(None, nw.Int64)),
+        "term_months": (("term_months",), nw.lit(None, nw.Int64)),
+    }
+)
+"""The columns of subscriptions that alone tell something, and what it is without them."""
 
 
 def account_states(
@@ -70,9 +79,11 @@ def state_rows(source: CheckedSource, dates: Iterable[date | datetime], running:
     standing = on.points.join(running.frame(spans.to_pydict(), spans.schema), on="account_id")
     points = standing.filter(is_seen("enters", "leaves"))
     points = running.settle(points.select("account_id", "as_of_day", "customer_group"))
-    facts = reader(source, _contract(), running)
-    measured = measure(_contract(), facts, on, points)
-    states = measured.rename({feature.column: feature.name for feature in _contract()})
+    contract = _contract(source)
+    measured = measure(contract, reader(source, contract, running), on, points)
+    told = {feature.name: nw.col(feature.column) for feature in contract}
+    untold = {name: value for name, (_, value) in _UNLESS_TOLD.items()}
+    states = measured.select("account_id", "as_of_day", "customer_group", **(untold | told))
     return running.settle(states.with_columns(status=_status()))
 
 
@@ -93,7 +104,8 @@ def snapshot_days(dates: Iterable[date | datetime]) -> list[int]:
     return [day_number(moment.to_pydatetime()) for moment in moments]
 
 
-def _contract() -> tuple[Feature, ...]:
+def _contract(source: CheckedSource) -> tuple[Feature, ...]:
+    """Give what a state is made of, but not what no column of this source tells of."""
     pages = (*lifecycle.FEATURES, *revenue.FEATURES)
     of = {feature.column: feature.recipe for feature in pages}
     recipes: dict[str, Recipe] = {
@@ -104,6 +116,10 @@ def _contract() -> tuple[Feature, ...]:
         _TERM_END: lifecycle.TERM_END,
         "term_months": replace(lifecycle.TERM_END, value=nw.col("term_months")),
     }
+    present = source.columns["subscriptions"]
+    for name, (columns, _) in _UNLESS_TOLD.items():
+        if not any(column in present for column in columns):
+            del recipes[name]
     return tuple(
         Feature("state", name, recipe, Unit.ITEMS, name, name, Text(name))
         for name, recipe in recipes.items()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+import pandas as pd
 import pytest
 
 from features.checked import CheckedSource
@@ -111,6 +112,34 @@ def test_the_newest_version_known_before_the_date_counts(company: Company) -> No
     source = company({**MERGED, "subscriptions": versions}, extracted_at="2025-06-01")
     assert on(source, "2024-04-05", "mrr")["old"] == 100.0
     assert on(source, "2024-04-06", "mrr")["old"] == 140.0
+
+
+@pytest.mark.parametrize("engine", [Engine.DUCKDB, Engine.POLARS])
+@pytest.mark.parametrize(
+    "told", ["", "renews_at", "term_months", "cancel_requested_at", "renews_at term_months"]
+)
+def test_what_no_column_tells_is_as_what_no_row_tells(
+    company: Company, engine: Engine, told: str
+) -> None:
+    values = {"renews_at": "2024-09-01", "term_months": "6", "cancel_requested_at": "2024-04-01"}
+    untold = dict.fromkeys(values.keys() - told.split(), "-")
+    lacking, empty = (
+        account_states(
+            company(_with(signed), extracted_at="2025-06-01"), ["2024-07-01"], engine=engine
+        )
+        for signed in ({name: values[name] for name in told.split()}, values | untold)
+    )
+    pd.testing.assert_frame_equal(lacking, empty)
+
+
+def _with(columns: dict[str, str]) -> dict[str, str]:
+    """Let the account `early` have one subscription, with these columns more."""
+    names, row = " ".join(columns), " ".join(columns.values())
+    signed = f"""
+        subscription_id account_id product mrr started_at {names}
+        s1              early      base    100 2024-02-01 {row}
+    """
+    return TABLES | {"subscriptions": signed}
 
 
 def test_a_date_with_a_time_of_day_is_refused(company: Company) -> None:
