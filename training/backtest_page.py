@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.backtested import Backtested
 from models.registry import Registry
 from training.backtest import Backtest
@@ -64,8 +67,12 @@ def evidence(backtest: Backtest, data: Mapping[str, object]) -> Evidence:
             {"as_of": run["origin"], "auc": run["auc"]} for run in backtest.by_origin if run["auc"]
         ],
         sections=tuple(sections(backtest)),
-        data=data,
+        data={**data, "touched_share": _touched_share(rows["touched"].to_numpy(dtype=float))},
     )
+
+
+def _touched_share(touched: NDArray[np.float64]) -> float | None:
+    return float(touched.mean()) if np.isfinite(touched).any() else None
 
 
 def sections(backtest: Backtest) -> Iterator[Section]:

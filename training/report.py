@@ -21,6 +21,7 @@ from training.charts import (
     reliability_chart,
     rivals_chart,
 )
+from training.touched import told
 
 Floats = npt.NDArray[np.float64]
 
@@ -264,6 +265,8 @@ def _sure(evidence: Evidence) -> Iterator[str]:
     if events < FEW_EVENTS:
         yield f"Only {events:.0f} events stand behind this, so every figure here is rough."
     yield from _unsteady(evidence.origins)
+    share = evidence.data.get("touched_share")
+    yield from told(share if isinstance(share, float) else None)
     for finding in evidence.audit:
         if finding.get("blocking"):
             yield f"The leakage audit objects: {finding['message']}"

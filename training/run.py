@@ -27,6 +27,7 @@ from training.evaluate import evaluation
 from training.fit import Params
 from training.labels import label, outcome_within
 from training.splits import Split, on_record, outcome_known_by, time_split
+from training.touched import told, touched_share
 from training.tune import Budget
 
 Floats = NDArray[np.float64]
@@ -71,7 +72,8 @@ class Trained:
     params
         Settings of the fit.
     data
-        What it was trained on: fingerprint, extract, rows, accounts, dates.
+        What it was trained on: fingerprint, extract, rows, accounts, dates, and the share of rows
+        that customer success had touched.
     audit
         What the leakage audit looked at before the fit, and what it found.
     notes
@@ -162,15 +164,21 @@ def train(
     say("testing on later dates")
     tested = test(bundle, rows, split)
     came = tested.rows[f"outcome__{question.main_horizon_days}d"]
+    share = touched_share(built.source, rows)
     _refuse_an_empty_test(tested.rows, came, question)
     return Trained(
         bundle=bundle,
         metrics=figures_of(tested, question),
         test_rows=tested.rows,
         params=asdict(choice.params),
-        data=_data(built, rows),
+        data={**_data(built, rows), "touched_share": share},
         audit=found,
-        notes=(*choice.why, *_few(tested.rows, came, question), *_notes(asked, question)),
+        notes=(
+            *choice.why,
+            *_few(tested.rows, came, question),
+            *_notes(asked, question),
+            *told(share),
+        ),
         split=split,
         trials=choice.trials,
     )

@@ -118,3 +118,10 @@ def test_the_wilson_interval_is_the_published_one() -> None:
     low, high = wilson(np.array([0.1, 0.0]), np.array([100, 20]))
     assert low == pytest.approx([0.0552, 0.0], abs=1e-4)
     assert high == pytest.approx([0.1744, 0.1611], abs=1e-4)
+
+
+def test_it_says_what_share_of_the_rows_the_team_had_touched(evidence: Make) -> None:
+    sure = summary(evidence(data={"touched_share": 0.25}))["sure"]
+    assert any("Customer success had touched 25% of the rows" in line for line in sure)
+    untold = summary(evidence(data={"touched_share": None}))["sure"]
+    assert not any("touched" in line for line in untold)
