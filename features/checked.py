@@ -237,7 +237,7 @@ def write_manifest(source: CheckedSource) -> str:
             "counts": {name: asdict(counts) for name, counts in source.counts.items()},
             "findings": [asdict(finding) for finding in source.findings],
             "quarantine": str(source.quarantine) if source.quarantine else None,
-            "files": {name: asdict(stored) for name, stored in source.files.items()},
+            "files": {name: vars(stored) for name, stored in source.files.items()},
             "origin": source.origin,
             "ledgers": {name: ledger_json(ledger) for name, ledger in source.ledgers.items()},
         },

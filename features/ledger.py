@@ -1,7 +1,7 @@
 """What a log was read from, and the weekly parts that it became."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -109,9 +109,10 @@ def ledger_json(ledger: Ledger) -> dict[str, Any]:
     """Give a ledger as JSON takes it."""
     parts = [
         {name: value.isoformat() if isinstance(value, date) else value for name, value in part}
-        for part in (asdict(part).items() for part in ledger.parts)
+        for part in (vars(part).items() for part in ledger.parts)
     ]
-    return asdict(ledger) | {"parts": parts}
+    sources = [vars(part) for part in ledger.sources]
+    return {"terms": ledger.terms, "sources": sources, "parts": parts, "aside": ledger.aside}
 
 
 def ledger_from(content: Mapping[str, Any]) -> Ledger:

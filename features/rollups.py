@@ -1,9 +1,12 @@
 """What is rolled up of a log: the rows of views by day, one file beside each weekly part."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+import pyarrow as pa
 
 from features.checked import CheckedSource
 from features.contracts import TABLES
@@ -11,6 +14,9 @@ from features.daily import ROLLED_UP
 from features.declare import View
 from features.reached import Reach
 from features.versions import versions
+
+_LAYOUT = "2"  # of the files: what was laid out in another way is not read
+_EDGES = b"edge_groups"
 
 
 def rollups_of(table: str, present: Iterable[str]) -> tuple[View, ...]:
@@ -37,7 +43,7 @@ def edition() -> str:
     reach = Reach()
     makers = [versions, *(step.make for view in ROLLED_UP for step in view.chain)]
     texts = sorted({text for maker in makers for text in reach.texts(maker)})
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    return hashlib.sha256("\0".join([_LAYOUT, *texts]).encode()).hexdigest()
 
 
 def rolled_up(source: CheckedSource, view: View) -> Path | None:
@@ -47,3 +53,14 @@ def rolled_up(source: CheckedSource, view: View) -> Path | None:
     folder = rollup(source.path(view.source_table), view)
     parts = source.parts(view.source_table)
     return folder if all((folder / part.name).is_file() for part in parts) else None
+
+
+def with_edges(schema: pa.Schema, groups: int) -> pa.Schema:
+    """Note in a file's schema in how many row groups each account's first and last days lie."""
+    return schema.with_metadata({_EDGES: json.dumps(list(range(groups)))})
+
+
+def edge_groups(schema: pa.Schema) -> list[int] | None:
+    """Give the row groups that hold each account's first and last days; None where it says none."""
+    noted = (schema.metadata or {}).get(_EDGES)
+    return None if noted is None else list(json.loads(noted))

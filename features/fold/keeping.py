@@ -13,6 +13,7 @@ from features.declare import Distinct, Extreme, Feature, Total, facts_of
 from features.fold.folded import Condition, condition_of, value_column
 from features.fold.late import Late
 from features.fold.pairs import Pairs
+from features.fold.reader import Enough
 from features.fold.rows import Batch, Choice, Setting
 from features.fold.sharing import count_shared, count_shared_days
 from features.fold.texts import Codes
@@ -28,8 +29,8 @@ class Kept(Protocol):
 
     columns: tuple[str, ...]
     """The log's columns that it reads, besides account and time."""
-    by_day: bool
-    """Whether one row for each account and day tells it as much as all of them."""
+    enough: Enough
+    """What of a week tells it as much as all of its rows."""
 
     def reaches(self, low: int, high: int) -> bool:
         """Tell whether rows between two days, counted from the first, can matter."""
@@ -53,7 +54,7 @@ def _total(feature: Feature) -> Total:
 class Sums:
     """Counts and sums of one column, by segment of days, account and condition."""
 
-    by_day = False
+    enough = Enough.ROWS
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features
@@ -134,7 +135,7 @@ class Moments:
         }
         self.choice = Choice(tuple(self.slots))
         self.columns = (self.choice.column,) if self.choice.column else ()
-        self.by_day = not self.columns
+        self.enough = Enough.ROWS if self.columns else Enough.EDGES
         shape = (len(setting.sight.days), len(setting.sight.raw), len(self.slots))
         self.lowest, self.highest = np.full(shape, HIGH, np.int32), np.full(shape, LOW, np.int32)
 
@@ -177,7 +178,7 @@ class UseDays:
     """By account and day the first snapshot that sees any row of that day."""
 
     columns: tuple[str, ...] = ()
-    by_day = True
+    enough = Enough.DAYS
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features
@@ -216,7 +217,7 @@ class UseDays:
 class Keys:
     """The segments of days in which each account's keys were seen."""
 
-    by_day = False
+    enough = Enough.ROWS
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features

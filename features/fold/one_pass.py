@@ -76,8 +76,8 @@ def _pass(
         if not asking:
             return Wanted()
         own = dict.fromkeys(name for one in asking for name in one.columns if name in present)
-        by_day = all(one.by_day for one in asking)
-        return Wanted(("account_id", log.time, *known, *own), by_day)
+        enough = min(one.enough for one in asking)
+        return Wanted(("account_id", log.time, *known, *own), enough)
 
     for span, rows in log.stretches(wanted):
         batch = reader.batch(rows)

@@ -11,6 +11,7 @@ from features.declare import Feature, Ranked, facts_of
 from features.fold.folded import condition_of, value_column
 from features.fold.late import Late
 from features.fold.pairs import Pairs
+from features.fold.reader import Enough
 from features.fold.rows import Batch, Setting
 from features.fold.sharing import together
 from features.windows import Window
@@ -23,7 +24,7 @@ MOST_SUMS = 1 << 26
 class Ranks:
     """Sums of one column, or counts, by segment of days and pair of account and key."""
 
-    by_day = False
+    enough = Enough.ROWS
 
     def __init__(self, features: Sequence[Feature], setting: Setting) -> None:
         self.setting, self.features = setting, features

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.rollups import edge_groups
 from features.windows import DAY, day_number
 
 ROWS_AT_ONCE = 1 << 17
@@ -17,12 +19,20 @@ BYTES_OF_A_CODE = 3.0
 """A text column that takes fewer for each value is stored as a dictionary, and read as one."""
 
 
+class Enough(IntEnum):
+    """What of a week tells as much as all of its rows: the days of use, or each account's edges."""
+
+    ROWS = 0
+    DAYS = 1
+    EDGES = 2
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """The columns that are needed of rows, and whether one row a day and account is enough."""
+    """The columns that are needed of rows, and what of the rows is enough."""
 
     columns: tuple[str, ...] = ()
-    by_day: bool = False
+    enough: Enough = Enough.ROWS
 
 
 @dataclass(frozen=True)
@@ -73,25 +83,32 @@ class Log:
         for part, file in zip(self.parts, self._files(self.parts), strict=True):
             asked = [(group, span, wanted(span)) for group, span in _groups(file, self.time)]
             asked = [(group, span, want) for group, span, want in asked if want.columns]
-            if asked and self.days and all(want.by_day and span for _, span, want in asked):
+            enough = min((want.enough for _, _, want in asked), default=Enough.ROWS)
+            if enough and self.days and all(span for _, span, _ in asked):
                 spans = [span for _, span, _ in asked if span]
                 whole = min(low for low, _ in spans), max(high for _, high in spans)
-                yield from ((whole, batch) for batch in self._by_day(self.days / part.name, whole))
+                days = self._by_day(self.days / part.name, whole, enough)
+                yield from ((whole, batch) for batch in days)
                 continue
             for group, span, want in asked:
                 stretch = {"row_groups": [group], "columns": list(want.columns)}
                 for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, **stretch):
                     yield span, batch
 
-    def _by_day(self, days: Path, span: tuple[int, int]) -> Iterator[pa.RecordBatch]:
+    def _by_day(
+        self, days: Path, span: tuple[int, int], enough: Enough
+    ) -> Iterator[pa.RecordBatch]:
         """Give the days of use as if each were a row of the log, known when the day was.
 
-        When it was known is left out where each snapshot sees all of the days, or none.
+        Where each snapshot sees all of the days or none, it is left out when they were known, and
+        an account's first and last of them are all, if they are enough.
         """
         for file in self._files([days], self.coded & {"account_id"}):
             known = ("enters",) if self._come_bit_by_bit(file, span) else ()
-            columns = ["account_id", "used_at", *known]
-            for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, columns=columns):
+            only_edges = enough is Enough.EDGES and not known
+            groups = edge_groups(file.schema_arrow) if only_edges else None
+            stretch = {"row_groups": groups, "columns": ["account_id", "used_at", *known]}
+            for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False, **stretch):
                 made = {
                     "account_id": batch.column("account_id"),
                     self.time: batch.column("used_at"),

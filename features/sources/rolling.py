@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.daily import EVENT_DAYS
 from features.declare import View
 from features.engine import Engine, session
-from features.rollups import rollup, rollups_of
+from features.rollups import rollup, rollups_of, with_edges
 from features.rows import Reader
 from features.versions import versions
 from features.windows import Rows
@@ -33,7 +35,9 @@ def roll_up(part: Path, present: Sequence[str]) -> None:
     with session(Engine.POLARS) as running:
         log = versions(part, table, present, tuple(names), running)
         for view, rows in _made(views, Reader(running, {table: log})):
-            _write(rows, rollup(part.parent, view) / part.name)
+            table = _in_order(rows)
+            pieces = _edges_first(table) if view == EVENT_DAYS else (table,)
+            _write(pieces, rollup(part.parent, view) / part.name)
 
 
 def _made(views: Sequence[View], reader: Reader) -> Iterator[tuple[View, Rows]]:
@@ -47,12 +51,36 @@ def _made(views: Sequence[View], reader: Reader) -> Iterator[tuple[View, Rows]]:
         yield view, reader.of(view)
 
 
-def _write(rows: Rows, out: Path) -> None:
-    """Write the rows in the order of their columns, which no two share."""
-    out.parent.mkdir(exist_ok=True)
+def _in_order(rows: Rows) -> pa.Table:
+    """Put the rows in the order of their columns, which no two share."""
     ordered = rows.sort(*rows.collect_schema().names())
     table = ordered.collect(backend="polars", engine="streaming").to_arrow()
     large = pa.large_string(), pa.string_view()
     fields = [f.with_type(pa.string()) if f.type in large else f for f in table.schema]
-    whole = table.cast(pa.schema(fields)).combine_chunks()
-    pq.write_table(whole, out, row_group_size=_GROUP_ROWS)
+    return table.cast(pa.schema(fields)).combine_chunks()
+
+
+def _edges_first(days: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Part each account's first and last day of the week from those between.
+
+    Whoever asks only when an account was first or last seen need read no more than these.
+    """
+    days_of = days.group_by("account_id", use_threads=False)
+    spans = days_of.aggregate([("used_at", "min"), ("used_at", "max")])
+    beside = spans.take(pc.index_in(days["account_id"], spans["account_id"]))
+    is_edge = pc.or_(
+        pc.equal(days["used_at"], beside["used_at_min"]),
+        pc.equal(days["used_at"], beside["used_at_max"]),
+    )
+    return days.filter(is_edge), days.filter(pc.invert(is_edge))
+
+
+def _write(pieces: Sequence[pa.Table], out: Path) -> None:
+    """Write tables one after the other; of two, the first is the edges."""
+    out.parent.mkdir(exist_ok=True)
+    edges, *_ = pieces
+    groups = -(-edges.num_rows // _GROUP_ROWS)
+    schema = with_edges(edges.schema, groups) if len(pieces) > 1 else edges.schema
+    with pq.ParquetWriter(out, schema) as writer:
+        for piece in pieces:
+            writer.write_table(piece.cast(schema), row_group_size=_GROUP_ROWS)

@@ -38,7 +38,7 @@ from features.families.usage import DAYS, EVENTS, KINDS, USERS
 from features.fold import ranks
 from features.fold.folded import is_folded
 from features.fold.one_pass import fold
-from features.rollups import rolled_up
+from features.rollups import edge_groups, rolled_up
 from features.sources.rolling import roll_up
 from features.windows import day_number
 
@@ -228,6 +228,24 @@ def test_the_days_of_a_part_tell_as_much_as_the_part(
         pq.write_table(pq.read_table(part).slice(0, 0), part)
     misled = build(source, [700], fold=True, features=last)
     assert misled["usage__days_since_last_event"].isna().all()
+
+
+def test_the_first_and_last_days_of_a_week_tell_when_an_account_was_last_seen(
+    checked: Callable[[Log], CheckedSource],
+) -> None:
+    source = checked(draw(1, rows=6000))
+    last = [feature for feature in FEATURES if feature.name == "days_since_last_event"]
+    expected = build(source, [700], fold=True, features=last)
+    lost = 0
+    for part in source.parts("usage_events"):
+        roll_up(part, source.columns["usage_events"])
+    for days in rolled_up(source, EVENT_DAYS).iterdir():
+        with pq.ParquetFile(days) as file:
+            edges = file.read_row_groups(edge_groups(file.schema_arrow))
+            lost += file.metadata.num_rows - len(edges)
+        pq.write_table(edges, days)
+    assert lost > 0
+    pd.testing.assert_frame_equal(build(source, [700], fold=True, features=last), expected)
 
 
 def test_a_ranking_of_more_keys_than_there_is_room_for_is_left_to_its_definition(

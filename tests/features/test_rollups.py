@@ -20,7 +20,7 @@ from features.checked import CheckedSource
 from features.daily import EVENT_DAYS, PRODUCT_DAYS, ROLLED_UP, SHARED_DAYS, USERS_BY_DAY
 from features.declare import Facts, Feature, Formula, Missing, Text, Total, Unit, View, facts_of
 from features.engine import Engine, session
-from features.rollups import edition, rolled_up, rollup, rollups_of
+from features.rollups import edge_groups, edition, rolled_up, rollup, rollups_of
 from features.rows import Reader, reader
 from features.sources.rolling import roll_up
 from features.versions import versions
@@ -177,6 +177,24 @@ def test_rows_of_equal_parts_are_equal_bytes(checked: Any) -> None:
         bytes_of.append([file.read_bytes() for file in rollups])
     assert bytes_of[0] == bytes_of[1]
     assert all(pq.read_metadata(file).num_rows > 0 for file in rollups)
+
+
+def test_each_accounts_first_and_last_days_of_a_week_come_in_row_groups_of_their_own(
+    checked: Any,
+) -> None:
+    source = checked(drawn(1))
+    roll_all(source)
+    between = 0
+    for part in rolled_up(source, EVENT_DAYS).iterdir():
+        with pq.ParquetFile(part) as file:
+            edges = file.read_row_groups(edge_groups(file.schema_arrow)).to_pandas()
+            days = file.read().to_pandas()
+        span = days.groupby("account_id")["used_at"].agg(["min", "max"])
+        found = edges.groupby("account_id")["used_at"].agg(["min", "max"])
+        pd.testing.assert_frame_equal(found, span)
+        assert edges["used_at"].isin([*span["min"], *span["max"]]).all()
+        between += len(days) - len(edges)
+    assert between > 0
 
 
 def test_a_day_counts_as_shared_from_when_the_second_user_was_known(tmp_path: Path) -> None:
