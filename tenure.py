@@ -28,6 +28,7 @@ from serving.table_asked import (
     table_options,
 )
 from serving.tokens import how_to_open, tokens
+from serving.train_asked import TRAIN_EXAMPLES, TRAIN_HELP, demand_together, training_options
 from serving.verbs import models, replay, rollback, simulate, validate
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 MODELS = click.Choice(["churn", "expansion"])
 QUICK_ORIGINS = 3  # the first look shall come soon; `tenure backtest` rolls over all
-MINUTES = click.FloatRange(min=0, min_open=True)
-TUNE = "Search for better settings for so long; the same again goes on where it ended."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -121,29 +120,28 @@ def features(session: Session, **options: Any) -> None:  # noqa: ANN401 - Asked 
         answer(session, asked)
 
 
-@cli.command()
+@cli.command(help=TRAIN_HELP, epilog=TRAIN_EXAMPLES)
 @click.argument("model", type=MODELS)
 @source_option
 @table_options
-@click.option("--tune", "tune_minutes", type=MINUTES, metavar="MINUTES", help=TUNE)
+@training_options
 @as_json
 def train(
     session: Session,
     model: str,
     source: str | None,
     tune_minutes: float | None,
+    version: str | None,
     **options: Any,  # noqa: ANN401 - TableAsked says their types
 ) -> None:
-    """Train a model, test it on a later period, and register it as challenger.
-
-    It is audited for leaks first: see tenure audit. What that finds stops the promotion until it
-    is taken on with --accept; of a ready table, such columns are left out.
-    """
+    """Train a model, or a version of one again."""
     from models.questions import QUESTIONS
 
     asked = TableAsked(**options)
-    if asked.table is not None and tune_minutes is not None:
-        raise click.UsageError("--tune is for a source; a ready table is fitted as it is.")
+    demand_together(asked, tune_minutes, version)
+    if version is not None:
+        _reproduced(session, model, version, source, asked.table)
+        return
     if asked.table is None:
         from training.run import demand_enough
 
@@ -310,7 +308,26 @@ def _trained_on_table(
 
     with step(f"Training {question.name} on {path.name}"):
         trained = train_table(read_table(path), question, **options)
-        return register_table(trained, path, session.registry)
+        return register_table(trained, path, session.registry, question, options)
+
+
+def _reproduced(
+    session: Session, model: str, version: str, source: str | None, table: Path | None
+) -> None:
+    from models.made_from import History
+    from training.reproduce import Kept, reproduce, reproduce_table
+
+    made = session.registry.made_from(model, version)
+    kept = Kept(model, version, made, session.registry.fetch(model, version))
+    if table is None and isinstance(made.data, History):
+        checked = session.checked_before(source, made.data.fingerprint)
+        with step(f"Training {kept.name} again") as say:
+            again = reproduce(kept, checked, own=session.own, progress=say)
+    else:
+        with step(f"Training {kept.name} again"):
+            again = reproduce_table(kept, table)
+    session.answer(again.text(), again.to_json())
+    again.demand()
 
 
 def _judged(

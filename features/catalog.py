@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib import import_module
 from pkgutil import iter_modules
@@ -24,6 +24,7 @@ __all__ = [
     "catalog",
     "catalog_json",
     "features_fingerprint",
+    "fingerprints",
     "sentence",
     "sources_of",
     "with_inputs",
@@ -172,12 +173,28 @@ def features_fingerprint(features: Iterable[Feature]) -> str:
     That is what is declared, and the text of each function that it names or that one of those
     calls. The recipes' own code is not in it: the commit of a training and a publication names it.
     """
-    chosen, reach = tuple(features), Reach()
-    meaning = [
+    return _sha256(_meanings(tuple(features)))
+
+
+def fingerprints(features: Iterable[Feature]) -> dict[str, str]:
+    """Give each feature's own SHA-256 by column, over the same as `features_fingerprint`."""
+    chosen = tuple(features)
+    return {
+        feature.column: _sha256(meaning)
+        for feature, meaning in zip(chosen, _meanings(chosen), strict=True)
+    }
+
+
+def _meanings(chosen: Sequence[Feature]) -> list[dict[str, Any]]:
+    reach = Reach()
+    return [
         {**entry, "recipe": _recipe(feature, reach)}
         for feature, entry in zip(chosen, catalog_json(chosen), strict=True)
     ]
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _recipe(feature: Feature, reach: Reach) -> dict[str, Any]:

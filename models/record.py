@@ -5,16 +5,18 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from models.bundle import Bundle, save
+from models.made_from import MadeFrom
 from models.provenance import Provenance
 from models.trials import Trial
 
 AUDIT_FILE = "audit.json"
+MADE_FROM_FILE = "made_from.json"
 BUNDLE_FOLDER = "bundle"
 LONGEST_PARAMETER = 6000
 
@@ -64,6 +66,8 @@ class Training:
         Files for people: PNG, HTML, JSON.
     trials:
         What tuning tried, each a run below the training's.
+    made_from:
+        All that it takes to make the same again.
     """
 
     bundle: Bundle
@@ -74,6 +78,7 @@ class Training:
     reports: tuple[Path, ...] = ()
     audit_checks: Mapping[str, str] = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
+    made_from: MadeFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,26 @@ class RegisteredModel:
     created_at: datetime
     metrics: Mapping[str, float]
     parameters: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        named: Any,  # noqa: ANN401 - MLflow's model; MLflow is imported by the registry only
+        version: Any,  # noqa: ANN401 - the same: its version
+        run: Any,  # noqa: ANN401 - the same: the data of the version's run
+        prefix: str,
+    ) -> "RegisteredModel":
+        """Take over what MLflow knows of a version; `prefix` is left off its model's name."""
+        created = datetime.fromtimestamp(version.creation_timestamp / 1000, tz=UTC)
+        aliases = [alias for alias, at in named.aliases.items() if str(at) == str(version.version)]
+        return cls(
+            model=named.name.removeprefix(prefix),
+            version=str(version.version),
+            aliases=tuple(sorted(aliases)),
+            created_at=created.replace(tzinfo=None),
+            metrics=dict(run.metrics),
+            parameters=dict(run.params),
+        )
 
     @property
     def data(self) -> Mapping[str, str]:
@@ -168,6 +193,9 @@ def write_record(training: Training, folder: Path) -> None:
     _write_json(folder / "data.json", training.data)
     audit = {"checks": training.audit_checks, "findings": training.audit}
     _write_json(folder / AUDIT_FILE, audit)
+    if training.made_from:
+        text = training.made_from.to_text()
+        (folder / MADE_FROM_FILE).write_text(text, encoding="utf-8", newline="\n")
     (folder / "report").mkdir()
     for report in training.reports:
         shutil.copyfile(report, folder / "report" / report.name)

@@ -11,7 +11,6 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,13 @@ from models.backtested import Backtested, log_backtested
 from models.bundle import Bundle, load
 from models.gate import GateReport
 from models.lock import alone, moved
+from models.made_from import MadeFrom, made_from_text, sha256_of
 from models.outage import damaged, demand_address, demand_folder, gone, unreachable
 from models.provenance import provenance
 from models.record import (
     AUDIT_FILE,
     BUNDLE_FOLDER,
+    MADE_FROM_FILE,
     AuditRecord,
     RegisteredModel,
     Training,
@@ -46,7 +47,7 @@ EXPERIMENT = "tenure"
 PREFIX = "tenure-"
 CHALLENGER, CHAMPION = "challenger", "champion"
 ROOT = "model"
-_PREVIOUS = "previous_champions"
+_PREVIOUS, _MADE_FROM = "previous_champions", "made_from"
 _METRICS_A_BATCH, _PARAMETERS_A_BATCH = 1000, 100
 
 
@@ -88,7 +89,7 @@ class Registry:
                 _log_figures(client, run_id, training)
                 log_trials(client, experiment, run_id, training.trials)
                 _log_files(client, run_id, training)
-                version = _register(client, run_id, training.bundle)
+                version = _register(client, run_id, training)
             except BaseException:
                 client.set_terminated(run_id, status="FAILED")
                 raise
@@ -127,8 +128,7 @@ class Registry:
         if not target.is_dir():
             private(private(self.home.bundles) / model)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as aside:
-                fetched = self._download(registered.run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside)
-                moved(fetched, target)
+                moved(self._download(registered.run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside), target)
         return target
 
     def champion(self, model: str) -> Bundle | None:
@@ -149,10 +149,24 @@ class Registry:
 
     def audit(self, model: str, version: str) -> AuditRecord:
         """Give the leakage audit that was kept with a version."""
-        run_id = self._version(model, version).run_id
-        with tempfile.TemporaryDirectory(prefix="tenure-audit-") as aside:
-            file = self._download(run_id, f"{ROOT}/{AUDIT_FILE}", aside)
-            return AuditRecord.from_json(file.read_text(encoding="utf-8"))
+        return AuditRecord.from_json(self._kept(self._version(model, version).run_id, AUDIT_FILE))
+
+    def made_from(self, model: str, version: str) -> MadeFrom:
+        """Give what a version was made from.
+
+        Raises
+        ------
+        ModelError
+            When there is no such version, it has no such record, or that was changed.
+        """
+        registered, which = self._version(model, version), f"{model} {version}"
+        if _MADE_FROM not in registered.tags:
+            raise ModelError(
+                f"Expected a record of what {which} was made from, got a version older than such "
+                f"records. Train it anew: tenure train {model}"
+            )
+        text = self._kept(registered.run_id, MADE_FROM_FILE)
+        return made_from_text(text, registered.tags[_MADE_FROM], which)
 
     def promote(self, model: str, version: str, gate_report: GateReport) -> None:
         """Make a version the champion.
@@ -206,7 +220,7 @@ class Registry:
         """List every version of every model: by name, newest first."""
         with self._client() as client:
             return tuple(
-                _registered_model(client, registered, version)
+                RegisteredModel.of(registered, version, client.get_run(version.run_id).data, PREFIX)
                 for registered in client.search_registered_models(f"name LIKE '{PREFIX}%'")
                 for version in _newest_first(client, registered.name)
             )
@@ -302,6 +316,10 @@ class Registry:
         registered = self._registered(model)
         return list(json.loads(registered.tags.get(_PREVIOUS, "[]"))) if registered else []
 
+    def _kept(self, run_id: str, name: str) -> str:
+        with tempfile.TemporaryDirectory(prefix="tenure-record-") as aside:
+            return self._download(run_id, f"{ROOT}/{name}", aside).read_text(encoding="utf-8")
+
     def _download(self, run_id: str, path: str, aside: str) -> Path:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - imported late, see _client
 
@@ -362,9 +380,12 @@ def _name(client: "MlflowClient", bundle: Bundle) -> None:
         client.create_registered_model(name)
 
 
-def _register(client: "MlflowClient", run_id: str, bundle: Bundle) -> str:
+def _register(client: "MlflowClient", run_id: str, training: Training) -> str:
+    bundle = training.bundle
     name = PREFIX + bundle.question.name
     tags = {"digest": bundle.digest, "features_fingerprint": bundle.features_fingerprint}
+    if training.made_from:
+        tags[_MADE_FROM] = sha256_of(training.made_from.to_text())
     created = client.create_model_version(name, f"runs:/{run_id}/{ROOT}", run_id, tags=tags)
     client.set_registered_model_alias(name, CHALLENGER, str(created.version))
     return str(created.version)
@@ -377,21 +398,3 @@ def _remember(client: "MlflowClient", model: str, versions: list[str]) -> None:
 def _newest_first(client: "MlflowClient", name: str) -> list["ModelVersion"]:
     versions = client.search_model_versions(f"name = '{name}'")
     return sorted(versions, key=lambda version: int(version.version), reverse=True)
-
-
-def _registered_model(
-    client: "MlflowClient", registered: "NamedModel", version: "ModelVersion"
-) -> RegisteredModel:
-    run = client.get_run(version.run_id).data
-    return RegisteredModel(
-        model=registered.name.removeprefix(PREFIX),
-        version=str(version.version),
-        aliases=tuple(
-            sorted(a for a, at in registered.aliases.items() if str(at) == str(version.version))
-        ),
-        created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, tz=UTC).replace(
-            tzinfo=None
-        ),
-        metrics=dict(run.metrics),
-        parameters=dict(run.params),
-    )

@@ -106,6 +106,15 @@ class Session:
             click.echo(f"tenure: {finding.message}", err=True)
         return replace(checked, findings=(*checked.findings, *gone))
 
+    def checked_before(self, named: str | None, fingerprint: str) -> "CheckedSource":
+        """Give the checked data of a fingerprint that the home still holds, unless one is named."""
+        from features.checked import open_checked
+
+        folder = self.home.checked / fingerprint
+        if named is None and folder.is_dir():
+            return open_checked(folder)
+        return self.checked(self.source(named))
+
     def history(self, named: str | None, enough: "Demand | None" = None) -> "Built":
         """Build what models learn from: a source's features at the start of each month.
 

@@ -1,6 +1,5 @@
 """Fitting hazards: LightGBM's door for training."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -138,30 +137,22 @@ class LinearParams:
 Params = BoosterParams | LinearParams
 
 
-def recorded_params(texts: Mapping[str, str]) -> Params:
-    """Give the parameters that a registry kept, so that a training can be done again.
-
-    Parameters
-    ----------
-    texts
-        By name as `models.record.parameters_of` writes them, each with ``fit.`` before it.
+def recorded_params(kept: Mapping[str, Any]) -> Params:
+    """Give the parameters of a training on record (``dataclasses.asdict``), to train so again.
 
     Raises
     ------
     ModelError
-        When one is absent: the model is older, or came from a ready table.
+        When other parameters are on record than this code knows.
     """
-    kept = {
-        name.removeprefix("fit."): text for name, text in texts.items() if name.startswith("fit.")
-    }
     kind = LinearParams if "spread" in kept else BoosterParams
-    missing = [each.name for each in fields(kind) if each.name not in kept]
-    if missing:
+    known = {each.name for each in fields(kind)}
+    if other := sorted(known ^ kept.keys()):
         raise ModelError(
-            f"Expected the parameters of a fit, got none of {', '.join(missing)}. "
-            "Train the model anew."
+            f"Expected the parameters of a fit that this code knows, got another record of "
+            f"{', '.join(other)}. Use the release of Tenure that trained, or train anew."
         )
-    return kind(**{each.name: json.loads(kept[each.name].lower()) for each in fields(kind)})
+    return kind(**kept)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,19 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from models.gate import GateReport
+from models.question import Question
 from models.reasons import importance
 from models.record import Training
 from models.registry import Registry
 from training.gates import Trial, decide
+from training.made import made_from_table
 from training.report import Evidence, write_report
 from training.run import Trained
 from training.table import TableTrained
@@ -62,6 +64,7 @@ def register(trained: Trained, registry: Registry) -> Registered:
                 audit_checks=trained.audit.checks,
                 reports=write_report(_evidence_of(trained), Path(aside)),
                 trials=trained.trials,
+                made_from=trained.made_from,
             )
         )
     document = {
@@ -76,8 +79,21 @@ def register(trained: Trained, registry: Registry) -> Registered:
     return Registered(version, document)
 
 
-def register_table(trained: TableTrained, path: Path, registry: Registry) -> Registered:
-    """Keep a model from a ready table in the registry, as challenger."""
+def register_table(
+    trained: TableTrained,
+    path: Path,
+    registry: Registry,
+    question: Question,
+    asked: Mapping[str, Any],
+) -> Registered:
+    """Keep a model from a ready table in the registry, as challenger.
+
+    Parameters
+    ----------
+    question, asked
+        As `training.table.train_table` was called with them.
+    """
+    made_from = made_from_table(trained, path, question, asked)
     question = trained.bundle.question
     held_out = trained.held_out
     data = {"table": path.name, "label": trained.label, "rows": len(trained.rows)}
@@ -94,12 +110,13 @@ def register_table(trained: TableTrained, path: Path, registry: Registry) -> Reg
         version = registry.log(
             Training(
                 bundle=trained.bundle,
-                parameters={},
+                parameters=asdict(trained.params),
                 metrics=trained.metrics,
                 data=data,
                 audit=trained.audit.findings_json(),
                 audit_checks=trained.audit.checks,
                 reports=write_report(evidence, Path(aside)),
+                made_from=made_from,
             )
         )
     document = {**trained.as_json(), "version": version, "notes": [trained.verdict]}

@@ -42,6 +42,7 @@ PARAMS = BoosterParams(
     row_share=1.0,
     bins=255,
     threads=1,
+    seed=0,
 )
 
 
@@ -67,6 +68,8 @@ class TableTrained:
         Positions of the held-out rows in the table, shape (n,).
     held_out
         What was predicted for them.
+    params
+        Settings of the fit, and the seed of the folds.
     """
 
     bundle: Bundle
@@ -77,6 +80,7 @@ class TableTrained:
     verdict: str
     rows: NDArray[np.int64]
     held_out: HeldOut
+    params: BoosterParams
 
     def as_json(self) -> dict[str, Any]:
         """Give what `tenure train --table --json` prints."""
@@ -103,6 +107,7 @@ class _Table:
     features: tuple[str, ...]
     outcome: Booleans
     groups: NDArray[np.object_]
+    params: BoosterParams
 
 
 def train_table(
@@ -113,6 +118,7 @@ def train_table(
     time: str | None = None,
     group: str | None = None,
     accept: Sequence[str] = (),
+    params: BoosterParams = PARAMS,
 ) -> TableTrained:
     """Audit a ready table, train on it, and measure on rows that were held out.
 
@@ -132,6 +138,8 @@ def train_table(
     accept
         Columns that the audit would leave out and that are to be used all the same, and checks
         whose findings somebody takes on by name.
+    params
+        Settings of the fit.
 
     Raises
     ------
@@ -144,12 +152,17 @@ def train_table(
     """
     demand_known(accept, map(str, frame.columns))
     rows, hit, roles, known = known_rows(frame, question, label, time, group)
-    trained = _trained(rows, hit, roles, question, accept)
+    trained = _trained(rows, hit, roles, question, accept, params)
     return replace(trained, rows=known[trained.rows])
 
 
 def _trained(
-    rows: pd.DataFrame, hit: Booleans, roles: Roles, question: Question, accept: Sequence[str]
+    rows: pd.DataFrame,
+    hit: Booleans,
+    roles: Roles,
+    question: Question,
+    accept: Sequence[str],
+    params: BoosterParams,
 ) -> TableTrained:
     """Train on rows with a known label; the positions that it gives are theirs."""
     laid = lay_out(rows, hit, roles, question)
@@ -161,7 +174,7 @@ def _trained(
             "Expected at least one column to learn from, got none that the audit lets through. "
             "Take one on with --accept, or bring others."
         )
-    table = _Table(question, ready, features, hit, laid.groups)
+    table = _Table(question, ready, features, hit, laid.groups, params)
     is_flat = laid.dates is None
     bundle, held_out = _by_folds(table) if is_flat else _by_time(table, laid.learn, laid.test)
     return TableTrained(
@@ -173,6 +186,7 @@ def _trained(
         verdict=verdict(metrics),
         rows=np.flatnonzero(laid.test),
         held_out=held_out,
+        params=params,
     )
 
 
@@ -195,7 +209,7 @@ def _left_out(found: Audited, columns: Sequence[str], accept: Sequence[str]) -> 
 
 def _by_folds(table: _Table) -> tuple[Bundle, HeldOut]:
     everything = np.ones(len(table.outcome), dtype=bool)
-    repeats = [_out_of_fold(table, everything, seed) for seed in range(SEEDS)]
+    repeats = [_out_of_fold(table, everything, repeat) for repeat in range(SEEDS)]
     lines = [_crossed_lines(table, raw, fold) for raw, fold in repeats]
     raw = np.mean([raw for raw, _ in repeats], axis=0)
     bundle = _fitted(table, everything, _line(raw, table.outcome))
@@ -203,24 +217,24 @@ def _by_folds(table: _Table) -> tuple[Bundle, HeldOut]:
 
 
 def _by_time(table: _Table, learn: Booleans, test: Booleans) -> tuple[Bundle, HeldOut]:
-    raw, _ = _out_of_fold(table, learn, seed=0)
+    raw, _ = _out_of_fold(table, learn, repeat=0)
     bundle = _fitted(table, learn, _line(raw[learn], table.outcome[learn]))
     probability = bundle.probabilities(table.ready.frame[test])[:, 0]
     return bundle, HeldOut(table.outcome[test], probability[None, :], table.groups[test])
 
 
-def _out_of_fold(table: _Table, learn: Booleans, seed: int) -> tuple[Floats, NDArray[np.int64]]:
+def _out_of_fold(table: _Table, learn: Booleans, repeat: int) -> tuple[Floats, NDArray[np.int64]]:
     """Raw log odds of the rows to learn from, each by a model that did not see its group."""
     at = np.flatnonzero(learn)
     outcome, groups = table.outcome[at], table.groups[at]
     is_group_a_row = len(np.unique(groups.astype(str))) == len(groups)
     kind, by = (StratifiedKFold, None) if is_group_a_row else (StratifiedGroupKFold, groups)
-    folds = kind(FOLDS, shuffle=True, random_state=seed)
+    folds = kind(FOLDS, shuffle=True, random_state=table.params.seed + repeat)
     raw, fold = np.full(len(learn), np.nan), np.full(len(learn), -1)
     for number, (fit, held) in enumerate(folds.split(at, outcome, by)):
         rows = np.zeros(len(learn), dtype=bool)
         rows[at[fit]] = True
-        bundle = _fitted(table, rows, Calibration((0.0,)), seed)
+        bundle = _fitted(table, rows, Calibration((0.0,)), repeat)
         raw[at[held]] = bundle.raw_log_odds(table.ready.frame.iloc[at[held]])[:, 0]
         fold[at[held]] = number
     return raw, fold
@@ -240,7 +254,7 @@ def _line(raw: Floats, outcome: Booleans) -> Calibration:
     return calibrate(raw[:, None], np.ones((len(raw), 1), dtype=bool), outcome[:, None])
 
 
-def _fitted(table: _Table, rows: Booleans, line: Calibration, seed: int = 0) -> Bundle:
+def _fitted(table: _Table, rows: Booleans, line: Calibration, repeat: int = 0) -> Bundle:
     horizon = table.question.main_horizon_days
     question = replace(table.question, horizons_days=(horizon,))
     frame = table.ready.frame[rows]
@@ -254,7 +268,8 @@ def _fitted(table: _Table, rows: Booleans, line: Calibration, seed: int = 0) -> 
     # Names of columns may hold what LightGBM's text format cannot: it gets their numbers.
     columns = [f"column_{number}" for number in range(len(table.features))]
     outcome = table.outcome[rows].astype(float)
-    text = fit_booster(cells, outcome, [*columns, *COVARIATES], replace(PARAMS, seed=seed))
+    params = replace(table.params, seed=table.params.seed + repeat)
+    text = fit_booster(cells, outcome, [*columns, *COVARIATES], params)
     catalogue = tuple(_entry(name, name in categories) for name in table.features)
     written = json.dumps([catalogue, categories])
     return Bundle(

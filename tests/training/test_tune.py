@@ -12,15 +12,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from features.built import Built
-from features.errors import ModelError, TooLittleDataError
+from features.errors import TooLittleDataError
 from features.home import Home
 from models.churn import CHURN
-from models.provenance import Provenance
-from models.record import Training, parameters_of
+from models.record import Training
 from models.registry import Registry
 from training import tune as tuning
 from training.bundling import FeatureList
-from training.fit import BoosterParams, LinearParams, recorded_params
+from training.fit import BoosterParams, recorded_params
 from training.later import Fold, folds
 from training.run import Trained, features_of, labelled_rows, train
 from training.tune import SPACE, Budget, Tuned, tune
@@ -177,18 +176,9 @@ def test_tuning_looks_at_nothing_that_the_model_is_tested_on(
 
 
 def test_the_settings_on_record_make_the_same_model_again(company: Built, tuned: Trained) -> None:
-    kept = Training(tuned.bundle, tuned.params, metrics={}, data={})
-    texts = parameters_of(kept, Provenance("", is_dirty=False, lock=""))
-    again = train(company, QUESTION, params=recorded_params(texts))
+    again = train(company, QUESTION, params=recorded_params(tuned.made_from.fit))
     assert again.bundle.digest == tuned.bundle.digest
     assert again.params == tuned.params
-
-
-def test_the_settings_of_a_linear_model_come_back_too() -> None:
-    texts = {"fit.spread": "0.03", "fit.largest_rows": "10000", "fit.seed": "7", "data.rows": "9"}
-    assert recorded_params(texts) == LinearParams(spread=0.03)
-    with pytest.raises(ModelError, match="none of trees"):
-        recorded_params({"data.rows": "9"})
 
 
 def test_each_trial_is_a_run_below_the_trainings(tuned: Trained, tmp_path: Path) -> None:

@@ -1,0 +1,163 @@
+"""What a model was made from and what came of it: all that it takes to make the same again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from features.errors import ModelError
+from models.provenance import Provenance
+from models.question import Question, question_from_json
+
+
+@dataclass(frozen=True)
+class History:
+    """A checked source, and the features that were built from it.
+
+    Attributes
+    ----------
+    fingerprint, extracted_at
+        Of the checked source; naive UTC.
+    tables
+        By table a SHA-256 over its checked content.
+    dates
+        The snapshots.
+    features_fingerprint
+        Of the declarations that the question asked for.
+    features
+        By column each one's own fingerprint.
+    """
+
+    fingerprint: str
+    extracted_at: str
+    tables: Mapping[str, str]
+    dates: tuple[date, ...]
+    features_fingerprint: str
+    features: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ReadyTable:
+    """A ready feature table: its file's name and SHA-256, and what was asked of it."""
+
+    name: str
+    sha256: str
+    label: str | None
+    time: str | None
+    group: str | None
+    accept: tuple[str, ...]
+
+    @property
+    def roles(self) -> dict[str, Any]:
+        """Give what was asked, as `training.table.train_table` takes it."""
+        return {
+            "label": self.label,
+            "time": self.time,
+            "group": self.group,
+            "accept": self.accept,
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a training.
+
+    Attributes
+    ----------
+    numbers
+        SHA-256 of the booster's text, or of the linear model's.
+    scores
+        SHA-256 over the probabilities of the rows that the model was tested on, to the last bit,
+        with each row's name.
+    rows
+        How many rows those are.
+    """
+
+    numbers: str
+    scores: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """A training on record.
+
+    Attributes
+    ----------
+    question
+        As it was asked: with the horizons that the history did not bear out.
+    fit
+        The settings of the fit, by name, the seed among them: as usual, as tuned or as chosen.
+    data
+        What it was trained on.
+    code
+        The code and the lock that trained.
+    result
+        What came of it.
+    """
+
+    question: Question
+    fit: Mapping[str, Any]
+    data: History | ReadyTable
+    code: Provenance
+    result: Result
+
+    def to_text(self) -> str:
+        """Give the record as JSON text, the same for equal records."""
+        kind = "history" if isinstance(self.data, History) else "ready_table"
+        return json.dumps(asdict(self) | {"kind": kind}, indent=2, default=_plain) + "\n"
+
+
+def sha256_of(text: str) -> str:
+    """Give the SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def made_from_text(text: str, registered: str | None, version: str) -> MadeFrom:
+    """Read a record back.
+
+    Parameters
+    ----------
+    registered
+        SHA-256 of the text that the registry keeps with the version.
+    version
+        Model and number, for the error.
+
+    Raises
+    ------
+    ModelError
+        When the text is not the one that was registered.
+    """
+    found = sha256_of(text)
+    if found != registered:
+        raise ModelError(
+            f"Expected the record of {version} with the SHA-256 {registered}, got {found}: it was "
+            "changed since. Restore it from a copy, or train the model again."
+        )
+    kept = json.loads(text)
+    read = _history if kept["kind"] == "history" else _ready_table
+    return MadeFrom(
+        question=question_from_json(kept["question"]),
+        fit=kept["fit"],
+        data=read(kept["data"]),
+        code=Provenance(**kept["code"]),
+        result=Result(**kept["result"]),
+    )
+
+
+def _history(kept: Mapping[str, Any]) -> History:
+    dates = tuple(date.fromisoformat(day) for day in kept["dates"])
+    return History(**{**kept, "dates": dates})
+
+
+def _ready_table(kept: Mapping[str, Any]) -> ReadyTable:
+    return ReadyTable(**{**kept, "accept": tuple(kept["accept"])})
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    msg = f"Expected a value that JSON knows, got {type(value).__name__}."
+    raise TypeError(msg)
