@@ -20,6 +20,7 @@ from models import intervals
 from models.calibration import Calibration, calibration_from_json
 from models.linear import Linear, linear_from_json
 from models.question import Question, question_from_json
+from models.renewal import AtTermEnd, at_term_end_from_json, term_columns
 
 BOOSTER_FILE = "booster.txt"
 LINEAR_FILE = "linear.json"
@@ -79,6 +80,9 @@ class Bundle:
         The known values of each categorical feature; others count as missing.
     linear
         The model of a company with few events, over the same columns; else None.
+    at_term_end
+        How losses lie around the ends of signed terms, of a model of churn; None in bundles of
+        before there was one, which give no probability to renew.
     """
 
     question: Question
@@ -94,6 +98,7 @@ class Bundle:
     added_share: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     linear: Linear | None = None
+    at_term_end: AtTermEnd | None = None
 
     def with_version(self, version: str) -> "Bundle":
         """Return the same model under another version, as a registry numbers it."""
@@ -108,6 +113,8 @@ class Bundle:
             json.dumps(asdict(self.question)),
             json.dumps([self.features, dict(self.categories)]),
         ]
+        if self.at_term_end is not None:  # older bundles keep the digest that they had
+            parts.append(json.dumps(asdict(self.at_term_end)))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
@@ -133,6 +140,17 @@ class Bundle:
         if rows.empty:
             return np.empty((0, len(self.question.horizons_days)))
         return intervals.cumulative(_logistic(self.calibration.log_odds(self.raw_log_odds(rows))))
+
+    def renewal_probabilities(self, rows: pd.DataFrame, probabilities: Floats) -> Floats:
+        """Give P(renewed at the next end of the signed term) of each row, shape (n,).
+
+        `probabilities` are what `probabilities` gave of the rows. NaN without a term, where it ends
+        beyond the last horizon, and from a model that does not tell: of another outcome than churn,
+        or of an older release.
+        """
+        if self.at_term_end is None:
+            return np.full(len(rows), np.nan)
+        return self.at_term_end.renewal_probabilities(self.question, probabilities, rows)
 
     def raw_log_odds(self, rows: pd.DataFrame) -> Floats:
         """Give the log odds before calibration, shape (n, intervals)."""
@@ -235,12 +253,7 @@ class Bundle:
 
 def row_covariates(question: Question, rows: pd.DataFrame) -> Floats:
     """Describe the question's intervals for feature rows; without term columns, as termless."""
-    absent = pd.Series(np.nan, index=rows.index)
-    term_end, months = (
-        pd.to_numeric(rows.get(name, absent)).to_numpy(dtype=float, na_value=np.nan)
-        for name in (intervals.TERM_END, intervals.TERM_MONTHS)
-    )
-    return intervals.covariates(question, term_end, months)
+    return intervals.covariates(question, *term_columns(rows))
 
 
 def feature_matrix(
@@ -338,6 +351,7 @@ def _to_json(bundle: Bundle) -> str:
         "trained_at": bundle.trained_at.isoformat(),
         "as_of_range": [day.isoformat() for day in bundle.as_of_range],
         "categories": {name: list(values) for name, values in bundle.categories.items()},
+        "at_term_end": None if bundle.at_term_end is None else asdict(bundle.at_term_end),
     }
     return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -359,6 +373,7 @@ def _from_json(fields: Mapping[str, Any]) -> Bundle:
         categories=MappingProxyType(
             {name: tuple(values) for name, values in fields["categories"].items()}
         ),
+        at_term_end=at_term_end_from_json(fields.get("at_term_end")),
     )
 
 

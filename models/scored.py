@@ -93,10 +93,15 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
         If the table breaks the contract; then nothing is written.
     """
     check_scores(scores)
+    write_whole(_typed(scores), path)
+
+
+def write_whole(table: pa.Table, path: Path) -> None:
+    """Write a table as Parquet so that nobody ever reads half of it: aside, synced, renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with aside.open("wb") as file:
-        pq.write_table(_typed(scores), file)
+        pq.write_table(table, file)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

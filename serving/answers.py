@@ -26,6 +26,7 @@ def scores(parts: Parts, _caller: Caller, asked: schema.ScoresRequest) -> schema
     horizons = _chosen_horizons(publication, models, asked.horizons)
     rows = lookup.scores_of(parts.store, publication, asked.account_ids)
     by_account = {key: list(of) for key, of in groupby(rows, lambda row: str(row["account_id"]))}
+    renewals = lookup.renewals_of(parts.store, publication.number, asked.account_ids)
     age = parts.age_hours(publication.as_of)
     return schema.ScoresAnswer(
         as_of=_utc(publication.as_of),
@@ -39,6 +40,7 @@ def scores(parts: Parts, _caller: Caller, asked: schema.ScoresRequest) -> schema
                 as_of=_utc(publication.as_of),
                 age_hours=age,
                 models=_model_scores(by_account[account_id], models, horizons, asked.reasons),
+                renewal=_renewal(renewals.get(account_id)),
             )
             for account_id in asked.account_ids
             if account_id in by_account
@@ -55,6 +57,7 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
     if found is None:
         raise not_found()
     rows = lookup.scores_of(parts.store, publication, [account_id])
+    renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
     return schema.AccountAnswer(
         account_id=account_id,
         name=found["name"],
@@ -63,7 +66,12 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
         status=rows[0]["status"],
         as_of=_utc(publication.as_of),
         age_hours=parts.age_hours(publication.as_of),
-        contract=schema.Contract(found["arr"], publication.currency, _date(found["renews_at"])),
+        contract=schema.Contract(
+            arr=found["arr"],
+            currency=publication.currency,
+            renewal_date=_date(found["renews_at"]),
+            **_of_renewal(renewals.get(account_id)),
+        ),
         models=_model_scores(rows, None, None, LIST_REASONS),
         signals=[schema.Signal(**signal) for signal in found["signals"]],
         history=[_past(row) for row in lookup.history(parts.store, account_id, HISTORY)],
@@ -159,7 +167,9 @@ def health(parts: Parts) -> schema.HealthAnswer:
 def _entries(
     parts: Parts, publication: Publication, rows: Sequence[Mapping[str, Any]]
 ) -> list[schema.WorklistEntry]:
-    found = lookup.scores_of(parts.store, publication, [row["account_id"] for row in rows])
+    listed = [row["account_id"] for row in rows]
+    found = lookup.scores_of(parts.store, publication, listed)
+    renewals = lookup.renewals_of(parts.store, publication.number, listed)
     at_horizon = {
         (score["account_id"], score["model"]): score
         for score in found
@@ -170,13 +180,17 @@ def _entries(
             row,
             at_horizon[row["account_id"], "churn"]["reasons"],
             at_horizon.get((row["account_id"], "expansion"), {}).get("probability"),
+            renewals.get(row["account_id"]),
         )
         for row in rows
     ]
 
 
 def _entry(
-    row: Mapping[str, Any], reasons: Sequence[Mapping[str, Any]], expansion: float | None
+    row: Mapping[str, Any],
+    reasons: Sequence[Mapping[str, Any]],
+    expansion: float | None,
+    renewal: Mapping[str, Any] | None,
 ) -> schema.WorklistEntry:
     return schema.WorklistEntry(
         position=row["position"],
@@ -186,6 +200,7 @@ def _entry(
         csm=row["csm"],
         arr=row["arr"],
         renewal_date=_date(row["renews_at"]),
+        **_of_renewal(renewal),
         probability=row["probability"],
         band=row["band"],
         expected_loss=row["expected_loss"],
@@ -225,6 +240,21 @@ def _horizon(row: Mapping[str, Any], reasons: int) -> schema.HorizonScore:
         expected_added_mrr=row["expected_added_mrr"],
         reasons=_reasons(row["reasons"], reasons),
     )
+
+
+def _renewal(row: Mapping[str, Any] | None) -> schema.Renewal | None:
+    if row is None:
+        return None
+    return schema.Renewal(renewal_date=row["renewal_date"].date().isoformat(), **_of_renewal(row))
+
+
+def _of_renewal(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    if row is None:
+        return {"notice_deadline": None, "renewal_probability": None}
+    return {
+        "notice_deadline": _date(row["notice_deadline"]),
+        "renewal_probability": row["renewal_probability"],
+    }
 
 
 def _reasons(reasons: Sequence[Mapping[str, Any]], most: int) -> list[schema.ReasonAnswer]:

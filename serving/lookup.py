@@ -42,6 +42,20 @@ def account(store: Store, publication: Publication, account_id: str) -> Row | No
     return None if row is None else {**row, "signals": json.loads(row["signals"])}
 
 
+def renewals_of(store: Store, publication: int, account_ids: Sequence[str]) -> dict[str, Row]:
+    """Give the next renewals by account, of those accounts that are under a term."""
+    kept = tables.published_renewals
+    found: dict[str, Row] = {}
+    with store.reading() as connection:
+        for first in range(0, len(account_ids), IDS_A_QUERY):
+            some = account_ids[first : first + IDS_A_QUERY]
+            query = sa.select(kept).where(
+                kept.c.publication == publication, kept.c.account_id.in_(some)
+            )
+            found |= {row["account_id"]: dict(row) for row in connection.execute(query).mappings()}
+    return found
+
+
 def history(store: Store, account_id: str, limit: int) -> list[Row]:
     """Give an account's scores of the newest `limit` publications, newest first."""
     scores, published = tables.scores, tables.publications

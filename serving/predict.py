@@ -43,7 +43,12 @@ def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> sche
         model=asked.model,
         model_version=bundle.version,
         features_version=bundle.features_fingerprint,
-        rows=[schema.PredictedRow(list(of_row)) for of_row in zip(*by_horizon, strict=True)],
+        rows=[
+            schema.PredictedRow(list(of_row), None if math.isnan(renewed) else float(renewed))
+            for *of_row, renewed in zip(
+                *by_horizon, bundle.renewal_probabilities(table, probabilities), strict=True
+            )
+        ],
     )
 
 

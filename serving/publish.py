@@ -38,6 +38,8 @@ class Scored:
         Accounts in order of expected loss, as `serving.worklist.rank` gives them.
     signals:
         As `serving.signals.recent_signals` gives them.
+    renewals:
+        As `serving.renewals.renewals` gives them.
     bundles:
         The models of the scores, by name.
     source:
@@ -53,6 +55,7 @@ class Scored:
     scores: pd.DataFrame
     listed: pd.DataFrame
     signals: pd.DataFrame
+    renewals: pd.DataFrame
     bundles: Mapping[str, Bundle]
     list_horizon_days: int
     currency: str
@@ -148,6 +151,9 @@ def _insert(
     connection.execute(
         sa.insert(tables.published_accounts), _account_rows(number, scored.listed, scored.signals)
     )
+    renewals = _plain_rows(scored.renewals.drop(columns="as_of").assign(publication=number))
+    if renewals:
+        connection.execute(sa.insert(tables.published_renewals), renewals)
     tables.note(connection, about["published_at"], "command line", "publish", str(number))
     return number
 

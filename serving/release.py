@@ -18,6 +18,7 @@ from models.questions import QUESTIONS
 from models.registry import CHAMPION, Registry
 from serving.publication import Publication
 from serving.publish import Scored, publish
+from serving.renewals import renewals
 from serving.score import score
 from serving.settings import Settings
 from serving.signals import recent_signals
@@ -35,12 +36,15 @@ class Released:
         The contract's ``scores``.
     listed
         `serving.worklist.rank`: one row per known account.
+    renewals
+        `serving.renewals.renewals`: one row per account under a term.
     publication
         What the service shows from now on.
     """
 
     scores: pd.DataFrame
     listed: pd.DataFrame
+    renewals: pd.DataFrame
     publication: Publication
 
 
@@ -74,6 +78,7 @@ def release(
         scores=scores,
         listed=rank(scores, account_facts(source.newest("accounts"), now.states), days),
         signals=recent_signals(now.table, catalog_json(now.features)),
+        renewals=renewals(bundles, scores, now.table, now.states),
         bundles=bundles,
         list_horizon_days=days,
         currency=source.currency or settings.currency,
@@ -81,7 +86,7 @@ def release(
         about=_about(registry, bundles),
     )
     publication = publish(store, settings.home, scored, scored_at)
-    return Released(scores, scored.listed, publication)
+    return Released(scores, scored.listed, scored.renewals, publication)
 
 
 def _champions(registry: Registry) -> dict[str, Bundle]:

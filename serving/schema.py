@@ -90,14 +90,31 @@ class ModelScores(Struct):
     horizons: list[HorizonScore]
 
 
+class Renewal(Struct):
+    """The next renewal of an account under a term.
+
+    `renewal_probability` is that of no churn by the end of the day of the renewal; null where it
+    lies beyond the longest horizon, for what is not scored, and by a model that does not tell.
+    `notice_deadline` is the last day for notice, in the past once it is over.
+    """
+
+    renewal_date: str
+    notice_deadline: str | None
+    renewal_probability: float | None
+
+
 class AccountScores(Struct):
-    """Scores of one account; `status` says why there is no probability where there is none."""
+    """Scores of one account; `status` says why there is no probability where there is none.
+
+    `renewal` is null where no signed term ends.
+    """
 
     account_id: str
     status: Status
     as_of: datetime
     age_hours: float
     models: list[ModelScores]
+    renewal: Renewal | None
 
 
 class ScoresAnswer(Struct):
@@ -121,9 +138,10 @@ class PredictedHorizon(Struct):
 
 
 class PredictedRow(Struct):
-    """Probabilities of a given row."""
+    """Probabilities of a given row; to renew at the next end of its term by the model of churn."""
 
     horizons: list[PredictedHorizon]
+    renewal_probability: float | None
 
 
 class PredictAnswer(Struct):
@@ -164,6 +182,8 @@ class Contract(Struct):
     arr: float | None
     currency: str
     renewal_date: str | None
+    notice_deadline: str | None
+    renewal_probability: float | None
 
 
 class FeedbackAnswer(Struct):
@@ -203,6 +223,8 @@ class WorklistEntry(Struct):
     csm: str | None
     arr: float
     renewal_date: str | None
+    notice_deadline: str | None
+    renewal_probability: float | None
     probability: float
     band: str
     expected_loss: float

@@ -16,6 +16,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 DAY = click.DateTime(["%Y-%m-%d"])
 TOP = 10
 WIDTH = 100
+RENEWALS = "The next renewals, their probability and notice deadlines, as a .parquet file."
 ON_SPARK = "Score on Spark instead: features and scores in parts in this folder, none published."
 
 
@@ -23,6 +24,7 @@ ON_SPARK = "Score on Spark instead: features and scores in parts in this folder,
 @source_option
 @click.option("--as-of", type=DAY, help="Default: the day of the extract.")
 @click.option("--out", type=FILE, callback=parquet, help="Also as a .parquet file.")
+@click.option("--renewals-out", type=FILE, callback=parquet, help=RENEWALS)
 @click.option("--spark-out", type=click.Path(path_type=Path), help=ON_SPARK)
 @master_option
 @as_json
@@ -31,12 +33,14 @@ def score(
     source: str | None,
     as_of: datetime | None,
     out: Path | None,
+    renewals_out: Path | None,
     spark_out: Path | None,
     master: str | None,
 ) -> None:
     """Score every account with the champions, and publish the scores to the service."""
     from models.scored import write_scores
     from serving import terminal
+    from serving.renewals import write_renewals
 
     if master and not spark_out:
         raise click.UsageError("--master goes with --spark-out.")
@@ -46,6 +50,8 @@ def score(
     released = released_now(session, session.checked(session.source(source)), as_of)
     if out is not None:
         write_scores(released.scores, out)
+    if renewals_out is not None:
+        write_renewals(released.renewals, renewals_out)
     publication = released.publication
     document = {
         "as_of": publication.as_of,

@@ -92,6 +92,16 @@ published_accounts = Table(
     Index("work_list", "publication", "position"),
 )
 
+published_renewals = Table(
+    "published_renewals",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("renewal_date", DateTime, nullable=False),
+    Column("notice_deadline", DateTime),
+    Column("renewal_probability", Float(53)),
+)
+
 feedback = Table(
     "feedback",
     METADATA,

@@ -17,10 +17,15 @@ SHOWN = (
     "csm",
     "arr",
     "renews_at",
+    "renewal_probability",
+    "notice_deadline",
     "probability",
     "band",
     "expected_loss",
 )
+
+
+DATES = ("renews_at", "notice_deadline")
 
 
 def records(released: Released, limit: int) -> list[dict[str, Any]]:
@@ -28,7 +33,7 @@ def records(released: Released, limit: int) -> list[dict[str, Any]]:
     return [
         {
             **{str(name): None if pd.isna(value) else value for name, value in row.items()},
-            "renews_at": None if pd.isna(row["renews_at"]) else f"{row['renews_at']:%Y-%m-%d}",
+            **{name: None if pd.isna(row[name]) else f"{row[name]:%Y-%m-%d}" for name in DATES},
         }
         for row in _top(released, limit).to_dict("records")
     ]
@@ -40,12 +45,19 @@ def text(released: Released, limit: int, width: int) -> str:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("Account", no_wrap=True, ratio=2)
     table.add_column(f"ARR {publication.currency}", justify="right", no_wrap=True)
-    table.add_column("Renews", no_wrap=True)
+    table.add_column("Renewal", no_wrap=True)
+    table.add_column("Renews", justify="right", no_wrap=True)
     table.add_column(f"Leaves in {publication.list_horizon_days} d", justify="right", no_wrap=True)
     table.add_column("First reason", ratio=4)
     for row in records(released, limit):
         name = str(row["name"] or row["account_id"])
-        shares = (f"{row['arr']:,.0f}", row["renews_at"] or "", f"{row['probability']:.0%}")
+        renews = row["renewal_probability"]
+        shares = (
+            f"{row['arr']:,.0f}",
+            row["renews_at"] or "",
+            "" if renews is None else f"{renews:.0%}",
+            f"{row['probability']:.0%}",
+        )
         table.add_row(name, *shares, row["reason"])
     page = io.StringIO()
     Console(file=page, width=width, highlight=False, markup=False).print(table)
@@ -55,6 +67,8 @@ def text(released: Released, limit: int, width: int) -> str:
 def _top(released: Released, limit: int) -> pd.DataFrame:
     listed, scores = released.listed, released.scores
     first = listed.dropna(subset=["position"]).sort_values("position").head(limit)
+    told = released.renewals[["account_id", "notice_deadline", "renewal_probability"]]
+    first = first.merge(told, on="account_id", how="left", validate="one_to_one")
     at_horizon = scores["horizon_days"] == released.publication.list_horizon_days
     reasons = scores[(scores["model"] == "churn") & at_horizon].set_index("account_id")["reasons"]
     texts = [_first_reason(reasons.loc[account]) for account in first["account_id"]]

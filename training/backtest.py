@@ -21,6 +21,7 @@ from training.closeup import beside_champion, closeup, of_leaving
 from training.direct import direct_probabilities
 from training.evaluate import auc_of, measured, paired
 from training.fit import Params
+from training.renewals import CAME, SAID
 from training.run import (
     Progress,
     Tested,
@@ -66,8 +67,9 @@ class Backtest:
         For each origin its first test date as ``origin``, the main horizon's figures, the AUC of
         the baselines as ``baselines``, and the paired differences as ``above_baselines``.
     test_rows
-        States, labels, probabilities and outcomes, one row per account and date; ``origin`` is the
-        first test date of the model that gave the probability.
+        States, labels, probabilities and outcomes, of churn also those of the next renewal, one
+        row per account and date; ``origin`` is the first test date of the model that gave the
+        probability.
     notes
         Sentences on origins that were left out, or fitted more simply than usual.
     """
@@ -128,7 +130,7 @@ def backtest(
         question=asked,
         metrics=metrics,
         by_origin=tuple(_origin(tested, days) for _, tested in runs),
-        test_rows=pooled.rows[[*KEPT, "origin", *kept]],
+        test_rows=pooled.rows[[*KEPT, *_told_of_renewals(pooled), "origin", *kept]],
         notes=notes,
     )
 
@@ -212,6 +214,10 @@ def _pooled(runs: list[tuple[Question, Tested]], source: CheckedSource) -> tuple
     }
     rows = described(rows, source).assign(touched=touched(source, rows))
     return fewest, Tested(rows, rivals)
+
+
+def _told_of_renewals(tested: Tested) -> list[str]:
+    return [name for name in (SAID, CAME) if name in tested.rows]
 
 
 def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:

@@ -95,6 +95,7 @@ def sections(backtest: Backtest) -> Iterator[Section]:
         yield _of_measured(f"By {name}", parts, TOUCH if name == "touch" else "")
     if "causes" in metrics:
         yield _causes(metrics)
+        yield from _renewals(metrics["renewals"])
     yield _champion(metrics["champion"])
     if backtest.notes:
         yield Section("What was left out", ("note",), [(note,) for note in backtest.notes])
@@ -230,6 +231,34 @@ def _causes(metrics: Mapping[str, Any]) -> Section:
     head = ("cause", "events", *(name.replace("_", " ") for name in names))
     words = "Each against those who stayed; recall is that of the first tenth of each date."
     return Section("By cause of loss", head, rows, words)
+
+
+def _renewals(found: Mapping[str, Any] | None) -> Iterator[Section]:
+    if found is None:
+        yield Section(
+            "Renewals", (), (), "No term ended whose renewal was asked about and is known."
+        )
+        return
+    parts = {"all": found["all"], **found["by_time"]}
+    parts |= {f"term: {name}": part for name, part in found["by_term"].items()}
+    names = ("said", "renewed", *MEASURED)
+    rows = [
+        (name, f"{part['rows']:,}", f"{part['events']:,}", *(cell(part[each]) for each in names))
+        for name, part in parts.items()
+    ]
+    head = ("renewal", "rows", "not renewed", *(name.replace("_", " ") for name in names))
+    yield Section("Renewals", head, rows, RENEWALS)
+    tenths = [
+        (f"{each['rows']:,}", cell(each["predicted"]), cell(each["observed"]))
+        for each in found["reliability"]
+    ]
+    yield Section("The probability to renew, by tenths", ("rows", "said", "renewed"), tenths)
+
+
+RENEWALS = (
+    "The probability to renew at the next end of the signed term, against what came. Said and "
+    "renewed are of renewals; from the AUC on, the figures are of those that failed."
+)
 
 
 def _champion(found: Mapping[str, Any] | None) -> Section:

@@ -19,6 +19,7 @@ from models.question import Question
 from training.calibrate import calibrate
 from training.fit import LinearParams, Params, fit_hazard, hazard_rows
 from training.fit_linear import fit_linear
+from training.renewals import at_term_end
 from training.splits import Split, known_days, outcome_known_by
 
 FEWEST_GROUPS_AT_A_HORIZON = 10
@@ -99,6 +100,7 @@ def fit_bundle(
         calibration=calibration,
         base_rates=base_rates(rows, question, split.test_from),
         added_share=added_share(rows, question, split.test_from),
+        at_term_end=at_term_end(rows, question, split.test_from),
     )
     return found.with_version(found.digest[:12])
 

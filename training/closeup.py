@@ -16,6 +16,7 @@ from training.evaluate import at_stake, measured, paired
 from training.heldout import Resampled
 from training.labels import label, outcome_within
 from training.losses import by_cause, later_losses, lead_time
+from training.renewals import renewals
 from training.run import Tested, mrr_at_stake
 from training.slices import slices
 
@@ -31,7 +32,8 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
     -------
     economics and team, as they were stated; at_team, as `training.capacity.at_team` gives it, and
     rivals_at_team, the same of the baselines; lead_time by list (the team's, and the first tenth of
-    each date); causes, for churn, with the recall on that tenth; later, as
+    each date); causes, with the recall on that tenth, and renewals, as
+    `training.renewals.renewals` gives them, both for churn; later, as
     `training.losses.later_losses` gives it; slices, by part. Lists are by expected MRR.
     """
     rows, days = tested.rows, question.main_horizon_days
@@ -41,7 +43,7 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
     stake = at_stake(rows, outcome, mrr_at_stake(rows, question))
     order = orders(rows, probability)["expected_mrr"]
     lists = {"team": team_list(rows, order, team), "tenth": first_share(rows, order, TENTH)}
-    found = {
+    found: dict[str, Any] = {
         "economics": asdict(team.economics),
         "team": dict(team.accounts_a_csm),
         "at_team": at_team(stake, probability, team),
@@ -57,6 +59,7 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
     }
     if question.outcome == "churn":
         found["causes"] = by_cause(rows, outcome, probability, lists["tenth"])
+        found["renewals"] = renewals(rows, question)
     return found
 
 

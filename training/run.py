@@ -16,8 +16,10 @@ from features.errors import TooLittleDataError
 from features.poison import Poisoned
 from models.asked import asked as asked_features
 from models.bundle import Bundle
+from models.made_from import MadeFrom
 from models.question import Question
 from models.trials import Trial
+from training import renewals
 from training.audit.company import audited
 from training.audit.finding import Audited
 from training.baselines import baselines
@@ -26,6 +28,7 @@ from training.choose import Choice, choose, tuned
 from training.evaluate import evaluation
 from training.fit import Params
 from training.labels import label, outcome_within
+from training.made import made_from_history
 from training.splits import Split, on_record, outcome_known_by, time_split
 from training.touched import told, touched_share
 from training.tune import Budget
@@ -80,6 +83,8 @@ class Trained:
         Sentences on what was left out, such as horizons that the history does not bear out.
     split
         The borders.
+    made_from
+        All that it takes to make the same again.
     trials
         What tuning tried; empty without tuning.
     """
@@ -92,6 +97,7 @@ class Trained:
     audit: Audited
     notes: tuple[str, ...]
     split: Split
+    made_from: MadeFrom
     trials: tuple[Trial, ...] = ()
 
     @property
@@ -147,18 +153,15 @@ def train(
     """
     say = progress or _silent
     say(f"labelling {len(built.table):,} rows")
-    panel = labelled_rows(built, question)
-    split = time_split(dates_of(built, panel, question), built.source.extracted_at, question)
-    rows = on_record(panel, split.test_from, question)
-    asked, question = question, answerable(rows, question, split.test_from)
-    features = features_of(built, question)
+    asked, ready = question, prepared(built, question)
+    rows, question, features, split = ready.rows, ready.question, ready.features, ready.split
     say("looking for leaks")
     found = audited(built, rows, question, features.names, split, accept=accept, poisoned=poisoned)
     choice = Choice(params) if params else None
     if budget and not choice:
         about = {**_data(built, rows), "question": asdict(question), "border": split.test_from}
-        choice = tuned(panel, question, features, split.test_from, budget, about, say)
-    choice = choice or choose(panel, question, features, split.test_from)
+        choice = tuned(ready.panel, question, features, split.test_from, budget, about, say)
+    choice = choice or choose(ready.panel, question, features, split.test_from)
     say(f"fitting on what was known by {split.test_from:%Y-%m-%d}")
     bundle = fit_bundle(rows, question, features, split, choice.params)
     say("testing on later dates")
@@ -180,6 +183,7 @@ def train(
             *told(share),
         ),
         split=split,
+        made_from=made_from_history(built, asked, choice.params, bundle, tested.rows),
         trials=choice.trials,
     )
 
@@ -194,12 +198,50 @@ def audit(built: Built, question: Question, *, accept: Sequence[str] = ()) -> Au
     TenureError
         When `accept` names neither a column nor a check.
     """
+    ready = prepared(built, question)
+    return audited(
+        built, ready.rows, ready.question, ready.features.names, ready.split, accept=accept
+    )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a model is fitted on and tested with.
+
+    Attributes
+    ----------
+    panel
+        `labelled_rows`.
+    rows
+        Those on record at the test's border.
+    question
+        With the horizons that these bear out.
+    features
+        What the model takes.
+    split
+        The borders.
+    """
+
+    panel: pd.DataFrame
+    rows: pd.DataFrame
+    question: Question
+    features: FeatureList
+    split: Split
+
+
+def prepared(built: Built, question: Question) -> Prepared:
+    """Label built features and split them along time, as every training does.
+
+    Raises
+    ------
+    TooLittleDataError
+        With too few dates, or too few customers with the event before the test period.
+    """
     panel = labelled_rows(built, question)
     split = time_split(dates_of(built, panel, question), built.source.extracted_at, question)
     rows = on_record(panel, split.test_from, question)
     question = answerable(rows, question, split.test_from)
-    names = features_of(built, question).names
-    return audited(built, rows, question, names, split, accept=accept)
+    return Prepared(panel, rows, question, features_of(built, question), split)
 
 
 def demand_enough(source: CheckedSource, states: pd.DataFrame, question: Question) -> None:
@@ -248,19 +290,29 @@ def features_of(built: Built, question: Question) -> FeatureList:
 def test(bundle: Bundle, rows: pd.DataFrame, split: Split) -> Tested:
     """Predict the test slice, by the model and by the baselines of the same training rows."""
     question = bundle.question
+    later = scored_later(bundle, rows, split)
+    known = outcome_known_by(rows, question.main_horizon_days, split.test_from, question)
+    learned = np.isfinite(known)
+    rivals = baselines(rows[learned], known[learned], later, bundle.features, question.outcome)
+    return Tested(later, rivals)
+
+
+def scored_later(bundle: Bundle, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """Give the rows of the test slice whose outcome is known, with it and with probabilities."""
+    question = bundle.question
     later = rows[split.is_test(rows["as_of"]).astype(bool)]
     probabilities = bundle.probabilities(later)
     columns = {}
     for at, days in enumerate(question.horizons_days):
         columns[f"probability__{days}d"] = probabilities[:, at]
         columns[f"outcome__{days}d"] = outcome_within(later, days)
+    if question.outcome == "churn":
+        columns[renewals.SAID] = bundle.renewal_probabilities(later, probabilities)
+        columns[renewals.CAME] = renewals.renewed(later, question)
     later = later.assign(**columns)
     is_known = np.isfinite(later[f"outcome__{question.main_horizon_days}d"].to_numpy())
-    later = later[is_known].reset_index(drop=True)
-    known = outcome_known_by(rows, question.main_horizon_days, split.test_from, question)
-    learned = np.isfinite(known)
-    rivals = baselines(rows[learned], known[learned], later, bundle.features, question.outcome)
-    return Tested(later, rivals)
+    known: pd.DataFrame = later[is_known].reset_index(drop=True)
+    return known
 
 
 def figures_of(tested: Tested, question: Question) -> dict[str, Any]:

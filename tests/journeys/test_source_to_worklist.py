@@ -20,6 +20,7 @@ from features.sources.check import check
 from models.questions import QUESTIONS
 from models.registry import Registry
 from serving.publish import Scored, publish
+from serving.renewals import renewals
 from serving.score import score
 from serving.settings import read_settings
 from serving.signals import recent_signals
@@ -89,6 +90,7 @@ def _scores_all_the_same(line: Any, source: str) -> pd.DataFrame:
         scores=scores,
         listed=rank(scores, facts, settings.worklist_horizon_days),
         signals=recent_signals(now.table, catalog_json(now.features)),
+        renewals=renewals(bundles, scores, now.table, now.states),
         bundles=bundles,
         list_horizon_days=settings.worklist_horizon_days,
         currency=checked.currency or settings.currency,

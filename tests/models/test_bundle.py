@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from datetime import date, datetime
@@ -12,6 +13,7 @@ from models.bundle import Bundle, load, save
 from models.calibration import Calibration
 from models.churn import CHURN
 from models.intervals import COVARIATES, covariates, cumulative, matrix
+from models.renewal import AtTermEnd
 from training.fit import BoosterParams, fit_booster
 
 FEATURES = ("usage__events__28d", "lifecycle__days_to_term_end", "lifecycle__term_months")
@@ -63,6 +65,39 @@ def test_it_comes_back_from_its_folder_and_predicts_the_same(
     assert again == bundle
     assert (again.probabilities(rows) == bundle.probabilities(rows)).all()
     assert again.digest == bundle.digest
+
+
+def test_how_losses_lie_around_renewals_comes_back(bundle: Bundle, tmp_path: Path) -> None:
+    telling = replace(bundle, at_term_end=AtTermEnd(monthly=0.25, longer=0.75))
+    save(telling, tmp_path)
+    again, rows = load(tmp_path), rows_of(50)
+    said = again.probabilities(rows)
+    found = again.renewal_probabilities(rows, said)
+    assert again == telling
+    np.testing.assert_array_equal(found, telling.renewal_probabilities(rows, said))
+    assert np.isfinite(found).sum() == (rows["lifecycle__days_to_term_end"] < 365).sum()
+    assert telling.digest != bundle.digest
+
+
+def test_a_bundle_of_an_older_release_loads_and_tells_no_renewal(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    save(bundle, tmp_path)
+    fields = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
+    del fields["at_term_end"]
+    text = json.dumps(fields)
+    (tmp_path / "bundle.json").write_text(text, encoding="utf-8")
+    sums = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    sums["bundle.json"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "manifest.json").write_text(json.dumps(sums), encoding="utf-8")
+    again, rows = load(tmp_path), rows_of(5)
+    assert again.digest == bundle.digest
+    assert np.isnan(again.renewal_probabilities(rows, again.probabilities(rows))).all()
+
+
+def test_no_rows_give_no_renewals(bundle: Bundle) -> None:
+    telling, none = replace(bundle, at_term_end=AtTermEnd(0.5, 0.5)), rows_of(0)
+    assert telling.renewal_probabilities(none, telling.probabilities(none)).shape == (0,)
 
 
 def test_its_folder_holds_text_and_json_only(bundle: Bundle, tmp_path: Path) -> None:

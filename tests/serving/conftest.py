@@ -25,10 +25,12 @@ from models.bundle import Bundle
 from models.calibration import identity
 from models.intervals import COVARIATES
 from models.question import Question
+from models.renewal import AtTermEnd
 from serving.access import add_token
 from serving.parts import Parts, open_parts
 from serving.publication import Publication
 from serving.publish import Scored, publish
+from serving.renewals import renewals
 from serving.score import score
 from serving.settings import Settings
 from serving.signals import recent_signals
@@ -95,7 +97,8 @@ def feature_table() -> pd.DataFrame:
     frame = text_table(TABLE).set_axis(["account_id", *FEATURES], axis="columns")
     frame = frame.astype(dict.fromkeys(FEATURES, float))
     frame.insert(1, "as_of", pd.Timestamp(AS_OF).as_unit("us"))
-    return frame
+    notice = {"acme": 15.0, "dune": -7.0}
+    return frame.assign(lifecycle__days_to_notice_deadline=frame["account_id"].map(notice))
 
 
 def make_bundle(name: str, version: str = "1", seed: int = 0) -> Bundle:
@@ -122,6 +125,7 @@ def make_bundle(name: str, version: str = "1", seed: int = 0) -> Bundle:
         trained_at=datetime(2026, 1, 5),  # noqa: DTZ001 - times are naive UTC everywhere
         as_of_range=(date(2024, 1, 1), date(2025, 9, 1)),
         added_share={30: 0.2, 90: 0.25} if name == "expansion" else {},
+        at_term_end=AtTermEnd(monthly=0.5, longer=0.6) if name == "churn" else None,
     )
 
 
@@ -141,6 +145,7 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         scores=scores,
         listed=rank(scores, facts, 90),
         signals=recent_signals(table, bundles["churn"].catalogue),
+        renewals=renewals(bundles, scores, table, of_date),
         bundles=bundles,
         list_horizon_days=90,
         currency="EUR",

@@ -85,7 +85,10 @@ def test_the_page_shows_the_list_in_order(browser: httpx.Client) -> None:
     acme = next(row for row in rows if row[1].startswith("Acme Ltd"))
     assert acme[1] == "Acme Ltd Ann · high"
     assert acme[2] == "EUR 12,000"
-    assert acme[3] == "2026-04-01"
+    assert acme[3].startswith("2026-04-01 renews ")
+    assert acme[3].endswith("% last day for notice 2026-03-17")
+    corn = next(row for row in rows if row[1].startswith("Corn"))
+    assert corn[3] == "2027-01-01"  # beyond what the model knows
     assert re.fullmatch(r"\d+ % (high|medium|low)", acme[4])
     assert acme[5]
     assert acme[6].startswith("Ask the main users")

@@ -26,6 +26,7 @@ from models.bundle import Bundle
 from serving import tables
 from serving.publication import Publication
 from serving.publish import Scored, bundle_folder, publish
+from serving.renewals import renewals
 from serving.replay import asked_for, replay
 from serving.score import score
 from serving.settings import Settings
@@ -81,7 +82,8 @@ def published(
     scores = score(of_today, table, states, at)
     listed = states[["account_id", "status"]]
     nothing = pd.DataFrame({"account_id": [], "signals": []})
-    scored = Scored(scores, listed, nothing, of_today, 90, "EUR", source=source)
+    due = renewals(of_today, scores, table, states)
+    scored = Scored(scores, listed, nothing, due, of_today, 90, "EUR", source=source)
     return publish(store, home, scored, at)
 
 
