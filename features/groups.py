@@ -5,15 +5,16 @@ others, so the cost hangs on the changes, not on accounts times days.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+import pandas as pd
 import pyarrow as pa
 
 from features.checked import CheckedSource, in_order_of_versions
 from features.declare import Beside
-from features.merges import identities
+from features.merges import Identity, identities
 from features.windows import NEVER, day_numbers
 
 RELATED = pa.schema(
@@ -52,11 +53,36 @@ def memberships(source: CheckedSource) -> tuple[Membership, ...]:
     Of a ring of parents it is the first by name. From a merge on the vanished account has none,
     until a correction undoes the merge.
     """
-    tree, related = _Tree(), _changes(source)
-    found = _alone(related)
+    alone, tied = _parted(source)
+    found = [Membership(account, day, NEVER, account, None) for account, day in alone.items()]
+    return tuple(sorted([*found, *_played(tied)], key=attrgetter("account_id", "enters")))
+
+
+def _parted(source: CheckedSource) -> tuple[dict[str, int], dict[int, list[_Change]]]:
+    """Give the accounts that never have to do with others, and from when each is known.
+
+    Each of those is a group of its own; of all others the changes, by the first snapshot that sees
+    them.
+    """
+    read = in_order_of_versions(source.read("accounts"))
+    parents = read.get("parent_account_id", pd.Series(None, index=read.index)).astype(object)
+    days = day_numbers(read["known_at"].to_numpy()) + 1
+    rows = pd.DataFrame({"account": read["account_id"], "enters": days, "parent": parents})
+    stated, merges = rows[parents.notna()], [m for m in identities(source) if m.becomes_on != 0]
+    tied = {*stated["account"], *stated["parent"]}
+    tied |= {name for merge in merges for name in (merge.account_id, merge.becomes)}
+    is_tied = rows["account"].isin(tied)
+    first = rows[~is_tied].groupby("account", sort=False)["enters"].min()
+    return dict(zip(first.index, first.tolist(), strict=True)), _changes(rows[is_tied], merges)
+
+
+def _played(changes: Mapping[int, Sequence[_Change]]) -> list[Membership]:
+    """Play the changes day by day, and give where each account stood in between."""
+    tree = _Tree()
+    found: list[Membership] = []
     since: dict[str, Membership] = {}
-    for day, changes in sorted(related.items()):
-        for account in tree.change(changes):
+    for day, together in sorted(changes.items()):
+        for account in tree.change(together):
             group, parent = tree.topmost(account), tree.above.get(account)
             before = since.pop(account, None)
             if before and (before.customer_group, before.parent) == (group, parent):
@@ -66,28 +92,19 @@ def memberships(source: CheckedSource) -> tuple[Membership, ...]:
                 found.append(replace(before, leaves=day))
             if group:
                 since[account] = Membership(account, day, NEVER, group, parent)
-    return tuple(sorted([*found, *since.values()], key=attrgetter("account_id", "enters")))
-
-
-def _alone(changes: dict[int, list[_Change]]) -> list[Membership]:
-    """Take out the accounts that never have to do with others: each is a group of its own."""
-    stated = [change for day in changes.values() for change in day]
-    tied = {name for each in stated for name in (each.parent, each.becomes) if name}
-    tied |= {each.account_id for each in stated if each.parent or each.becomes}
-    first: dict[str, int] = {}
-    for day in sorted(changes):
-        for each in changes[day]:
-            if each.account_id not in tied:
-                first.setdefault(each.account_id, day)
-        changes[day] = [each for each in changes[day] if each.account_id in tied]
-    return [Membership(account, day, NEVER, account, None) for account, day in first.items()]
+    return [*found, *since.values()]
 
 
 def members_over_time(source: CheckedSource) -> pa.Table:
     """Give account_id and customer_group with the span of snapshots, [enters, leaves)."""
-    every = memberships(source)
+    alone, tied = _parted(source)
+    played = _played(tied)
     names = ("account_id", "enters", "leaves", "customer_group")
-    columns = {name: [getattr(each, name) for each in every] for name in names}
+    columns = {name: [getattr(each, name) for each in played] for name in names}
+    columns["account_id"] += alone
+    columns["enters"] += alone.values()
+    columns["leaves"] += [NEVER] * len(alone)
+    columns["customer_group"] += alone
     whole, text = pa.int64(), pa.string()
     return pa.table(
         columns, schema=pa.schema(list(zip(names, (text, whole, whole, text), strict=True)))
@@ -127,26 +144,18 @@ CHILDREN = Beside("accounts", ("parent_account_id",), made=children)
 """For which accounts, `among`, an account is the direct parent."""
 
 
-def _changes(source: CheckedSource) -> dict[int, list[_Change]]:
+def _changes(rows: pd.DataFrame, merges: Iterable[Identity]) -> dict[int, list[_Change]]:
     """Give by the first snapshot that sees it what each record says of its parent, and merges."""
-    rows = in_order_of_versions(source.read("accounts"))
-    rows = rows.reindex(columns=["account_id", "known_at", "parent_account_id"])
     changes: dict[int, list[_Change]] = defaultdict(list)
     replaced: dict[str, int] = {}
-    parents = rows["parent_account_id"].astype(object)
-    known = (
-        rows["account_id"].to_list(),
-        day_numbers(rows["known_at"].to_numpy()).tolist(),
-        parents.where(parents.notna(), None).to_list(),
-    )
-    for account, day, parent in reversed(list(zip(*known, strict=True))):
-        enters = day + 1
+    parents = rows["parent"].where(rows["parent"].notna(), None)
+    known = zip(rows["account"].to_list(), rows["enters"].tolist(), parents, strict=True)
+    for account, enters, parent in reversed(list(known)):
         if enters < replaced.get(account, NEVER):
             changes[enters].append(_Change(account, parent))
             replaced[account] = enters
-    for each in identities(source):
-        if each.becomes_on != 0:
-            changes[each.becomes_on].append(_Change(each.account_id, becomes=each.becomes))
+    for each in merges:
+        changes[each.becomes_on].append(_Change(each.account_id, becomes=each.becomes))
     return changes
 
 

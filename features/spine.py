@@ -76,7 +76,8 @@ def state_rows(source: CheckedSource, dates: Iterable[date | datetime], running:
     spans = members_over_time(source)
     accounts = sorted(set(spans["account_id"].to_pylist()))
     on = grid(accounts, days, running)
-    standing = on.points.join(running.frame(spans.to_pydict(), spans.schema), on="account_id")
+    columns = {name: spans[name] for name in spans.column_names}
+    standing = on.points.join(running.frame(columns, spans.schema), on="account_id")
     points = standing.filter(is_seen("enters", "leaves"))
     points = running.settle(points.select("account_id", "as_of_day", "customer_group"))
     contract = _contract(source)
