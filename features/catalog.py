@@ -112,7 +112,14 @@ def with_inputs(features: Iterable[Feature], among: Iterable[Feature] = ()) -> t
     What a formula reads is one of ours, of the features themselves, or of those in `among`.
     """
     chosen = tuple(features)
-    known = {feature.column: feature for feature in (*catalog(), *among, *chosen)}
+    return _with_inputs(chosen, _by_column(chosen, among))
+
+
+def _by_column(chosen: Iterable[Feature], among: Iterable[Feature]) -> dict[str, Feature]:
+    return {feature.column: feature for feature in (*catalog(), *among, *chosen)}
+
+
+def _with_inputs(chosen: Iterable[Feature], known: Mapping[str, Feature]) -> tuple[Feature, ...]:
     ordered: dict[str, Feature] = {}
 
     def add(feature: Feature) -> None:
@@ -128,7 +135,11 @@ def with_inputs(features: Iterable[Feature], among: Iterable[Feature] = ()) -> t
 
 def sources_of(feature: Feature, among: Iterable[Feature] = ()) -> tuple[str, ...]:
     """Name the source tables that a feature, one of ours or of `among`, is computed from."""
-    inputs = with_inputs([feature], among)
+    return _sources(feature, _by_column([feature], among))
+
+
+def _sources(feature: Feature, known: Mapping[str, Feature]) -> tuple[str, ...]:
+    inputs = _with_inputs([feature], known)
     reads = [reads_of(each) for each in inputs if not isinstance(each.recipe, Formula)]
     beside = [other.table for _, *others in reads for other in others]
     return tuple(dict.fromkeys([*(own.table for own, *_ in reads), *beside]))
@@ -144,9 +155,9 @@ def catalog_json(
     names, which are ours, of the features themselves, or of those in `among`.
     """
     chosen = tuple(features)
-    known = {feature.column: feature for feature in (*catalog(), *among, *chosen)}
+    known = _by_column(chosen, among)
     units = {column: feature.unit.value for column, feature in known.items()}
-    return [_entry(feature, units, sources_of(feature, known.values())) for feature in chosen]
+    return [_entry(feature, units, _sources(feature, known)) for feature in chosen]
 
 
 def _entry(feature: Feature, units: Mapping[str, str], sources: tuple[str, ...]) -> dict[str, Any]:

@@ -53,9 +53,12 @@ def _ends_before(day: Floats, first: Floats, length: Floats) -> Floats:
 
 def matrix(features: NDArray[np.float32], interval_covariates: Floats) -> NDArray[np.float32]:
     """Lay features (n, p) and covariates (n, k, 3) out as rows (n * k, p + 3), row by row."""
-    count = interval_covariates.shape[1]
-    flat = interval_covariates.reshape(-1, interval_covariates.shape[2])
-    return np.hstack([np.repeat(features, count, axis=0), flat.astype(np.float32)])
+    rows, count, described = interval_covariates.shape
+    width = features.shape[1]
+    cells = np.empty((rows, count, width + described), dtype=np.float32)
+    cells[:, :, :width] = features[:, None, :]
+    cells[:, :, width:] = interval_covariates
+    return cells.reshape(rows * count, width + described)
 
 
 def at_risk(question: Question, event_days: Floats, known_days: Floats) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
-"""How far an AUC lies from one half by chance, where a customer brings many rows."""
+"""An AUC, and how far it lies from one half by chance, where a customer brings many rows."""
 
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,15 @@ def auc_beyond_chance(
     return float(auc - reach), float(auc + reach)
 
 
-def _placed(ones: Floats, among: Floats) -> Floats:
+def auc(values: NDArray[Any], outcome: NDArray[np.bool_]) -> float:
+    """Give the share of pairs, one with the outcome and one without, that values put in order.
+
+    Ties count half; there must be rows of both kinds.
+    """
+    return float(_placed(values[outcome], values[~outcome]).mean())
+
+
+def _placed(ones: NDArray[Any], among: NDArray[Any]) -> Floats:
     """Give, for each value, the share of the others that lie below it, ties counting half."""
     ordered = np.sort(among)
     low = np.searchsorted(ordered, ones, side="left")

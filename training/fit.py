@@ -16,6 +16,8 @@ from models.intervals import COVARIATES, at_risk, happened_in
 from models.question import Question
 from training.splits import known_days
 
+_STRETCH = 10_000
+
 
 @dataclass(frozen=True)
 class BoosterParams:
@@ -199,15 +201,32 @@ def hazard_rows(
     happened = happened_in(question, event_days)[row, interval]
     weights = _sampled(happened, params)
     row, interval = row[weights > 0], interval[weights > 0]
-    cells = feature_matrix(rows, features, {}, question.name)[row]
-    covariates = row_covariates(question, rows)[row, interval].astype(np.float32)
     starts, ends = np.array(question.intervals_days, dtype=float).T
     shortness = (ends[0] - starts[0]) / (ends - starts)
     return HazardRows(
-        np.hstack([cells, covariates]),
+        _laid_out(rows, question, features, row, interval),
         happened[weights > 0].astype(float),
         weights[weights > 0] * shortness[interval],
     )
+
+
+def _laid_out(
+    rows: pd.DataFrame,
+    question: Question,
+    features: Sequence[str],
+    row: NDArray[np.int64],
+    interval: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Fill the cells of rows by interval a stretch at a time: beside them, none is held twice."""
+    width = len(features)
+    cells = np.empty((len(row), width + len(COVARIATES)), dtype=np.float32)
+    for start in range(0, len(row), _STRETCH):
+        stretch = slice(start, start + _STRETCH)
+        known, at = np.unique(row[stretch], return_inverse=True)
+        part = rows.iloc[known]
+        cells[stretch, :width] = feature_matrix(part, features, {}, question.name)[at]
+        cells[stretch, width:] = row_covariates(question, part)[at, interval[stretch]]
+    return cells
 
 
 def _sampled(happened: NDArray[np.bool_], params: Params) -> NDArray[np.float64]:

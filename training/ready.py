@@ -153,6 +153,9 @@ def numbers_in(column: pd.Series) -> pd.Series | None:
     if is_date(column):
         days = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
         return days / pd.Timedelta(days=1)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
+        plain = pd.Series(column.to_numpy(float), index=column.index)
+        return plain.where(np.isfinite(plain))
     values = column
     if not pd.api.types.is_numeric_dtype(column):
         values = _texts(column)

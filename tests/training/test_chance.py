@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from training.chance import auc_beyond_chance
+from training.chance import auc, auc_beyond_chance
 
 FEATURES = 20
 
@@ -65,3 +66,11 @@ def test_rows_of_one_customer_are_not_taken_for_as_many_customers() -> None:
 def test_a_relation_is_beyond_chance() -> None:
     low, _ = auc_beyond_chance(*drawn(np.random.default_rng(7), 600, 12, shift=1.0), of=200)
     assert low > 0.5
+
+
+def test_an_auc_is_the_share_of_pairs_in_order_with_ties_counting_half() -> None:
+    came = np.array([True, True, False, False])
+    assert auc(np.array([3.0, 1.0, 2.0, 1.0]), came) == (1 + 1 + 0 + 0.5) / 4
+    random = np.random.default_rng(1)
+    values, drawn_so = random.integers(0, 9, 500), random.random(500) < 0.2
+    assert auc(values, drawn_so) == pytest.approx(roc_auc_score(drawn_so, values), abs=1e-12)

@@ -1,3 +1,4 @@
+import tracemalloc
 from datetime import datetime
 
 import lightgbm
@@ -118,6 +119,23 @@ def test_a_long_interval_weighs_less_since_more_snapshots_see_its_events() -> No
     """)
     found = hazard_rows(frame, CHURN, ["x"], datetime(2026, 1, 1), SMALL)  # noqa: DTZ001 - naive
     assert found.weights.tolist() == pytest.approx([1, 30 / 60, 30 / 90, 30 / 185])
+
+
+def test_laying_rows_out_by_interval_holds_the_matrix_once_and_never_in_float64() -> None:
+    random = np.random.default_rng(0)
+    names = [f"x{number}" for number in range(50)]
+    frame = pd.DataFrame(random.normal(size=(50_000, 50)), columns=names).assign(
+        as_of=pd.Timestamp("2024-01-01"), event_days=np.nan, observed_days=1000.0
+    )
+    many = BoosterParams(largest_rows=1_000_000)
+    tracemalloc.start()
+    found = hazard_rows(frame, CHURN, names, datetime(2026, 1, 1), many)  # noqa: DTZ001 - naive
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.cells.shape == (200_000, 50 + 3)
+    assert found.cells.dtype == np.float32
+    second_in_float64 = 2 * found.cells.nbytes
+    assert peak < found.cells.nbytes + second_in_float64 / 4
 
 
 def test_the_same_rows_give_the_same_text() -> None:

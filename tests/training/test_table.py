@@ -245,3 +245,14 @@ def test_a_row_without_a_date_is_refused_where_dates_split_the_table():
     table.loc[3, "as_of"] = pd.NaT
     with pytest.raises(SourceError, match="got 1 rows without"):
         train_table(table, CHURN)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int64", "bool", "Int64", "object"])
+def test_numbers_of_any_type_are_the_same_numbers(kind):
+    found = numbers_in(pd.Series([1, 0, 1], index=[7, 8, 9]).astype(kind))
+    pd.testing.assert_series_equal(found, pd.Series([1.0, 0.0, 1.0], index=[7, 8, 9]))
+
+
+def test_what_is_not_finite_is_missing():
+    found = numbers_in(pd.Series([1.5, np.inf, np.nan]))
+    assert found.isna().tolist() == [False, True, True]

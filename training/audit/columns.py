@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
-from sklearn.metrics import roc_auc_score
 
 from training.audit.cells import NULL, cells_of, judged_by_other_folds
 from training.audit.finding import Finding
 from training.audit.naming import names_rows
+from training.chance import auc
 from training.ready import numbers_in
 
 DECIDING_AUC = 0.95
@@ -106,7 +106,7 @@ def _findings_against(
     fold = np.random.default_rng(0).permutation(int(group.max()) + 1)[group] % _FOLDS
     for name, cell in cells.items():
         judged = judged_by_other_folds(cell, hit, fold)
-        skill[name] = max(float(roc_auc_score(hit, judged)) - 0.5, 0.0)
+        skill[name] = max(auc(judged, hit) - 0.5, 0.0)
         finding = _emptiness(name, cell, hit) or _purity(name, judged, hit)
         if finding is not None:
             found[name] = finding

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.metrics import roc_auc_score
 
 from models.audit_checks import TRAIN_AND_NOW
 from training.audit.cells import cells_of, judged_by_other_folds
 from training.audit.finding import Finding, not_computed
+from training.chance import auc
 
 Booleans = npt.NDArray[np.bool_]
 Checked = tuple[str, tuple[Finding, ...]]
@@ -65,7 +65,7 @@ def train_and_now(
     cells = {name: cells_of(rows[name]) for name in features}
     alone = {
         name: max(
-            float(roc_auc_score(side, judged_by_other_folds(cell, side, fold))),
+            auc(judged_by_other_folds(cell, side, fold), side),
             _in_order(cell, side),
         )
         for name, cell in cells.items()
@@ -84,7 +84,7 @@ def train_and_now(
 
 def _in_order(cell: npt.NDArray[np.int64], side: Booleans) -> float:
     """Give the AUC of the cells' order: what grows with time shows cells that no fold has seen."""
-    alone = float(roc_auc_score(side, cell))
+    alone = auc(cell, side)
     return max(alone, 1 - alone)
 
 
@@ -139,5 +139,5 @@ def _together(cells: npt.NDArray[np.int64], side: Booleans, fold: npt.NDArray[np
         learn, judge = fold != held, fold == held
         model = ExtraTreesClassifier(60, max_depth=8, min_samples_leaf=5, random_state=0)
         model.fit(cells[learn], side[learn])
-        found.append(roc_auc_score(side[judge], model.predict_proba(cells[judge])[:, 1]))
+        found.append(auc(model.predict_proba(cells[judge])[:, 1], side[judge]))
     return float(np.mean(found))
