@@ -44,6 +44,8 @@ def score(
 
     if master and not spark_out:
         raise click.UsageError("--master goes with --spark-out.")
+    if spark_out and (out or renewals_out):
+        raise click.UsageError("--out and --renewals-out do not go with --spark-out.")
     if spark_out:
         _scored_on_spark(session, session.source(source), as_of, spark_out)
         return

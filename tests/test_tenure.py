@@ -111,6 +111,8 @@ def test_half_a_series_or_a_reversed_one_is_wrong_usage(
         ("features", "company", "--out", "folder"),
         ("features", "company", "--out", "features.parquet", "--master", "local[2]"),
         ("score", "--source", "company", "--master", "local[2]"),
+        ("score", "--source", "company", "--renewals-out", "renewals.csv"),
+        ("score", "--source", "company", "--spark-out", "a", "--renewals-out", "b.parquet"),
         ("train", "churn", "--source", "company", "--label", "churned"),
         ("audit", "churn", "--source", "company", "--time", "as_of"),
     ],

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.question import Question
-from models.renewal import AtTermEnd, next_end
+from models.renewal import AtTermEnd, next_end, term_columns
 from training.evaluate import measured
 from training.heldout import Resampled
 from training.reliability import reliability
@@ -45,16 +45,16 @@ def at_term_end(rows: pd.DataFrame, question: Question, border: datetime) -> AtT
     return AtTermEnd(share(end.is_monthly, everybody), share(~end.is_monthly, everybody))
 
 
-def renewed(labels: pd.DataFrame, question: Question) -> Floats:
+def renewed(labels: pd.DataFrame) -> Floats:
     """Tell what came of each row's next renewal: 1, 0, or NaN without one and where it is unknown.
 
     It is known once the day of the term's end and the grace are over at the extract, whatever
     happened before.
     """
-    end = next_end(question, labels)
-    is_known = labels["observed_days"].to_numpy(dtype=float) >= end.days + 1
-    is_lost = labels["event_days"].to_numpy(dtype=float) <= end.days + 1
-    return np.where((end.interval >= 0) & is_known, (~is_lost).astype(float), np.nan)
+    days, _ = term_columns(labels)
+    is_known = labels["observed_days"].to_numpy(dtype=float) >= days + 1
+    is_lost = labels["event_days"].to_numpy(dtype=float) <= days + 1
+    return np.where(is_known, (~is_lost).astype(float), np.nan)
 
 
 def renewals(rows: pd.DataFrame, question: Question) -> dict[str, Any] | None:

@@ -308,7 +308,7 @@ def scored_later(bundle: Bundle, rows: pd.DataFrame, split: Split) -> pd.DataFra
         columns[f"outcome__{days}d"] = outcome_within(later, days)
     if question.outcome == "churn":
         columns[renewals.SAID] = bundle.renewal_probabilities(later, probabilities)
-        columns[renewals.CAME] = renewals.renewed(later, question)
+        columns[renewals.CAME] = renewals.renewed(later)
     later = later.assign(**columns)
     is_known = np.isfinite(later[f"outcome__{question.main_horizon_days}d"].to_numpy())
     known: pd.DataFrame = later[is_known].reset_index(drop=True)

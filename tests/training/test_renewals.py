@@ -43,7 +43,7 @@ def came(
         {"account_id": ["a"], "as_of": pd.Series([AS_OF]).astype("datetime64[us]")}
     )
     labels = label(checked_rows(told, extracted_at), state, CHURN)
-    return float(renewed(labels.assign(**{DAYS: 31.0, MONTHS: 12.0}), CHURN)[0])
+    return float(renewed(labels.assign(**{DAYS: 31.0, MONTHS: 12.0}))[0])
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_came_of_a_sample_companys_renewals_is_what_its_rows_say(
     states = states[states["status"] == "active"]
     days = (states["term_ends_at"] - states["as_of"]).dt.days.astype(float)
     rows = label(sample, states, CHURN).assign(**{DAYS: days, MONTHS: states["term_months"]})
-    found = pd.Series(renewed(rows, CHURN), index=states["account_id"])
+    found = pd.Series(renewed(rows), index=states["account_id"])
     merges = sample.newest("account_merges")
     merged = {*merges["from_account_id"], *merges["into_account_id"]}
     asked = rows[~rows["account_id"].isin(merged)].set_index("account_id")
