@@ -60,7 +60,7 @@ def write_feature_parts(
     TenureError
         When there is no active account.
     """
-    states = state_rows(source, dates, running)
+    states = running.settle(state_rows(source, dates, running))
     points = states.filter(nw.col("status") == "active").select("account_id", "as_of_day")
     accounts = sorted(running.collect(points.select("account_id").unique())["account_id"])
     if not accounts:

@@ -79,13 +79,13 @@ def state_rows(source: CheckedSource, dates: Iterable[date | datetime], running:
     columns = {name: spans[name] for name in spans.column_names}
     standing = on.points.join(running.frame(columns, spans.schema), on="account_id")
     points = standing.filter(is_seen("enters", "leaves"))
-    points = running.settle(points.select("account_id", "as_of_day", "customer_group"))
+    points = points.select("account_id", "as_of_day", "customer_group")
     contract = _contract(source)
     measured = measure(contract, reader(source, contract, running), on, points)
     told = {feature.name: nw.col(feature.column) for feature in contract}
     untold = {name: value for name, (_, value) in _UNLESS_TOLD.items()}
     states = measured.select("account_id", "as_of_day", "customer_group", **(untold | told))
-    return running.settle(states.with_columns(status=_status()))
+    return states.with_columns(status=_status())
 
 
 def snapshot_days(dates: Iterable[date | datetime]) -> list[int]:
