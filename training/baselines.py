@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from models.question import Outcome
 
@@ -77,23 +76,30 @@ def logistic_regression(
     train: pd.DataFrame, outcomes: Floats, test: pd.DataFrame, columns: Sequence[str]
 ) -> Floats:
     """Give probabilities by a ridge logistic regression on compressed, imputed, scaled columns."""
-    model = _pipeline()
-    model.fit(_cells(train, columns), outcomes)
-    return np.asarray(model.predict_proba(_cells(test, columns))[:, 1], dtype=float)
+    cells = _compressed(train, columns)
+    centres = np.array([_median(column) for column in cells.T])
+    has_gaps = np.asarray(np.isnan(cells).any(axis=0))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=300, tol=1e-3))
+    model.fit(_filled(cells, centres, has_gaps), outcomes)
+    later = _filled(_compressed(test, columns), centres, has_gaps)
+    return np.asarray(model.predict_proba(later)[:, 1], dtype=float)
 
 
-def _pipeline() -> Pipeline:
-    return make_pipeline(
-        FunctionTransformer(_compress),
-        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-        StandardScaler(),
-        LogisticRegression(C=PENALTY, max_iter=300, tol=1e-3),
-    )
-
-
-def _compress(cells: Floats) -> Floats:
+def _compressed(rows: pd.DataFrame, columns: Sequence[str]) -> Floats:
     """Signed logarithm: counts and money span orders of magnitude."""
-    return np.asarray(np.sign(cells) * np.log1p(np.abs(cells)))
+    cells = _cells(rows, columns)
+    return np.copysign(np.log1p(np.abs(cells)), cells)
+
+
+def _median(column: Floats) -> float:
+    there = column[~np.isnan(column)]
+    return float(np.median(there)) if len(there) else 0.0
+
+
+def _filled(cells: Floats, centres: Floats, has_gaps: Booleans) -> Floats:
+    """Fill gaps with the centres, and say beside which columns with gaps had one."""
+    absent = np.isnan(cells)
+    return np.hstack([np.where(absent, centres, cells), absent[:, has_gaps]])
 
 
 def _cells(rows: pd.DataFrame, columns: Sequence[str]) -> Floats:

@@ -35,20 +35,21 @@ class HeldOut:
 
 def auc(outcome: NDArray[np.bool_], probability: Floats, weights: Floats) -> Floats:
     """ROC AUC under each row of weights (draws, n); ties count one half."""
-    positive, negative = _by_value(outcome, probability, weights)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    return np.asarray((positive * below).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
+    at = _at_events(outcome, probability, weights)
+    below = at.negative_below + at.negative / 2
+    pairs = at.positives * at.negatives
+    return np.asarray((at.positive * below).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
 
 
 def average_precision(outcome: NDArray[np.bool_], probability: Floats, weights: Floats) -> Floats:
     """Average precision under each row of weights: precision averaged over the steps of recall."""
-    positive, negative = (side[:, ::-1] for side in _by_value(outcome, probability, weights))
-    caught = np.cumsum(positive, axis=1)
-    listed = caught + np.cumsum(negative, axis=1)
+    at = _at_events(outcome, probability, weights)
+    total = at.positives[:, None]
+    caught = total - at.positive_below
+    listed = caught + at.negatives[:, None] - at.negative_below
     precision = np.divide(caught, listed, out=np.zeros_like(caught), where=listed > 0)
-    total = positive.sum(axis=1)
-    return np.asarray((positive * precision).sum(axis=1) / np.where(total > 0, total, np.nan))
+    steps = (at.positive * precision).sum(axis=1)
+    return np.asarray(steps / np.where(at.positives > 0, at.positives, np.nan))
 
 
 def brier(outcome: NDArray[np.bool_], probability: Floats, weights: Floats) -> Floats:
@@ -172,12 +173,51 @@ def _interval(values: Floats) -> dict[str, float]:
     return {"value": float(values[0]), "low": float(low), "high": float(high)}
 
 
-def _by_value(
-    outcome: NDArray[np.bool_], probability: Floats, weights: Floats
-) -> tuple[Floats, Floats]:
-    """Weight of positives and negatives at each distinct probability, lowest first."""
+@dataclass(frozen=True)
+class _AtEvents:
+    """Weights at and below each distinct probability that an event was given, lowest first.
+
+    Attributes
+    ----------
+    positive, negative
+        Weight at it of rows with the event and without, shape (draws, values).
+    positive_below, negative_below
+        Weight below it.
+    positives, negatives
+        Weight in all, shape (draws,).
+    """
+
+    positive: Floats
+    negative: Floats
+    positive_below: Floats
+    negative_below: Floats
+    positives: Floats
+    negatives: Floats
+
+
+def _at_events(outcome: NDArray[np.bool_], probability: Floats, weights: Floats) -> _AtEvents:
+    """Sum weights up to the probabilities of events: the others add nothing to AUC or precision."""
     order = np.argsort(probability, kind="stable")
-    starts = np.flatnonzero(np.diff(probability[order], prepend=-np.inf) > 0)
-    ordered, hit = weights[:, order], outcome[order]
-    positive = np.add.reduceat(ordered * hit, starts, axis=1)
-    return positive, np.add.reduceat(ordered, starts, axis=1) - positive
+    events = order[outcome[order]]
+    values = np.unique(probability[events])
+    every, first, last = _running(probability, weights, order, values)
+    came, event_first, event_last = _running(probability, weights, events, values)
+    positive = came[:, event_last] - came[:, event_first]
+    return _AtEvents(
+        positive=positive,
+        negative=every[:, last] - every[:, first] - positive,
+        positive_below=came[:, event_first],
+        negative_below=every[:, first] - came[:, event_first],
+        positives=came[:, -1],
+        negatives=every[:, -1] - came[:, -1],
+    )
+
+
+def _running(
+    probability: Floats, weights: Floats, order: NDArray[np.intp], values: Floats
+) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
+    """Give running sums of weights over ordered rows, and where each value begins and ends."""
+    sums = np.zeros((len(weights), len(order) + 1))
+    np.cumsum(weights[:, order], axis=1, out=sums[:, 1:])
+    ranked = probability[order]
+    return sums, np.searchsorted(ranked, values), np.searchsorted(ranked, values, side="right")
