@@ -24,6 +24,7 @@ from training.labels import label
 from training.renewals import CAME, SAID, at_term_end, renewals, renewed
 
 DAYS, MONTHS = "lifecycle__days_to_term_end", "lifecycle__term_months"
+FEW = BoosterParams(trees=20)
 BORDER = pd.Timestamp("2030-01-01")
 AS_OF = datetime(2024, 5, 1)  # noqa: DTZ001 - all times are naive UTC
 LATER = datetime(2024, 9, 1)  # noqa: DTZ001 - the same
@@ -192,7 +193,7 @@ def test_what_came_of_a_sample_companys_renewals_is_what_its_rows_say(
 def test_a_back_test_shows_renewals_where_terms_end(world: Callable[..., Built]) -> None:
     built = world(accounts=120, months=30, seed=4)
     termed = built.table.assign(**{DAYS: np.arange(len(built.table)) % 60.0, MONTHS: 12.0})
-    found = backtest(replace(built, table=termed), CHURN, params=BoosterParams(trees=10), limit=2)
+    found = backtest(replace(built, table=termed), CHURN, params=FEW, limit=2)
     captions = {section.caption: section for section in sections(found)}
     parts = found.metrics["renewals"]
     known = found.test_rows[[SAID, CAME]].dropna()
@@ -203,9 +204,27 @@ def test_a_back_test_shows_renewals_where_terms_end(world: Callable[..., Built])
     assert sum(part["rows"] for part in parts["by_time"].values()) == len(known)
 
 
+def test_where_losses_come_on_any_day_the_days_up_to_the_renewal_count(
+    world: Callable[..., Built],
+) -> None:
+    """The hazard of the next 30 days is known, and losses lie evenly in them."""
+    built = world(accounts=250, months=40, seed=6)
+    days = np.random.default_rng(0).integers(0, 30, len(built.table))
+    table = built.table.assign(**{DAYS: days.astype(float), MONTHS: 1.0})
+    rows = backtest(replace(built, table=table), CHURN, params=FEW, limit=3).test_rows
+    keys = ["account_id", "as_of"]
+    true = built.states[[*keys, "hazard"]].assign(part=(days + 1) / 30)
+    known = rows.dropna(subset=[SAID, CAME]).merge(true, on=keys)
+    expected = 1 - known["hazard"] * known["part"]
+    whole = 1 - known["probability__30d"]
+    assert known[SAID].mean() == pytest.approx(expected.mean(), abs=0.01)
+    assert known[CAME].mean() == pytest.approx(expected.mean(), abs=0.01)
+    assert (known[SAID] - expected).abs().mean() < 0.7 * (whole - expected).abs().mean()
+
+
 def test_a_back_test_without_terms_says_so(world: Callable[..., Built]) -> None:
     built = world(accounts=120, months=30, seed=4)
-    found = backtest(built, CHURN, params=BoosterParams(trees=10), limit=1)
+    found = backtest(built, CHURN, params=FEW, limit=1)
     (section,) = (each for each in sections(found) if each.caption == "Renewals")
     assert section.rows == ()
     assert "No term ended" in section.words
