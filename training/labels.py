@@ -200,11 +200,11 @@ def _endings(future: _Future, loss: Integers) -> tuple[NDArray[np.object_], Inte
 def _changes(future: _Future, span: Floats, question: Question) -> dict[str, Floats]:
     """Give the MRR at each horizon over the base, less 1; NaN beyond the known span."""
     changes, steps = {}, future.paid.steps
-    rows = np.arange(len(future.as_of))
+    rows, moments = np.arange(len(future.as_of)), np.append(steps.moments, LONG_AGO)
     for horizon in question.horizons_days:
         then = future.as_of + horizon * MICROSECONDS_PER_DAY
-        since = np.append(steps.moments, LONG_AGO)[steps.first_from(future.customer, then) - 1]
-        bases = future.base + future.joining.at(rows, since)
-        share = future.paid.just_before(future.customer, then) / np.where(bases > 0, bases, 1) - 1
+        at = steps.first_from(future.customer, then) - 1
+        bases = future.base + future.joining.at(rows, moments[at])
+        share = future.paid.level(future.customer, at) / np.where(bases > 0, bases, 1) - 1
         changes[f"mrr_change__{horizon}d"] = np.where(span >= horizon, share, np.nan)
     return changes

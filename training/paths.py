@@ -94,7 +94,9 @@ def customers(source: CheckedSource, account_ids: pd.Index) -> Customers:
     merges = source.newest("account_merges") if source.has("account_merges") else None
     joins = {} if merges is None else _joins(merges)
     rows = source.newest("subscriptions").sort_values("account_id", kind="stable")
-    elsewhere = pd.Index([*rows["account_id"].unique(), *joins]).difference(account_ids)
+    signing = pd.Index(rows["account_id"].unique())
+    merged = pd.Index(list(joins), dtype=signing.dtype)
+    elsewhere = signing.append(merged).difference(account_ids)
     names = account_ids.append(elsewhere)
     own = _contracts(rows, names.get_indexer(pd.Index(rows["account_id"])))
     own = own.where(np.argsort(own.owners, kind="stable"))

@@ -91,13 +91,14 @@ class Paths:
 
     def just_before(self, owners: Integers, times: Integers) -> Integers:
         """Give the level just before each time, as the state at a snapshot is defined."""
-        return self._level(owners, self.steps.first_from(owners, times) - 1)
+        return self.level(owners, self.steps.first_from(owners, times) - 1)
 
     def at(self, owners: Integers, times: Integers) -> Integers:
         """Give the level at each time."""
-        return self._level(owners, self.steps.first_after(owners, times) - 1)
+        return self.level(owners, self.steps.first_after(owners, times) - 1)
 
-    def _level(self, owners: Integers, at: Integers) -> Integers:
+    def level(self, owners: Integers, at: Integers) -> Integers:
+        """Give the level on a step, by its place; 0 where that is not the owner's."""
         return np.where(self.steps.is_of(owners, at), np.append(self.levels, 0)[at], 0)
 
 
