@@ -11,7 +11,7 @@ import pytest
 
 from features.built import Built, built, month_starts
 from features.home import Home
-from features.poison import poison
+from features.poison import Poisoned, poison
 from features.sources.check import check
 from features.sources.sample.simulate import simulate
 from models.churn import CHURN
@@ -26,11 +26,12 @@ Run = Callable[[str], SimpleNamespace]
 
 @dataclass(frozen=True)
 class Company:
-    """A sample company, its home with two versions of the churn model, and its features."""
+    """A sample company, its home with two versions of the churn model, its features, tried."""
 
     folder: Path
     home: Home
     built: Built
+    poisoned: Poisoned
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Company:
     poisoned = poison(known)
     for params in (LinearParams(), BoosterParams(trees=40, leaves=3, rows_in_leaf=40)):
         register(train(known, CHURN, params=params, poisoned=poisoned), Registry(home))
-    return Company(folder, home, known)
+    return Company(folder, home, known, poisoned)
 
 
 @pytest.fixture(scope="module")

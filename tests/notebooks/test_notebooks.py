@@ -18,9 +18,11 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from models.bundle import row_covariates
 from models.churn import CHURN
 from models.intervals import matrix
-from training.run import labelled_rows
+from training.fit import LinearParams
+from training.run import labelled_rows, train
 from training.splits import on_record
 
+GUIDE = Path(__file__).parents[2] / "docs" / "for-data-scientists.md"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
 NAMES = (
     "compare_two_models",
@@ -98,6 +100,21 @@ def test_a_notebook_is_text_in_cells_that_jupytext_pairs(notebook: Path) -> None
 
 def test_no_notebook_is_kept_with_its_answers() -> None:
     assert list(NOTEBOOKS[0].parent.glob("*.ipynb")) == []
+
+
+def test_the_guide_walks_through_every_notebook() -> None:
+    linked = re.findall(r"\]\(\.\./notebooks/(\w+)\.py\)", GUIDE.read_text(encoding="utf-8"))
+    assert set(linked) == set(NAMES)
+    assert all(linked.count(name) >= 2 for name in NAMES)  # in the table, and where it is used
+
+
+def test_the_guides_question_is_one_that_trains(sample) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    values: dict[str, object] = {}
+    exec(code, values)  # noqa: S102 - our own page, to see that it holds
+    trained = train(sample.built, values["SOONER"], params=LinearParams(), poisoned=sample.poisoned)
+    assert trained.bundle.question.horizons_days == (30, 60, 90)
+    assert trained.bundle.probabilities(trained.test_rows).shape == (len(trained.test_rows), 3)
 
 
 @pytest.mark.parametrize("name", ["explored", "questioned", "explained", "compared", "tested"])
