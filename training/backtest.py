@@ -19,7 +19,7 @@ from training.capacity import Team
 from training.choose import Choice, choose
 from training.closeup import beside_champion, closeup, of_leaving
 from training.direct import direct_probabilities
-from training.evaluate import auc_of, measured, paired
+from training.evaluate import above, auc_of, measured
 from training.fit import Params
 from training.renewals import CAME, SAID
 from training.run import (
@@ -232,7 +232,5 @@ def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:
         "origin": f"{rows['origin'].iloc[0]:%Y-%m-%d}",
         **measured(outcomes, model, groups),
         "baselines": {name: auc_of(outcomes, guess) for name, guess in rivals.items()},
-        "above_baselines": {
-            name: paired(outcomes, model, guess, groups) for name, guess in rivals.items()
-        },
+        "above_baselines": above(outcomes, model, rivals, groups),
     }

@@ -20,6 +20,9 @@ from training.reliability import (
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
+Paired = Mapping[str, Mapping[str, float]]
+"""By metric how far one figure lies above another's, {value, low, high}."""
+
 DRAWS = 200
 MONTHS_OF_ANNUAL = 12
 CAN_LEAVE = "can_leave"
@@ -142,9 +145,7 @@ def evaluation(
         }
         | {"pooled": main},
         "baselines": {rival: measured(outcome, guess, groups) for rival, guess in rivals.items()},
-        "above_baselines": {
-            rival: paired(outcome, probability, guess, groups) for rival, guess in rivals.items()
-        },
+        "above_baselines": above(outcome, probability, rivals, groups),
         "reliability": reliability(outcome, probability),
         "capacity": at_capacity(
             at_stake(rows, outcome, mrr_at_stake), probability[known], Economics()
@@ -175,16 +176,27 @@ def at_stake(rows: pd.DataFrame, outcomes: Floats, mrr_at_stake: Floats) -> AtSt
     return AtStake(rows[known].reset_index(drop=True), outcomes[known] > 0, mrr_at_stake[known])
 
 
-def paired(
-    outcomes: Floats, probabilities: Floats, rival: Floats, groups: NDArray[np.object_]
-) -> Mapping[str, Mapping[str, float]] | None:
-    """Give by metric how far the figure lies above a rival's, on the same resampled groups.
+def above(
+    outcomes: Floats,
+    probabilities: Floats,
+    rivals: Mapping[str, Floats],
+    groups: NDArray[np.object_],
+) -> Mapping[str, Paired | None]:
+    """Give by rival and metric how far the figure lies above the rival's, on the same draws.
 
     Less is better for brier and log_loss. None where the rows have one outcome only.
     """
     known = np.isfinite(outcomes)
     outcome = outcomes[known] > 0
     if not 0 < outcome.sum() < len(outcome):
-        return None
+        return dict.fromkeys(rivals)
     held = HeldOut(outcome, probabilities[known][None, :], groups[known])
-    return differences(held, rival[known][None, :], DRAWS)
+    guesses = {rival: guess[known][None, :] for rival, guess in rivals.items()}
+    return differences(held, guesses, DRAWS)
+
+
+def paired(
+    outcomes: Floats, probabilities: Floats, rival: Floats, groups: NDArray[np.object_]
+) -> Paired | None:
+    """Give what `above` gives of one rival."""
+    return above(outcomes, probabilities, {"rival": rival}, groups)["rival"]

@@ -16,7 +16,7 @@ from models.intervals import COVARIATES, at_risk, happened_in
 from models.question import Question
 from training.splits import known_days
 
-_STRETCH = 10_000
+_STRETCH = 20_000
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,19 @@ def difference(
     return _interval(_repeated(metric, held, weights) - _repeated(metric, other, weights))
 
 
-def differences(held: HeldOut, rival: Floats, draws: int = 400) -> dict[str, dict[str, float]]:
-    """How far `held` lies above a rival's predictions in each metric, on the same draws."""
+def differences(
+    held: HeldOut, rivals: Mapping[str, Floats], draws: int = 400
+) -> dict[str, dict[str, dict[str, float]]]:
+    """How far `held` lies above each rival's predictions in each metric, on the same draws."""
     weights = _weights(held.groups, draws)
-    other = HeldOut(held.outcome, rival, held.groups)
+    own = {name: _repeated(metric, held, weights) for name, metric in METRICS}
+    others = {rival: HeldOut(held.outcome, guess, held.groups) for rival, guess in rivals.items()}
     return {
-        name: _interval(_repeated(metric, held, weights) - _repeated(metric, other, weights))
-        for name, metric in METRICS
+        rival: {
+            name: _interval(own[name] - _repeated(metric, other, weights))
+            for name, metric in METRICS
+        }
+        for rival, other in others.items()
     }
 
 

@@ -20,7 +20,7 @@ from training.run import Trained
 from training.table import TableTrained
 
 FIGURES = ("auc", "average_precision", "brier", "log_loss")
-EXPLAINED_ROWS = 2000
+EXPLAINED_ROWS = 1000
 
 
 @dataclass(frozen=True)
