@@ -121,9 +121,7 @@ class _DuckDB:
     def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         table = pa.table(dict(columns), schema=schema)
         name = f"given_{next(self.numbers)}"
-        self.connection.register("given", table)
-        self.connection.execute(f"CREATE TEMP TABLE {name} AS FROM given")
-        self.connection.unregister("given")
+        self.connection.register(name, table)  # read where it lies: a copy would cost as much again
         return _lazy(self.connection.table(name))
 
     def settle(self, frame: Rows) -> Rows:
