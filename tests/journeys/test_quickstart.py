@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -122,6 +123,27 @@ def test_its_scores_keep_the_contract_and_every_account_has_one(quickstart: Quic
     merged = pd.read_parquet(quickstart.home / "sample" / "account_merges.parquet")
     assert set(scores["account_id"]) == set(accounts) - set(merged["from_account_id"])
     assert json.loads(done.stdout)["accounts"] == scores["account_id"].nunique()
+
+
+def test_renewing_is_as_likely_as_the_churn_probabilities_around_it_say(
+    quickstart: Quickstart,
+) -> None:
+    files = [quickstart.home.parent / name for name in ("again.parquet", "renewals.parquet")]
+    done = quickstart.tenure("score", "--out", str(files[0]), "--renewals-out", str(files[1]))
+    assert done.returncode == 0, done.stderr
+    churn = read_scores(files[0]).query("model == 'churn' and status == 'scored'")
+    said = churn.pivot_table(index="account_id", columns="horizon_days", values="probability")
+    said[0] = 0.0
+    due = pd.read_parquet(files[1]).set_index("account_id")
+    due = due.loc[due.index.isin(said.index)]
+    days = (due["renewal_date"] - due["as_of"]).dt.days
+    horizons = sorted(said.columns)
+    for start, end in pairwise(horizons):
+        inside = due.loc[(days >= start) & (days < end), "renewal_probability"]
+        assert (inside <= 1 - said.loc[inside.index, start] + 1e-12).all()
+        assert (inside >= 1 - said.loc[inside.index, end] - 1e-12).all()
+    assert due.loc[days >= horizons[-1], "renewal_probability"].isna().all()
+    assert (days < horizons[-1]).sum() > 100
 
 
 def test_the_worst_loss_stands_first(quickstart: Quickstart, service: httpx.Client) -> None:
