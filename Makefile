@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results benchmark scale readme clean faults
+.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost large-training scale readme clean faults
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,12 @@ scale: $(INSTALLED) $(SPARK) ## docs/scale.md: growth with the log, when to move
 
 benchmark: $(INSTALLED) ## docs/benchmarks.md: the features over a large log beside other ways (an hour; can be taken up again)
 	@$(BIN)/python -m benchmarks.features
+
+training-cost: $(INSTALLED) ## docs/training-cost.md: a training beside its bare boosters, and where the time goes
+	@$(BIN)/python -m benchmarks.training
+
+large-training: $(INSTALLED) ## 20,000 accounts trained, registered and back-tested: minutes and memory of each verb
+	@$(BIN)/python -m benchmarks.large_training
 
 readme: $(INSTALLED) ## the README's picture of the quickstart (needs Chromium)
 	@$(BIN)/python -m benchmarks.readme

@@ -1,0 +1,96 @@
+"""Train, register and back-test a large company by the command line, and say what each verb took.
+
+    python -m benchmarks.large_training [--cache DIR] [--accounts 20000] [--months 37]
+
+Run from the project's root, on an otherwise idle machine: the figure to reach is one of wall time.
+The company is made and checked once, in the cache (or BENCHMARKS_CACHE), and is not charged; its
+features are built anew by the first verb, and are. Ends with 1 where a figure is not reached.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.figures import table
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_MINUTES, MOST_GIB = 20.0, 8.0
+SEED = 20
+VERBS = (("train", "churn"), ("backtest", "churn"))
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a verb took: minutes by the clock and of CPU, and its largest resident set."""
+
+    verb: str
+    minutes: float
+    cpu_minutes: float
+    gib: float
+
+
+def main() -> None:
+    """Make the company if it is not there, run the verbs, and hold them against the figures."""
+    options = _options()
+    folder = options.cache / "large_training" / f"{options.accounts}-{options.months}"
+    home, company = folder / "home", folder / "company"
+    if not company.is_dir():
+        _tenure(home, "simulate", *_sample(company, options.accounts, options.months))
+        _tenure(home, "validate", str(company))
+    shutil.rmtree(home / "snapshots", ignore_errors=True)
+    took = [_tenure(home, *verb, "--source", str(company), "--json") for verb in VERBS]
+    minutes, gib = sum(each.minutes for each in took), max(each.gib for each in took)
+    rows = [[t.verb, f"{t.minutes:.1f}", f"{t.cpu_minutes:.1f}", f"{t.gib:.1f}"] for t in took]
+    reach = ["to reach", f"{MOST_MINUTES:g} in all", "", f"{MOST_GIB:g}"]
+    head = ("verb", "minutes", "CPU minutes", "GiB")
+    print(table(head, [*rows, ["in all", f"{minutes:.1f}", "", f"{gib:.1f}"], reach]))
+    (folder / "took.json").write_text(json.dumps([vars(each) for each in took], indent=1))
+    sys.exit(int(minutes > MOST_MINUTES or gib > MOST_GIB))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    usual = os.environ.get("BENCHMARKS_CACHE", Path.home() / ".cache" / "tenure-benchmarks")
+    parser.add_argument("--cache", type=Path, default=Path(usual))
+    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--months", type=int, default=37)
+    return parser.parse_args()
+
+
+def _sample(company: Path, accounts: int, months: int) -> tuple[str, ...]:
+    sizes = {"accounts": accounts, "months": months, "seed": SEED}
+    options = [text for name, size in sizes.items() for text in (f"--{name}", str(size))]
+    return ("--out", str(company), *options)
+
+
+def _tenure(home: Path, *arguments: str) -> Took:
+    """Run a verb in a process of its own; raise SystemExit where it fails."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tenure", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TENURE_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"Expected tenure {arguments[0]} to end well, got status {status}.")
+    return Took(
+        verb=arguments[0],
+        minutes=(time.monotonic() - started) / 60,
+        cpu_minutes=(used.ru_utime + used.ru_stime) / 60,
+        gib=used.ru_maxrss / 2**20,
+    )
+
+
+if __name__ == "__main__":
+    main()
