@@ -340,9 +340,10 @@ def _judged(
     """Compute the gates; a version that passes them is the champion from here on."""
     from training.register import judge
     from training.run import labelled_rows
+    from training.slices import described
 
     with step(f"Holding {question.name} {version} against its gates"):
-        rows = labelled_rows(built, question)
+        rows = described(labelled_rows(built, question), built.source)
         report = judge(question.name, version, session.registry, rows, accept)
         if report.passed:
             session.registry.promote(question.name, version, report)

@@ -21,6 +21,7 @@ from serving.console import Session
 from training.evaluate import measured, paired
 from training.gates import decide
 from training.run import labelled_rows
+from training.slices import described
 from training.trial import Trial, at_horizon
 
 FIGURES = ("auc", "average_precision", "brier", "log_loss", "calibration_error")
@@ -44,7 +45,7 @@ trial = Trial(
     version=newer.version,
     challenger=registry.folder(CHURN.name, newer.version),
     champion=rival,
-    rows=labelled_rows(built, CHURN),
+    rows=described(labelled_rows(built, CHURN), built.source),
     audit=kept.findings,
     audit_checks=kept.checks,
 )

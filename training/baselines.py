@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from models.question import Outcome
 
@@ -80,7 +81,8 @@ def logistic_regression(
     centres = np.array([_median(column) for column in cells.T])
     has_gaps = np.asarray(np.isnan(cells).any(axis=0))
     model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=300, tol=1e-3))
-    model.fit(_filled(cells, centres, has_gaps), outcomes)
+    with threadpool_limits(limits=1):  # threads that wait for each other cost more than they give
+        model.fit(_filled(cells, centres, has_gaps), outcomes)
     later = _filled(_compressed(test, columns), centres, has_gaps)
     return np.asarray(model.predict_proba(later)[:, 1], dtype=float)
 

@@ -6,22 +6,25 @@ gate that cannot be computed has not passed, and says why.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import datetime, time
 
 import numpy as np
-import numpy.typing as npt
 
 from features.errors import GateError, TenureError
 from models.audit_checks import CHECKS
 from models.gate import Gate, GateReport
 from training.audit.finding import demand_known
-from training.heldout import SMALLEST
+from training.gates_compared import (
+    caught_arr_holds,
+    kept_apart,
+    log_loss_holds,
+    segments_hold,
+)
 from training.reliability import calibration_slope
-from training.trial import Limits, Trial, at_horizon
+from training.trial import Answer, Limits, Trial
 
 __all__ = ["Limits", "Trial", "decide"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def decide(trial: Trial) -> GateReport:
@@ -35,8 +38,11 @@ def decide(trial: Trial) -> GateReport:
     asked = (
         ("loads", _loads),
         ("later_period", _later_period),
-        ("log_loss", _beats_base_rate if trial.champion is None else _keeps_up_with_champion),
+        ("log_loss", log_loss_holds),
+        ("caught_arr", caught_arr_holds),
+        ("segments", segments_hold),
         ("calibration", _calibrated),
+        ("age", _is_young),
         ("audit", _audited),
     )
     return GateReport(
@@ -47,14 +53,7 @@ def decide(trial: Trial) -> GateReport:
     )
 
 
-@dataclass(frozen=True)
-class _Answer:
-    passed: bool
-    sentence: str
-    figures: Mapping[str, float] = field(default_factory=dict)
-
-
-def _answer(name: str, gate: Callable[[Trial], _Answer], trial: Trial) -> Gate:
+def _answer(name: str, gate: Callable[[Trial], Answer], trial: Trial) -> Gate:
     try:
         answer = gate(trial)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong inside a gate is its refusal
@@ -80,12 +79,12 @@ def _each_reason_once(gates: Iterator[Gate]) -> Iterator[Gate]:
         yield replace(gate, sentence=same) if repeats else gate
 
 
-def _loads(trial: Trial) -> _Answer:
+def _loads(trial: Trial) -> Answer:
     curves = trial.bundle.probabilities(trial.later)
     good = len(curves) > 0 and bool(((curves >= 0) & (curves <= 1)).all())
     good = good and bool((np.diff(curves, axis=1) >= 0).all())
     how = "gives" if good else "does not give"
-    return _Answer(
+    return Answer(
         good,
         f"The saved model loads and {how} each of {len(curves)} rows probabilities from 0 to 1 "
         "that never fall with the horizon.",
@@ -93,7 +92,7 @@ def _loads(trial: Trial) -> _Answer:
     )
 
 
-def _later_period(trial: Trial) -> _Answer:
+def _later_period(trial: Trial) -> Answer:
     limits, later, outcomes = trial.limits, trial.later, trial.outcomes
     figures = {
         "rows": len(later),
@@ -103,7 +102,7 @@ def _later_period(trial: Trial) -> _Answer:
     }
     enough = min(figures["events"], figures["without"]) >= limits.events
     span = f"from {later['as_of'].min():%Y-%m-%d} to {later['as_of'].max():%Y-%m-%d}"
-    return _Answer(
+    return Answer(
         enough and figures["groups"] >= limits.groups,
         f"After both trainings {len(later)} rows {span if len(later) else ''} have a known outcome "
         f"within {trial.horizon_days} days: {figures['events']:.0f} events in {figures['groups']} "
@@ -112,37 +111,13 @@ def _later_period(trial: Trial) -> _Answer:
     )
 
 
-def _keeps_up_with_champion(trial: Trial) -> _Answer:
-    if trial.champion is None:
-        raise GateError("Expected a champion to compare with, got none.")
-    rival = at_horizon(trial.champion, trial.later, trial.horizon_days)
-    figures = _paired(trial, rival)
-    allowed = trial.limits.worse_by * figures["rival"]
-    return _Answer(
-        figures["high"] <= allowed,
-        f"{_difference(figures)} Up to {allowed:+.4f} would do.",
-        {**figures, "allowed": allowed},
-    )
-
-
-def _beats_base_rate(trial: Trial) -> _Answer:
-    base_rate = trial.bundle.base_rate(trial.horizon_days)
-    figures = _paired(trial, np.full(len(trial.later), base_rate))
-    return _Answer(
-        figures["high"] < 0,
-        f"{_difference(figures)} The rival says {base_rate:.1%} to everybody; all of the "
-        "interval must lie below 0.",
-        {**figures, "base_rate": base_rate},
-    )
-
-
-def _calibrated(trial: Trial) -> _Answer:
-    limits, kept = trial.limits, _kept(trial.probabilities)
+def _calibrated(trial: Trial) -> Answer:
+    limits, kept = trial.limits, kept_apart(trial.probabilities)
     ratio = float(trial.outcomes.sum() / kept.sum())
     slope = calibration_slope(trial.outcomes, trial.probabilities)
     good = limits.observed_to_expected[0] <= ratio <= limits.observed_to_expected[1]
     good = good and limits.slope[0] <= slope <= limits.slope[1]
-    return _Answer(
+    return Answer(
         good,
         f"{ratio:.2f} events came for each one expected ({_range(limits.observed_to_expected)}), "
         f"and the calibration slope is {slope:.2f} ({_range(limits.slope)}).",
@@ -150,7 +125,19 @@ def _calibrated(trial: Trial) -> _Answer:
     )
 
 
-def _audited(trial: Trial) -> _Answer:
+def _is_young(trial: Trial) -> Answer:
+    """Refuse a model that could have learned from far newer dates by now."""
+    border, newest = trial.bundle.as_of_range[1], trial.newest_known
+    days = (newest - datetime.combine(border, time())).days
+    return Answer(
+        days <= trial.limits.age_days,
+        f"It learned from dates before {border}, and outcomes are known up to {newest:%Y-%m-%d}, "
+        f"{days} days later (at most {trial.limits.age_days} are allowed).",
+        {"days": float(days)},
+    )
+
+
+def _audited(trial: Trial) -> Answer:
     """Refuse findings that nobody took on, and an audit that left a check out."""
     unmade = [check for check in CHECKS if check not in trial.audit_checks]
     if unmade:
@@ -165,7 +152,7 @@ def _audited(trial: Trial) -> _Answer:
     taken = sorted({str(each["column"]) for each in blocking if each not in stopping})
     clean = f"None of {len(trial.audit)} findings of the leakage audit stops it."
     on = f" Taken on by name, or left out: {', '.join(taken)}." if taken else ""
-    return _Answer(
+    return Answer(
         not stopping,
         f"{named} To take that on: {accept}." if stopping else clean + on,
         {"findings": len(trial.audit), "blocking": len(blocking), "stopping": len(stopping)},
@@ -177,42 +164,6 @@ def _stops(finding: Mapping[str, object], trial: Trial) -> bool:
     column, standing = finding["column"], finding.get("standing")
     is_left_out = standing == "left out" and column not in trial.bundle.features
     return not (standing == "accepted" or is_left_out or column in trial.accept)
-
-
-def _paired(trial: Trial, rival: Floats) -> dict[str, float]:
-    """Mean log losses in nats, and the 95 % interval of their difference over customer groups."""
-    own = _losses(trial.outcomes, trial.probabilities)
-    other = _losses(trial.outcomes, rival)
-    groups, at = np.unique(trial.later["customer_group"].astype(str), return_inverse=True)
-    rows = np.bincount(at)
-    differences = np.bincount(at, weights=own - other)
-    draws = np.random.default_rng(trial.limits.seed).multinomial(
-        len(groups), np.full(len(groups), 1 / len(groups)), size=trial.limits.resamples
-    )
-    low, high = np.quantile((draws @ differences) / (draws @ rows), [0.025, 0.975])
-    return {
-        "challenger": float(own.mean()),
-        "rival": float(other.mean()),
-        "difference": float((own - other).mean()),
-        "low": float(low),
-        "high": float(high),
-    }
-
-
-def _losses(outcomes: Floats, probabilities: Floats) -> Floats:
-    kept = _kept(probabilities)
-    return np.asarray(-np.log(np.where(outcomes == 1, kept, 1 - kept)))
-
-
-def _kept(probabilities: Floats) -> Floats:
-    return np.clip(probabilities, SMALLEST, 1 - SMALLEST)
-
-
-def _difference(figures: Mapping[str, float]) -> str:
-    return (
-        f"Log loss {figures['challenger']:.4f} against {figures['rival']:.4f}: "
-        f"{figures['difference']:+.4f} (95 % from {figures['low']:+.4f} to {figures['high']:+.4f})."
-    )
 
 
 def _range(limits: tuple[float, float]) -> str:

@@ -31,6 +31,14 @@ class Limits:
     worse_by:
         Share of the champion's log loss that the challenger may lose, at the upper end of the
         95 % interval.
+    listed_share, caught_worse_by:
+        Share of each date's accounts that stands on the list, and how much less of the ARR the
+        challenger's may catch than the champion's (1: all), at the lower end of the interval.
+    segment_events, segment_worse_by:
+        Fewest events of a part of the customers that is looked at by itself, and the share of the
+        rival's log loss that may be lost there, at the lower end of the interval.
+    age_days:
+        Most days from the end of what the model learned from to the newest known outcome.
     observed_to_expected:
         Lowest and highest ratio of observed events to the sum of the probabilities.
     slope:
@@ -43,10 +51,24 @@ class Limits:
     events: int = 20
     groups: int = 20
     worse_by: float = 0.05
+    listed_share: float = 0.10
+    caught_worse_by: float = 0.10
+    segment_events: int = 10
+    segment_worse_by: float = 0.10
+    age_days: int = 365
     observed_to_expected: tuple[float, float] = (0.5, 2.0)
     slope: tuple[float, float] = (0.4, 2.5)
     resamples: int = 1000
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a gate found: whether it passes, in a sentence, and the figures behind it by name."""
+
+    passed: bool
+    sentence: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,8 +84,9 @@ class Trial:
     champion:
         The champion, or None: then the rival is the base rate.
     rows:
-        A feature table with customer_group and the labels of `training.labels.label`; grain:
-        account and date. Rows that either model may have learned from are left aside.
+        A feature table with customer_group, mrr, the labels of `training.labels.label`, and the
+        tier, segment and region of `training.slices.described`; grain: account and date. Rows that
+        either model may have learned from are left aside.
     audit:
         The findings of the leakage audit on the challenger's features, as JSON values.
     audit_checks:
@@ -102,8 +125,17 @@ class Trial:
         if len({_asks(rival) for rival in rivals}) > 1:
             raise GateError("Expected both models to answer one question, got two.")
         border = max(_start(rival.as_of_range[1]) for rival in rivals)
-        known = np.isfinite(outcome_within(self.rows, self.horizon_days))
-        return self.rows[known & (self.rows["as_of"] >= border).to_numpy()]
+        return self.rows[self._is_known & (self.rows["as_of"] >= border).to_numpy()]
+
+    @property
+    def newest_known(self) -> datetime:
+        """The newest date of a row whose outcome is known."""
+        newest: pd.Timestamp = self.rows.loc[self._is_known, "as_of"].max()
+        return newest.to_pydatetime()
+
+    @cached_property
+    def _is_known(self) -> npt.NDArray[np.bool_]:
+        return np.isfinite(outcome_within(self.rows, self.horizon_days))
 
     @cached_property
     def outcomes(self) -> Floats:
