@@ -15,7 +15,7 @@ quickstart: $(INSTALLED) ## a sample company, its models and its work list, on t
 	@$(BIN)/tenure quickstart
 
 test: $(INSTALLED) $(SPARK) ## every test that this machine can run
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 conformance: $(INSTALLED) ## over 1,000 fresh companies on which no feature may look ahead
 	@BATTERY_BATCHES=14 $(BIN)/python -m pytest tests/conformance/test_known_when.py \
