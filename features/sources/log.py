@@ -25,7 +25,7 @@ from features.sources.weeks import digest
 from features.sources.workers import Workers
 
 PART = "__part"
-_LAYOUT = 2  # of the weekly parts; another one makes every log be read again
+_LAYOUT = 3  # of the weekly parts; another one makes every log be read again
 
 
 @dataclass(frozen=True)

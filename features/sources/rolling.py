@@ -35,8 +35,8 @@ def roll_up(part: Path, present: Sequence[str]) -> None:
     with session(Engine.POLARS) as running:
         log = versions(part, table, present, tuple(names), running)
         for view, rows in _made(views, Reader(running, {table: log})):
-            table = _in_order(rows)
-            pieces = _edges_first(table) if view == EVENT_DAYS else (table,)
+            ordered = _in_order(rows)
+            pieces = _edges_first(ordered) if view == EVENT_DAYS else (ordered,)
             _write(pieces, rollup(part.parent, view) / part.name)
 
 

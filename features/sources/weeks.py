@@ -120,17 +120,19 @@ class Weeks:
         query = self.connection.sql(
             f"SELECT *, {known_at(self.staged)} AS known_at "
             f"FROM (SELECT DISTINCT {self._names()} FROM ({rows})) "
-            f"ORDER BY {quoted(time)}, {self._names()}"
+            # an account's rows together: what is read of them stays near in memory
+            f"ORDER BY account_id, {quoted(time)}, {self._names()}"
         )
         beside = self.identities / file.name if identity_sql(self.staged) else None
-        count, times, known = 0, [], []
+        count, firsts, lasts, known = 0, [], [], []
         for group in _write_groups(query.to_arrow_reader(_GROUP_ROWS), file, beside):
             count += group.num_rows
-            times += [group[time][0].as_py(), group[time][-1].as_py()]
+            firsts.append(pc.min(group[time]).as_py())
+            lasts.append(pc.max(group[time]).as_py())
             known.append(pc.max(group["known_at"]).as_py())
         roll_up(file, self.staged.columns)
-        first, last = (times[0].date(), times[-1].date()) if times else (None, None)
-        last_known = max(known).date() if known else None
+        first = min(firsts).date() if count else None
+        last, last_known = (max(lasts).date(), max(known).date()) if count else (None, None)
         return WeeklyPart(file.name, count, digest(file), first, last, last_known, early=0)
 
 

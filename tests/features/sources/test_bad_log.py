@@ -248,9 +248,17 @@ def test_names_may_be_in_any_script(source_folder, home):
         folder / "usage_events/テスト.parquet"
     )
     source = check(str(folder), home=home)
-    rows = source.read("usage_events")
+    rows = source.read("usage_events").sort_values("occurred_at")
     for column in ("account_id", "user_id", "event"):
         assert rows[column].tolist() == list(NAMES)
+
+
+def test_a_week_holds_its_rows_by_account_and_each_accounts_by_time(logged):
+    source = logged(events([3, 1, 2], account="b"), events([4, 2], account="a"))
+    (part,) = source.parts("usage_events")
+    accounts, times = pl.read_parquet(part).select("account_id", "occurred_at").get_columns()
+    assert accounts.to_list() == ["a", "a", "b", "b", "b"]
+    assert times.dt.day().to_list() == [START.day + day for day in (2, 4, 1, 2, 3)]
 
 
 def test_three_hundred_kinds_of_event_are_told_apart(logged):
