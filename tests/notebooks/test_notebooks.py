@@ -267,7 +267,10 @@ def test_the_gates_are_those_of_a_promotion(compared) -> None:
         "loads",
         "later_period",
         "log_loss",
+        "caught_arr",
+        "segments",
         "calibration",
+        "age",
         "audit",
     ]
     told = next(gate for gate in compared.report.gates if gate.name == "later_period")
