@@ -191,7 +191,7 @@ def _options() -> argparse.Namespace:
     usual = os.environ.get("BENCHMARKS_CACHE", Path.home() / ".cache" / "tenure-benchmarks")
     parser.add_argument("--cache", type=Path, default=Path(usual))
     sizes: Sequence[int] = (500_000, 1_000_000, 2_000_000, 5_000_000)
-    parser.add_argument("--fold", type=int, nargs="+", default=(*sizes, 10_000_000))
+    parser.add_argument("--fold", type=int, nargs="+", default=(*sizes, 10_000_000, 50_000_000))
     parser.add_argument("--events", type=int, nargs="+", default=sizes)
     parser.add_argument("--spark", type=int, nargs="+", default=sizes)
     return parser.parse_args()
