@@ -143,7 +143,7 @@ def train(
         _reproduced(session, model, version, source, asked.table)
         return
     if asked.table is None:
-        from training.run import demand_enough
+        from training.prepare import demand_enough
 
         built = session.history(source, partial(demand_enough, question=QUESTIONS[model]))
         registered = _trained(session, built, QUESTIONS[model], tune_minutes, asked.accept)
@@ -201,7 +201,7 @@ def promote(
 ) -> None:
     """Make the challenger the champion, if it passes its gates."""
     from models.questions import QUESTIONS
-    from models.registry import CHALLENGER
+    from models.standing import CHALLENGER
 
     version = version or session.registry.version_of(model, CHALLENGER)
     if version is None:
@@ -338,8 +338,8 @@ def _judged(
     accept: Sequence[str] = (),
 ) -> "GateReport":
     """Compute the gates; a version that passes them is the champion from here on."""
+    from training.prepare import labelled_rows
     from training.register import judge
-    from training.run import labelled_rows
     from training.slices import described
 
     with step(f"Holding {question.name} {version} against its gates"):

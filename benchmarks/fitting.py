@@ -33,7 +33,7 @@ from training.bundling import base_rates
 from training.choose import FEWEST_GROUPS_BEFORE, FOLDS, SIMPLEST_FIRST
 from training.fit import BoosterParams, Params
 from training.later import Fold, folds, losses, standard_error
-from training.run import features_of, labelled_rows
+from training.prepare import features_of, labelled_rows
 
 Floats = NDArray[np.float64]
 

@@ -19,7 +19,8 @@ from models.churn import CHURN
 from models.expansion import EXPANSION
 from models.question import Question
 from training.heldout import HeldOut
-from training.run import Trained, labelled_rows, train
+from training.prepare import labelled_rows
+from training.run import Trained, train
 from training.splits import on_record, outcome_known_by
 from training.table import train_table
 

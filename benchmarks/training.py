@@ -43,8 +43,8 @@ PARTS = (
     ("rows by interval", "training.fit", "hazard_rows"),
     (BOOSTERS, "training.fit", "fit_booster"),
     ("calibration", "training.bundling", "_calibration"),
-    ("scores of later rows", "training.run", "scored_later"),
-    ("baselines", "training.run", "baselines"),
+    ("scores of later rows", "training.tested", "scored_later"),
+    ("baselines", "training.tested", "baselines"),
     ("evaluation", "training.run", "figures_of"),
     ("record", "training.run", "made_from_history"),
     ("reasons", "training.register", "importance"),
@@ -172,7 +172,7 @@ def _bare(folder: Path) -> Run:
 
     from models.churn import CHURN  # noqa: PLC0415 - the same
     from training.fit import BoosterParams, hazard_rows  # noqa: PLC0415 - the same
-    from training.run import prepared  # noqa: PLC0415 - the same
+    from training.prepare import prepared  # noqa: PLC0415 - the same
 
     params, ready = BoosterParams(), prepared(_history(folder), CHURN)
     borders = (ready.split.test_from, ready.split.calibration_from)

@@ -46,7 +46,7 @@ class Backtested:
 
 
 def log_backtested(
-    client: Any,  # noqa: ANN401 - MLflow's client; MLflow is imported by the registry only
+    client: Any,  # noqa: ANN401 - MLflow's client; only models.tracking imports MLflow
     experiment: str,
     found: Backtested,
 ) -> str:

@@ -109,7 +109,7 @@ class RegisteredModel:
     @classmethod
     def of(
         cls,
-        named: Any,  # noqa: ANN401 - MLflow's model; MLflow is imported by the registry only
+        named: Any,  # noqa: ANN401 - MLflow's model; only models.tracking imports MLflow
         version: Any,  # noqa: ANN401 - the same: its version
         run: Any,  # noqa: ANN401 - the same: the data of the version's run
         prefix: str,

@@ -33,7 +33,7 @@ class Trial:
 
 
 def log_trials(
-    client: Any,  # noqa: ANN401 - MLflow's client; MLflow is imported by the registry only
+    client: Any,  # noqa: ANN401 - MLflow's client; only models.tracking imports MLflow
     experiment: str,
     run_id: str,
     trials: Sequence[Trial],

@@ -20,7 +20,7 @@ from models.reasons import importance
 from serving.console import Session
 from training.evaluate import measured, paired
 from training.gates import decide
-from training.run import labelled_rows
+from training.prepare import labelled_rows
 from training.slices import described
 from training.trial import Trial, at_horizon
 

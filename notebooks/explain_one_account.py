@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from models.reasons import explain
-from models.registry import CHALLENGER, CHAMPION
+from models.standing import CHALLENGER, CHAMPION
 from serving.console import Session
 from serving.score import score
 from serving.worklist import account_facts, rank

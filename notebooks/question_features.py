@@ -25,8 +25,8 @@ from models.churn import CHURN
 from serving.console import Session
 from training.audit.columns import audit
 from training.labels import outcome_within
+from training.prepare import labelled_rows
 from training.profile import profile
-from training.run import labelled_rows
 from training.splits import on_record
 
 session = Session()

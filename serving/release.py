@@ -15,7 +15,8 @@ from features.own.harvest import Own
 from models.asked import any_asks_for_touches
 from models.bundle import Bundle
 from models.questions import QUESTIONS
-from models.registry import CHAMPION, Registry
+from models.registry import Registry
+from models.standing import CHAMPION
 from serving.publication import Publication
 from serving.publish import Scored, publish
 from serving.renewals import renewals

@@ -21,18 +21,12 @@ from training.closeup import beside_champion, closeup, of_leaving
 from training.direct import direct_probabilities
 from training.evaluate import above, auc_of, measured
 from training.fit import Params
+from training.prepare import dates_of, features_of, labelled_rows
 from training.renewals import CAME, SAID
-from training.run import (
-    Progress,
-    Tested,
-    dates_of,
-    features_of,
-    figures_of,
-    labelled_rows,
-    test,
-)
+from training.run import Progress
 from training.slices import TRAITS, described
 from training.splits import Split, on_record, origins
+from training.tested import Tested, figures_of, test
 from training.touched import touched
 
 KEPT = (

@@ -54,7 +54,7 @@ def choose(
     Parameters
     ----------
     panel
-        Labelled rows, as `training.run.labelled_rows` gives them.
+        Labelled rows, as `training.prepare.labelled_rows` gives them.
     features
         What the model takes.
     """

@@ -17,8 +17,8 @@ from training.heldout import Resampled
 from training.labels import label, outcome_within
 from training.losses import by_cause, later_losses, lead_time
 from training.renewals import renewals
-from training.run import Tested, mrr_at_stake
 from training.slices import slices
+from training.tested import Tested, mrr_at_stake
 
 Floats = NDArray[np.float64]
 

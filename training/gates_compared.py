@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from training.capacity import first_share
 from training.heldout import SMALLEST
-from training.run import mrr_at_stake
+from training.tested import mrr_at_stake
 from training.trial import Answer, Trial, at_horizon
 
 Floats = npt.NDArray[np.float64]

@@ -53,7 +53,7 @@ def folds(
     Parameters
     ----------
     panel
-        Labelled rows, as `training.run.labelled_rows` gives them.
+        Labelled rows, as `training.prepare.labelled_rows` gives them.
     border
         A window counts only if it and its grace ended by then.
     limit

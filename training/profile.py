@@ -19,7 +19,7 @@ from training.audit.company import AUDITED_ROWS
 from training.chance import auc_beyond_chance
 from training.labels import outcome_within
 from training.monitor import FAR_FROM, chance_index, stability_index
-from training.run import labelled_rows
+from training.prepare import labelled_rows
 from training.splits import on_record
 
 Floats = NDArray[np.float64]

@@ -135,8 +135,8 @@ def judge(
     Parameters
     ----------
     rows
-        `training.run.labelled_rows`, described by `training.slices.described`; those that either
-        model learned from are left aside.
+        `training.prepare.labelled_rows`, described by `training.slices.described`; those that
+        either model learned from are left aside.
     accept
         Findings of the version's leakage audit that somebody takes on by name now.
     """

@@ -26,9 +26,10 @@ from training.made import (
     table_digests,
     table_result,
 )
+from training.prepare import prepared
 from training.ready import read_table
-from training.run import prepared, scored_later
 from training.table import train_table
+from training.tested import scored_later
 
 SHOWN = 12
 NAMED = 5

@@ -191,7 +191,7 @@ def test_a_promotion_that_died_half_way_rolls_back_to_another_model(
         registry.log(train(float(version)))
         registry.promote("churn", version, passed(version, champion))
     # What promote writes before it moves the alias, and then the process dies.
-    with registry._client() as client:  # noqa: SLF001 - the fault is planted
+    with registry.tracking.client() as client:
         client.set_registered_model_tag("tenure-churn", "previous_champions", '["1", "2"]')
     assert registry.rollback("churn") == "1"
 
@@ -242,7 +242,7 @@ def test_a_failed_upload_marks_the_run_and_registers_nothing(
 ) -> None:
     with pytest.raises(FileNotFoundError):
         registry.log(train(reports=(tmp_path / "gone.png",)))
-    with registry._client() as client:  # noqa: SLF001 - the run's state is MLflow's
+    with registry.tracking.client() as client:
         (run,) = client.search_runs([client.get_experiment_by_name("tenure").experiment_id])
     assert run.info.status == "FAILED"
     assert registry.models() == ()

@@ -19,7 +19,8 @@ from models.bundle import row_covariates
 from models.churn import CHURN
 from models.intervals import matrix
 from training.fit import LinearParams
-from training.run import labelled_rows, train
+from training.prepare import labelled_rows
+from training.run import train
 from training.splits import on_record
 
 GUIDE = Path(__file__).parents[2] / "docs" / "for-data-scientists.md"

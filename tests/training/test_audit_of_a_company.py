@@ -24,7 +24,8 @@ from features.windows import Rows
 from models.audit_checks import CHECKS
 from models.churn import CHURN
 from training.audit.finding import Audited
-from training.run import audit, labelled_rows
+from training.prepare import labelled_rows
+from training.run import audit
 
 GROUPS = ("lifecycle", "support")
 

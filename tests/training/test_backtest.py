@@ -20,16 +20,16 @@ from features.home import Home
 from models.bundle import Bundle
 from models.churn import CHURN
 from models.registry import Registry
-from training import run
 from training.backtest import Backtest, backtest
 from training.backtest_page import LISTED, backtest_document, cell, sections
 from training.bundling import fit_bundle
 from training.closeup import beside_champion
 from training.direct import direct_probabilities
 from training.fit import BoosterParams
-from training.run import dates_of, features_of, labelled_rows
+from training.prepare import dates_of, features_of, labelled_rows
 from training.slices import COLD_START
 from training.splits import Split, origins, outcome_known_by
+from training.tested import Tested
 
 FEW = BoosterParams(trees=10)
 NEVER = pd.Timestamp("9999-01-01")
@@ -172,12 +172,10 @@ def test_a_champion_of_other_features_is_told_and_not_compared(
     rolled: Backtest, champion: Bundle
 ) -> None:
     foreign = replace(champion, features=("x__gone", *champion.features[1:]))
-    found = beside_champion(run.Tested(rolled.test_rows, {}), CHURN, foreign)
+    found = beside_champion(Tested(rolled.test_rows, {}), CHURN, foreign)
     assert "without x__gone" in found["reason"]
     later = replace(champion, as_of_range=(champion.as_of_range[0], NEVER.date()))
-    assert (
-        "No tested row" in beside_champion(run.Tested(rolled.test_rows, {}), CHURN, later)["reason"]
-    )
+    assert "No tested row" in beside_champion(Tested(rolled.test_rows, {}), CHURN, later)["reason"]
 
 
 def test_a_direct_classifier_is_lightgbms_own_on_the_outcomes_of_its_horizon(

@@ -12,7 +12,7 @@ from models.churn import CHURN
 from training.bundling import FeatureList
 from training.choose import SIMPLEST_FIRST, choose
 from training.fit import BoosterParams, LinearParams
-from training.run import features_of, labelled_rows
+from training.prepare import features_of, labelled_rows
 
 QUESTION = replace(CHURN, horizons_days=(30, 90), fewest_event_accounts=5)
 Company = tuple[pd.DataFrame, FeatureList]

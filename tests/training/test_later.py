@@ -13,7 +13,7 @@ from models.churn import CHURN
 from training.bundling import FeatureList
 from training.fit import BoosterParams, LinearParams, Params
 from training.later import folds, losses, standard_error
-from training.run import features_of, labelled_rows
+from training.prepare import features_of, labelled_rows
 
 QUESTION = replace(CHURN, horizons_days=(30, 90), fewest_event_accounts=5)
 SMALL = BoosterParams(trees=10, rows_in_leaf=20)

@@ -19,7 +19,8 @@ from training.backtest import Backtest, backtest
 from training.bundling import added_share, base_rates
 from training.fit import BoosterParams
 from training.labels import label
-from training.run import Trained, dates_of, demand_enough, labelled_rows, train
+from training.prepare import dates_of, demand_enough, labelled_rows
+from training.run import Trained, train
 from training.splits import on_record, origins, outcome_known_by
 
 PARAMS = BoosterParams(trees=100, learning_rate=0.08, feature_share=1.0)

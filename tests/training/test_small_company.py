@@ -10,7 +10,8 @@ from features.errors import TooLittleDataError
 from models.churn import CHURN
 from training.choose import SIMPLEST_FIRST
 from training.fit import BoosterParams
-from training.run import Trained, demand_enough, train
+from training.prepare import demand_enough
+from training.run import Trained, train
 
 
 @pytest.fixture(scope="module")

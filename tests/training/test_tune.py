@@ -21,7 +21,8 @@ from training import tune as tuning
 from training.bundling import FeatureList
 from training.fit import BoosterParams, recorded_params
 from training.later import Fold, folds
-from training.run import Trained, features_of, labelled_rows, train
+from training.prepare import features_of, labelled_rows
+from training.run import Trained, train
 from training.tune import SPACE, Budget, Tuned, tune
 
 QUESTION = replace(CHURN, horizons_days=(30, 90), fewest_event_accounts=5)

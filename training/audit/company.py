@@ -40,7 +40,7 @@ def audited(
     built
         States and features at all dates, those too young for a label among them.
     rows
-        `training.run.labelled_rows` on record.
+        `training.prepare.labelled_rows` on record.
     features
         The columns of the model.
     split

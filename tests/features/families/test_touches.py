@@ -14,7 +14,7 @@ from features.home import Home
 from models.asked import any_asks_for_touches, asked
 from models.churn import CHURN
 from models.questions import QUESTIONS
-from training.run import features_of
+from training.prepare import features_of
 
 Company = Callable[..., CheckedSource]
 Values = Callable[..., dict[str, float | None]]

@@ -1,0 +1,81 @@
+"""A training as a run, and its model as a version: what is written, and under which tags."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from models.made_from import sha256_of
+from models.provenance import provenance
+from models.record import BUNDLE_FOLDER, Training, flat_metrics, parameters_of, write_record
+from models.standing import CHALLENGER, registered_name
+from models.tracking import log_values, write_mlmodel
+from models.trials import log_trials
+
+ROOT = "model"
+"""The folder of a run that holds what `models.record.write_record` writes."""
+
+DIGEST, MADE_FROM = "digest", "made_from"
+"""A version's tags: SHA-256 of its bundle, and of the record of what it was made from."""
+
+
+def ensure_named(
+    client: Any,  # noqa: ANN401 - MLflow's client; only models.tracking imports MLflow
+    model: str,
+) -> None:
+    """Register a model's name, where it is new."""
+    name = registered_name(model)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+
+
+def log_training(
+    client: Any,  # noqa: ANN401 - the same
+    experiment: str,
+    training: Training,
+) -> str:
+    """Keep a training as a run and register its bundle as challenger.
+
+    Returns
+    -------
+    str
+        The version that the registry gave. A run that could not be written to its end is FAILED.
+    """
+    run_id = client.create_run(experiment, run_name=training.bundle.question.name).info.run_id
+    try:
+        metrics = flat_metrics(training.metrics)
+        log_values(client, run_id, metrics, parameters_of(training, provenance()))
+        log_trials(client, experiment, run_id, training.trials)
+        _log_files(client, run_id, training)
+        version = _register(client, run_id, training)
+    except BaseException:
+        client.set_terminated(run_id, status="FAILED")
+        raise
+    client.set_terminated(run_id)
+    return version
+
+
+def _log_files(
+    client: Any,  # noqa: ANN401 - the same
+    run_id: str,
+    training: Training,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="tenure-record-") as aside:
+        folder = Path(aside)
+        write_record(training, folder)
+        write_mlmodel(folder / "MLmodel", run_id, training.bundle, BUNDLE_FOLDER)
+        client.log_artifacts(run_id, aside, ROOT)
+
+
+def _register(
+    client: Any,  # noqa: ANN401 - the same
+    run_id: str,
+    training: Training,
+) -> str:
+    bundle = training.bundle
+    name = registered_name(bundle.question.name)
+    tags = {DIGEST: bundle.digest, "features_fingerprint": bundle.features_fingerprint}
+    if training.made_from:
+        tags[MADE_FROM] = sha256_of(training.made_from.to_text())
+    created = client.create_model_version(name, f"runs:/{run_id}/{ROOT}", run_id, tags=tags)
+    client.set_registered_model_alias(name, CHALLENGER, str(created.version))
+    return str(created.version)
