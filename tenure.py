@@ -1,6 +1,6 @@
 """The command line: the one place where all parts meet; each verb is a short list of calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +148,7 @@ def train(
         built = session.history(source, partial(demand_enough, question=QUESTIONS[model]))
         registered = _trained(session, built, QUESTIONS[model], tune_minutes, asked.accept)
     else:
-        registered = _trained_on_table(session, QUESTIONS[model], asked.table, asked.roles)
+        registered = _trained_on_table(session, QUESTIONS[model], asked.table, asked)
     said = [figures(model, registered.document["metrics"]), *registered.remarks]
     session.answer("\n".join(said), registered.document)
 
@@ -266,7 +266,7 @@ def _audited(
         from training.ready import read_table
 
         with step(f"Auditing {asked.table.name}"):
-            return audit_table(read_table(asked.table), question, **asked.roles)
+            return audit_table(read_table(asked.table), question, asked)
     from models.asked import any_asks_for_touches
     from models.questions import QUESTIONS
     from training.run import audit as look
@@ -300,15 +300,15 @@ def _trained(
 
 
 def _trained_on_table(
-    session: Session, question: "Question", path: Path, options: Mapping[str, Any]
+    session: Session, question: "Question", path: Path, asked: TableAsked
 ) -> "Registered":
     from training.ready import read_table
     from training.register import register_table
     from training.table import train_table
 
     with step(f"Training {question.name} on {path.name}"):
-        trained = train_table(read_table(path), question, **options)
-        return register_table(trained, path, session.registry, question, options)
+        trained = train_table(read_table(path), question, asked)
+        return register_table(trained, path, session.registry, question, asked)
 
 
 def _reproduced(

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.figures import between, difference_cells, table
 from benchmarks.floors import by_folds
 from models.churn import CHURN
+from models.made_from import TableRoles
 from training.heldout import HeldOut
 from training.ready import numbers_in, outcomes, read_table
 from training.table import TableTrained, train_table
@@ -97,7 +98,8 @@ def section(data: Path, say: Say) -> str:
 
 def _measure(data: Path, flat: Flat) -> tuple[TableTrained, HeldOut]:
     frame = read_table(data / flat.file).drop(columns=list(flat.dropped))
-    trained = train_table(frame, CHURN, flat.label, accept=flat.accept)
+    roles = TableRoles(label=flat.label, accept=flat.accept)
+    trained = train_table(frame, CHURN, roles)
     offered = frame[list(trained.bundle.features)]
     ready = {
         name: numbers for name in offered if (numbers := numbers_in(offered[name])) is not None

@@ -38,26 +38,36 @@ class History:
     features: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class ReadyTable:
+@dataclass(frozen=True, kw_only=True)
+class TableRoles:
+    """What is asked of a ready feature table.
+
+    Attributes
+    ----------
+    label
+        The column of 0 and 1, or yes and no; empty is unknown. By default the one called `label`,
+        or like the model.
+    time
+        The date column; by default as_of, where there is one.
+    group
+        What must not stand on both sides of a fold, and is resampled; by default account_id.
+    accept
+        Columns that the leakage audit would leave out and that are to be used all the same, and
+        checks whose findings somebody takes on by name.
+    """
+
+    label: str | None = None
+    time: str | None = None
+    group: str | None = None
+    accept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyTable(TableRoles):
     """A ready feature table: its file's name and SHA-256, and what was asked of it."""
 
     name: str
     sha256: str
-    label: str | None
-    time: str | None
-    group: str | None
-    accept: tuple[str, ...]
-
-    @property
-    def roles(self) -> dict[str, Any]:
-        """Give what was asked, as `training.table.train_table` takes it."""
-        return {
-            "label": self.label,
-            "time": self.time,
-            "group": self.group,
-            "accept": self.accept,
-        }
 
 
 @dataclass(frozen=True)

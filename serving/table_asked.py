@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from models.audit_checks import CHECKS
+from models.made_from import TableRoles
 
 AUDIT_HELP = """Look for what a model of MODEL (default: churn) would know and could not have known.
 
@@ -34,8 +34,8 @@ tenure train churn --accept lifecycle__notice_days
 _ACCEPT = "A column or check whose finding of the audit you take on; may be given several times."
 
 
-@dataclass(frozen=True)
-class TableAsked:
+@dataclass(frozen=True, kw_only=True)
+class TableAsked(TableRoles):
     """A ready table, its columns' roles, and what is taken on by name.
 
     Raises
@@ -45,24 +45,10 @@ class TableAsked:
     """
 
     table: Path | None
-    label: str | None
-    time: str | None
-    group: str | None
-    accept: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if self.table is None and (self.label or self.time or self.group):
             raise click.UsageError("--label, --time and --group belong to --table.")
-
-    @property
-    def roles(self) -> dict[str, Any]:
-        """Give all but the table, as `training.table.train_table` takes it."""
-        return {
-            "label": self.label,
-            "time": self.time,
-            "group": self.group,
-            "accept": self.accept,
-        }
 
 
 def table_options(command: Callable[..., None]) -> Callable[..., None]:

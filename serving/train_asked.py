@@ -52,7 +52,7 @@ def demand_together(asked: TableAsked, tune_minutes: float | None, version: str 
     """
     if asked.table is not None and tune_minutes is not None:
         raise click.UsageError("--tune is for a source; a ready table is fitted as it is.")
-    departs = tune_minutes is not None or any(asked.roles.values())
+    departs = tune_minutes is not None or asked != TableAsked(table=asked.table)
     if version is not None and departs:
         raise click.UsageError(
             "--reproduce takes settings, roles and what was taken on from the version's record: "

@@ -1,6 +1,5 @@
 """A ready table laid out: its roles, the rows to learn from and the later ones, its audit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import SourceError, TooLittleDataError
+from models.made_from import TableRoles
 from models.question import Question
 from training.audit.finding import Audited, demand_known
 from training.audit.ready_table import audited
@@ -42,25 +42,20 @@ class Laid:
 
 
 def audit_table(
-    frame: pd.DataFrame,
-    question: Question,
-    label: str | None = None,
-    *,
-    time: str | None = None,
-    group: str | None = None,
-    accept: Sequence[str] = (),
+    frame: pd.DataFrame, question: Question, asked: TableRoles | None = None
 ) -> Audited:
     """Make the audit that `train_table` makes, of the same arguments, without a fit.
 
     A column that training would leave out stops here all the same: its maker should know.
     """
-    demand_known(accept, map(str, frame.columns))
-    rows, hit, roles, _ = known_rows(frame, question, label, time, group)
-    return lay_out(rows, hit, roles, question).audited.accepting(accept, rows.columns)
+    asked = asked or TableRoles()
+    demand_known(asked.accept, map(str, frame.columns))
+    rows, hit, roles, _ = known_rows(frame, question, asked)
+    return lay_out(rows, hit, roles, question).audited.accepting(asked.accept, rows.columns)
 
 
 def known_rows(
-    frame: pd.DataFrame, question: Question, label: str | None, time: str | None, group: str | None
+    frame: pd.DataFrame, question: Question, asked: TableRoles
 ) -> tuple[pd.DataFrame, Booleans, Roles, NDArray[np.int64]]:
     """Give the rows with a known label, whether the event came, the roles, and their positions.
 
@@ -72,9 +67,9 @@ def known_rows(
         If a named column is missing, or the label is not of two values.
     """
     roles = Roles(
-        label_column(frame, question.name, label),
-        _present(frame, time, AS_OF, "time"),
-        _present(frame, group, ACCOUNT, "group"),
+        label_column(frame, question.name, asked.label),
+        _present(frame, asked.time, AS_OF, "time"),
+        _present(frame, asked.group, ACCOUNT, "group"),
     )
     outcome = outcomes(frame[roles.label])
     known = np.flatnonzero(np.isfinite(outcome))

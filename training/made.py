@@ -1,7 +1,7 @@
 """What a training was made from and what came of it, for the registry to keep."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from features.checked import CheckedSource
 from features.declare import Feature
 from models.asked import asked
 from models.bundle import Bundle
-from models.made_from import History, MadeFrom, ReadyTable, Result, sha256_of
+from models.made_from import History, MadeFrom, ReadyTable, Result, TableRoles, sha256_of
 from models.provenance import provenance
 from models.question import Question
 from training.fit import Params
@@ -48,10 +48,17 @@ def made_from_history(
 
 
 def made_from_table(
-    trained: TableTrained, path: Path, question: Question, asked_of_it: Mapping[str, Any]
+    trained: TableTrained, path: Path, question: Question, roles: TableRoles
 ) -> MadeFrom:
     """Put on record how a model was made from a ready table."""
-    table = ReadyTable(name=path.name, sha256=file_digest(path), **asked_of_it)
+    table = ReadyTable(
+        name=path.name,
+        sha256=file_digest(path),
+        label=roles.label,
+        time=roles.time,
+        group=roles.group,
+        accept=roles.accept,
+    )
     return MadeFrom(question, asdict(trained.params), table, provenance(), table_result(trained))
 
 

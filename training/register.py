@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from models.gate import GateReport
+from models.made_from import TableRoles
 from models.question import Question
 from models.reasons import importance
 from models.record import Training
@@ -84,7 +85,7 @@ def register_table(
     path: Path,
     registry: Registry,
     question: Question,
-    asked: Mapping[str, Any],
+    asked: TableRoles,
 ) -> Registered:
     """Keep a model from a ready table in the registry, as challenger.
 

@@ -20,6 +20,7 @@ from features.errors import SourceError
 from models.bundle import Bundle, feature_matrix, row_covariates
 from models.calibration import Calibration
 from models.intervals import COVARIATES, matrix
+from models.made_from import TableRoles
 from models.question import Question
 from training.audit.finding import Audited, demand_known
 from training.calibrate import calibrate
@@ -113,11 +114,8 @@ class _Table:
 def train_table(
     frame: pd.DataFrame,
     question: Question,
-    label: str | None = None,
+    asked: TableRoles | None = None,
     *,
-    time: str | None = None,
-    group: str | None = None,
-    accept: Sequence[str] = (),
     params: BoosterParams = PARAMS,
 ) -> TableTrained:
     """Audit a ready table, train on it, and measure on rows that were held out.
@@ -128,16 +126,8 @@ def train_table(
         One row per account, or per account and date; any columns, and the label.
     question
         Names the model; its main horizon is the label's window, which matters with dates.
-    label
-        The column of 0 and 1, or yes and no; empty is unknown. By default the one called `label`,
-        or like the model.
-    time
-        The date column; by default as_of, where there is one.
-    group
-        What must not stand on both sides of a fold, and is resampled; by default account_id.
-    accept
-        Columns that the audit would leave out and that are to be used all the same, and checks
-        whose findings somebody takes on by name.
+    asked
+        The columns' roles, and what is taken on by name; by default what their names say.
     params
         Settings of the fit.
 
@@ -148,11 +138,12 @@ def train_table(
     SourceError
         If a named column is missing, or the label is not of two values.
     TenureError
-        If `accept` names neither a column nor a check of the audit.
+        If it takes on what is neither a column nor a check of the audit.
     """
-    demand_known(accept, map(str, frame.columns))
-    rows, hit, roles, known = known_rows(frame, question, label, time, group)
-    trained = _trained(rows, hit, roles, question, accept, params)
+    asked = asked or TableRoles()
+    demand_known(asked.accept, map(str, frame.columns))
+    rows, hit, roles, known = known_rows(frame, question, asked)
+    trained = _trained(rows, hit, roles, question, asked.accept, params)
     return replace(trained, rows=known[trained.rows])
 
 

@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from models.churn import CHURN
+from models.made_from import TableRoles
 from training.ready import read_table
 from training.table import train_table
 
@@ -14,7 +15,7 @@ TELCO = "telco/Telco_customer_churn.csv"
 
 @pytest.fixture(scope="module")
 def telco(public_data):
-    return train_table(read_table(public_data / TELCO), CHURN, "Churn Value")
+    return train_table(read_table(public_data / TELCO), CHURN, TableRoles(label="Churn Value"))
 
 
 def test_telco_reaches_its_floor_without_what_is_known_after_the_end(telco):

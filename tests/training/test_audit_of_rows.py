@@ -6,6 +6,7 @@ import pytest
 
 from models.churn import CHURN
 from models.expansion import EXPANSION
+from models.made_from import TableRoles
 from training.audit.label_windows import Slice, label_windows, longer_than_said
 from training.audit.naming import names_rows
 from training.audit.train_and_now import train_and_now
@@ -58,7 +59,7 @@ def panel(accounts: int = 150, seed: int = 1) -> pd.DataFrame:
 
 
 def stopping(frame: pd.DataFrame, question: object = CHURN) -> set[tuple[str, str]]:
-    found = audit_table(frame, question, accept=())
+    found = audit_table(frame, question)
     return {(each.column, each.kind) for each in found.stopping}
 
 
@@ -96,8 +97,9 @@ def test_a_column_that_grows_with_time_is_left_out_and_named() -> None:
 def test_a_leak_in_a_ready_table_stops_until_it_is_taken_on() -> None:
     frame = panel().drop(columns="age").assign(why=lambda f: f["label"] * 7.0 + 1)
     assert stopping(frame) == {("why", "decides the outcome")}
-    assert audit_table(frame, CHURN, accept=["why"]).stopping == ()
-    (finding,) = train_table(frame, CHURN, accept=["why"]).audit.findings
+    taken_on = TableRoles(accept=("why",))
+    assert audit_table(frame, CHURN, taken_on).stopping == ()
+    (finding,) = train_table(frame, CHURN, taken_on).audit.findings
     assert (finding.column, finding.standing) == ("why", "accepted")
 
 

@@ -21,7 +21,7 @@ from features.home import Home
 from features.sources.check import check
 from features.sources.sample.simulate import simulate
 from models.churn import CHURN
-from models.made_from import History, ReadyTable
+from models.made_from import History, ReadyTable, TableRoles
 from models.provenance import Provenance
 from models.record import Training
 from models.registry import Registry
@@ -242,9 +242,9 @@ def of_a_table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Registry, Path
     pd.DataFrame({"use": use, "noise": random.normal(size=300), "left": left.astype(int)}).to_csv(
         file, index=False
     )
-    asked = {"label": "left", "time": None, "group": None, "accept": ()}
+    asked = TableRoles(label="left")
     registry = Registry(Home(root / "home"))
-    trained = train_table(pd.read_csv(file), CHURN, **asked)
+    trained = train_table(pd.read_csv(file), CHURN, asked)
     register_table(trained, file, registry, CHURN, asked)
     return registry, file
 

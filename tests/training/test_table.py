@@ -10,6 +10,7 @@ from features.errors import SourceError, TooLittleDataError
 from models.bundle import load, save
 from models.churn import CHURN
 from models.expansion import EXPANSION
+from models.made_from import TableRoles
 from models.reasons import explain
 from training.ready import label_column, numbers_in, outcomes, read_table
 from training.table import train_table, verdict
@@ -126,7 +127,7 @@ def test_a_leak_is_named_and_left_out():
 def test_a_leak_that_somebody_takes_on_is_used():
     frame = accounts()
     score = 100.0 * frame["label"] + np.arange(len(frame)) / 1000
-    trained = train_table(frame.assign(score=score), CHURN, accept=["score"])
+    trained = train_table(frame.assign(score=score), CHURN, TableRoles(accept=("score",)))
     assert "score" in trained.bundle.features
     assert trained.metrics["auc"]["value"] > 0.99
 

@@ -1,0 +1,148 @@
+"""A registered model is fetched anew and asked its golden set; each planted fault refuses."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from features.home import Home
+from models.bundle import Bundle, load
+from models.gate import Gate
+from models.record import Training
+from models.registry import Registry
+from training.register import judge
+
+EVENTS, PLAN = "usage__events__28d", "lifecycle__plan"
+ROWS = pd.DataFrame(
+    {
+        "account_id": ["a"],
+        "as_of": pd.to_datetime(["2024-07-01"]),
+        "customer_group": ["a"],
+        "event_days": [45.0],
+        "observed_days": [400.0],
+        EVENTS: [3.0],
+        PLAN: ["basic"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def home(stumps: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Give a home with one registered version: setting MLflow up takes seconds."""
+    home = Home(tmp_path_factory.mktemp("golden") / "home")
+    cuts = ((EVENTS, 40.0, 1.0, -1.0), (PLAN, 0.5, -1.0, 1.0))
+    bundle = stumps(*cuts, categories={PLAN: ("basic", "team")})
+    Registry(home).log(Training(bundle=bundle, parameters={}, metrics={}, data={}))
+    return home
+
+
+@pytest.fixture
+def registry(home: Home, tmp_path: Path) -> Iterator[Registry]:
+    """Give the registry, and undo what a test did to its files and tags."""
+    registry = Registry(home)
+    with registry.tracking.client() as client:
+        tags = client.get_model_version("tenure-churn", "1").tags
+    shutil.copytree(home.mlflow_artifacts, tmp_path / "kept")
+    yield registry
+    shutil.rmtree(home.mlflow_artifacts)
+    shutil.copytree(tmp_path / "kept", home.mlflow_artifacts)
+    for name, value in tags.items():
+        tag(registry, name, value)
+
+
+def golden_gate(registry: Registry) -> Gate:
+    report = judge("churn", "1", registry, ROWS)
+    (gate,) = (gate for gate in report.gates if gate.name == "golden_set")
+    assert not report.passed
+    return gate
+
+
+def file_of(registry: Registry, name: str) -> Path:
+    (file,) = registry.home.mlflow_artifacts.rglob(name)
+    return file
+
+
+def exchange(registry: Registry, name: str, old: str, new: str) -> None:
+    """Change a file of the bundle, and have the manifest say so."""
+    file, manifest = (file_of(registry, each) for each in (name, "manifest.json"))
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    sums = json.loads(manifest.read_text())
+    sums[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(sums))
+
+
+def tag(registry: Registry, name: str, value: str) -> None:
+    with registry.tracking.client() as client:
+        client.set_model_version_tag("tenure-churn", "1", name, value)
+
+
+def test_a_model_as_it_was_registered_passes(registry: Registry) -> None:
+    gate = golden_gate(registry)
+    assert gate.passed, gate.sentence
+    assert gate.figures == {"rows": 24, "apart": 0.0}
+
+
+def test_what_is_kept_with_a_model_names_no_customer(registry: Registry) -> None:
+    kept = json.loads(file_of(registry, "golden.json").read_text())
+    assert not {"account_id", "customer_group", "name"} & set(kept["rows"])
+    assert set(kept["rows"]) >= {EVENTS, PLAN}
+
+
+def test_a_changed_booster_is_refused_though_the_copy_at_home_is_good(registry: Registry) -> None:
+    registry.folder("churn", "1")
+    booster = file_of(registry, "artifacts/model/bundle/booster.txt")
+    booster.write_text(booster.read_text().replace("threshold=40", "threshold=41"))
+    assert registry.fetch("churn", "1").version == "1"
+    gate = golden_gate(registry)
+    assert not gate.passed
+    assert "manifest" in gate.sentence
+
+
+def test_another_calibration_with_a_manifest_of_its_own_is_refused(registry: Registry) -> None:
+    exchange(registry, "bundle.json", '"slope": 1.0', '"slope": 1.000001')
+    gate = golden_gate(registry)
+    assert not gate.passed
+    assert "files were exchanged" in gate.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("bundle.json", '"slope": 1.0', '"slope": 1.000001'),
+        ("booster.txt", "threshold=40", "threshold=41"),
+        ("bundle.json", '"basic",\n      "team"', '"team",\n      "basic"'),
+    ],
+    ids=["calibration", "booster", "categories"],
+)
+def test_who_has_the_registry_write_down_another_model_fails_its_golden_set(
+    registry: Registry, name: str, old: str, new: str
+) -> None:
+    exchange(registry, name, old, new)
+    with registry.tracking.client() as client:
+        version = client.get_model_version("tenure-churn", "1")
+    aside = registry.tracking.download(version.run_id, "model/bundle", str(registry.home.root))
+    tag(registry, "digest", load(aside).digest)
+    gate = golden_gate(registry)
+    assert not gate.passed
+    assert "its golden set" in gate.sentence
+    assert gate.figures["apart"] > 1e-9
+
+
+def test_a_golden_set_that_is_gone_changed_or_was_never_kept_is_refused(
+    registry: Registry,
+) -> None:
+    file = file_of(registry, "golden.json")
+    text = file.read_text()
+    file.write_text(text.replace("null", "7.0", 1))
+    assert "changed since" in golden_gate(registry).sentence
+    file.unlink()
+    assert not golden_gate(registry).passed
+    file.write_text(text)
+    with registry.tracking.client() as client:
+        client.delete_model_version_tag("tenure-churn", "1", "golden")
+    assert "older than such sets" in golden_gate(registry).sentence
