@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from models.golden import GOLDEN_FILE, golden_set
 from models.made_from import sha256_of
 from models.provenance import provenance
 from models.record import BUNDLE_FOLDER, Training, flat_metrics, parameters_of, write_record
@@ -14,8 +15,8 @@ from models.trials import log_trials
 ROOT = "model"
 """The folder of a run that holds what `models.record.write_record` writes."""
 
-DIGEST, MADE_FROM = "digest", "made_from"
-"""A version's tags: SHA-256 of its bundle, and of the record of what it was made from."""
+DIGEST, MADE_FROM, GOLDEN = "digest", "made_from", "golden"
+"""A version's tags: SHA-256 of its bundle, of what it was made from, and of its golden set."""
 
 
 def ensure_named(
@@ -45,8 +46,9 @@ def log_training(
         metrics = flat_metrics(training.metrics)
         log_values(client, run_id, metrics, parameters_of(training, provenance()))
         log_trials(client, experiment, run_id, training.trials)
-        _log_files(client, run_id, training)
-        version = _register(client, run_id, training)
+        golden = golden_set(training.bundle).to_text()
+        _log_files(client, run_id, training, golden)
+        version = _register(client, run_id, training, golden)
     except BaseException:
         client.set_terminated(run_id, status="FAILED")
         raise
@@ -58,10 +60,12 @@ def _log_files(
     client: Any,  # noqa: ANN401 - the same
     run_id: str,
     training: Training,
+    golden: str,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="tenure-record-") as aside:
         folder = Path(aside)
         write_record(training, folder)
+        (folder / GOLDEN_FILE).write_text(golden, encoding="utf-8", newline="\n")
         write_mlmodel(folder / "MLmodel", run_id, training.bundle, BUNDLE_FOLDER)
         client.log_artifacts(run_id, aside, ROOT)
 
@@ -70,10 +74,15 @@ def _register(
     client: Any,  # noqa: ANN401 - the same
     run_id: str,
     training: Training,
+    golden: str,
 ) -> str:
     bundle = training.bundle
     name = registered_name(bundle.question.name)
-    tags = {DIGEST: bundle.digest, "features_fingerprint": bundle.features_fingerprint}
+    tags = {
+        DIGEST: bundle.digest,
+        GOLDEN: sha256_of(golden),
+        "features_fingerprint": bundle.features_fingerprint,
+    }
     if training.made_from:
         tags[MADE_FROM] = sha256_of(training.made_from.to_text())
     created = client.create_model_version(name, f"runs:/{run_id}/{ROOT}", run_id, tags=tags)

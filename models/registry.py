@@ -14,8 +14,9 @@ from features.home import Home, private
 from models.backtested import Backtested, log_backtested
 from models.bundle import Bundle, load
 from models.gate import GateReport
+from models.golden import GOLDEN_FILE, Golden, golden_from_text
 from models.lock import alone, moved
-from models.logged import DIGEST, MADE_FROM, ROOT, ensure_named, log_training
+from models.logged import DIGEST, GOLDEN, MADE_FROM, ROOT, ensure_named, log_training
 from models.made_from import MadeFrom, made_from_text
 from models.record import (
     AUDIT_FILE,
@@ -79,14 +80,39 @@ class Registry:
             When there is no such version, or its files are not the ones that were registered.
         """
         folder = self.folder(model, version)
-        bundle = load(folder)
-        registered = self._version(model, version).tags.get(DIGEST)
-        if bundle.digest != registered:
+        cure = f"Delete {folder}, or train the model again."
+        return self._demanded(model, version, load(folder), cure)
+
+    def fetch_anew(self, model: str, version: str) -> Bundle:
+        """Give a version's bundle as `fetch` does, but from the registry, not as kept at home.
+
+        Raises
+        ------
+        ModelError
+            When there is no such version, or its files are not the ones that were registered.
+        """
+        run_id = self._version(model, version).run_id
+        with tempfile.TemporaryDirectory(prefix="tenure-anew-") as aside:
+            folder = self.tracking.download(run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside)
+            cure = "The registry's files were exchanged: train the model again."
+            return self._demanded(model, version, load(folder), cure)
+
+    def golden(self, model: str, version: str) -> Golden:
+        """Give the golden set that was kept with a version.
+
+        Raises
+        ------
+        ModelError
+            When there is no such version, it has no golden set, or that was changed.
+        """
+        registered, which = self._version(model, version), f"{model} {version}"
+        if GOLDEN not in registered.tags:
             raise ModelError(
-                f"Expected {model} {version} with digest {registered}, got {bundle.digest} in "
-                f"{folder}. Delete that folder, or train the model again."
+                f"Expected a golden set of {which}, got a version older than such sets. Train it "
+                f"anew: tenure train {model}"
             )
-        return bundle.with_version(str(version))
+        text = self._kept(registered.run_id, GOLDEN_FILE)
+        return golden_from_text(text, registered.tags[GOLDEN], which)
 
     def folder(self, model: str, version: str) -> Path:
         """Give the local folder of a version's bundle; fetched once, then kept below the home."""
@@ -184,6 +210,15 @@ class Registry:
     def tracking(self) -> Tracking:
         """The place that keeps them."""
         return Tracking(self.home, self.tracking_uri)
+
+    def _demanded(self, model: str, version: str, bundle: Bundle, cure: str) -> Bundle:
+        """Give a bundle its number, and refuse one that is not the version that was registered."""
+        registered = self._version(model, version).tags.get(DIGEST)
+        if bundle.digest != registered:
+            raise ModelError(
+                f"Expected {model} {version} with digest {registered}, got {bundle.digest}. {cure}"
+            )
+        return bundle.with_version(str(version))
 
     def _registered(self, model: str) -> Any:  # noqa: ANN401 - MLflow's model or None
         with self.tracking.client() as client:

@@ -48,6 +48,10 @@ trial = Trial(
     rows=described(labelled_rows(built, CHURN), built.source),
     audit=kept.findings,
     audit_checks=kept.checks,
+    registered=lambda: (
+        registry.fetch_anew(CHURN.name, newer.version),
+        registry.golden(CHURN.name, newer.version),
+    ),
 )
 later, outcomes = trial.later, trial.outcomes
 said = {

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, time
 
 import numpy as np
+import numpy.typing as npt
 
 from features.errors import GateError, TenureError
 from models.audit_checks import CHECKS
@@ -37,6 +38,7 @@ def decide(trial: Trial) -> GateReport:
     """
     asked = (
         ("loads", _loads),
+        ("golden_set", _answers_as_registered),
         ("later_period", _later_period),
         ("log_loss", log_loss_holds),
         ("caught_arr", caught_arr_holds),
@@ -81,8 +83,7 @@ def _each_reason_once(gates: Iterator[Gate]) -> Iterator[Gate]:
 
 def _loads(trial: Trial) -> Answer:
     curves = trial.bundle.probabilities(trial.later)
-    good = len(curves) > 0 and bool(((curves >= 0) & (curves <= 1)).all())
-    good = good and bool((np.diff(curves, axis=1) >= 0).all())
+    good = len(curves) > 0 and _are_probabilities(curves)
     how = "gives" if good else "does not give"
     return Answer(
         good,
@@ -90,6 +91,31 @@ def _loads(trial: Trial) -> Answer:
         "that never fall with the horizon.",
         {"rows": len(curves)},
     )
+
+
+def _answers_as_registered(trial: Trial) -> Answer:
+    """Ask the challenger, as it comes out of the registry, what it was asked when it was kept."""
+    if trial.registered is None:
+        raise GateError(f"No golden set was kept with {trial.model} {trial.version}.")
+    bundle, golden = trial.registered()
+    curves, kept = bundle.probabilities(golden.rows), golden.probabilities
+    if len(kept) == 0 or curves.shape != kept.shape:
+        raise GateError(f"Expected answers of shape {kept.shape}, got {curves.shape}.")
+    apart = float(np.abs(curves - kept).max())
+    are_some = _are_probabilities(curves)
+    broken = "" if are_some else "; not all are from 0 to 1 and rise with the horizon"
+    return Answer(
+        apart <= trial.limits.golden_by and are_some,
+        f"Fetched anew from the registry, it answers the {len(kept)} rows of its golden set up to "
+        f"{apart:.2g} away from when it was registered ({trial.limits.golden_by:g} is allowed)"
+        f"{broken}.",
+        {"rows": len(kept), "apart": apart},
+    )
+
+
+def _are_probabilities(curves: npt.NDArray[np.float64]) -> bool:
+    within = bool(((curves >= 0) & (curves <= 1)).all())
+    return within and bool((np.diff(curves, axis=1) >= 0).all())
 
 
 def _later_period(trial: Trial) -> Answer:

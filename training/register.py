@@ -152,6 +152,10 @@ def judge(
             audit=kept.findings,
             audit_checks=kept.checks,
             accept=accept,
+            registered=lambda: (
+                registry.fetch_anew(model, version),
+                registry.golden(model, version),
+            ),
         )
     )
 

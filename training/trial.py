@@ -1,6 +1,6 @@
 """One comparison of a challenger with its rival: the models, the rows, and what is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.errors import GateError
 from models.bundle import Bundle, load
+from models.golden import Golden
 from training.labels import outcome_within
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +45,8 @@ class Limits:
     slope:
         Lowest and highest calibration slope: the logistic regression of the outcome on the log
         odds (1: as spread out as the outcomes; below: too bold).
+    golden_by:
+        How far a probability of the golden set may lie from the one of when it was registered.
     resamples, seed:
         Draws of the bootstrap over customer groups.
     """
@@ -58,6 +61,7 @@ class Limits:
     age_days: int = 365
     observed_to_expected: tuple[float, float] = (0.5, 2.0)
     slope: tuple[float, float] = (0.4, 2.5)
+    golden_by: float = 1e-12
     resamples: int = 1000
     seed: int = 0
 
@@ -93,6 +97,9 @@ class Trial:
         By check: in a sentence, what that audit looked at.
     accept:
         Columns and checks whose findings somebody takes on by name now.
+    registered:
+        Gives the challenger as it comes out of the registry now, and the golden set that was kept
+        with it; may raise. None: no golden set was kept.
     """
 
     model: str
@@ -104,6 +111,7 @@ class Trial:
     limits: Limits = field(default_factory=Limits)
     audit_checks: Mapping[str, str] = field(default_factory=dict)
     accept: Sequence[str] = ()
+    registered: Callable[[], tuple[Bundle, Golden]] | None = None
 
     @cached_property
     def bundle(self) -> Bundle:

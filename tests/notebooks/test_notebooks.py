@@ -266,6 +266,7 @@ def test_their_figures_and_the_difference_are_scikit_learns(compared) -> None:
 def test_the_gates_are_those_of_a_promotion(compared) -> None:
     assert [gate.name for gate in compared.report.gates] == [
         "loads",
+        "golden_set",
         "later_period",
         "log_loss",
         "caught_arr",

@@ -11,14 +11,16 @@ import pytest
 
 from features.errors import GateError
 from models.audit_checks import CHECKS
-from models.bundle import Bundle, save
+from models.bundle import Bundle, load, save
+from models.calibration import Calibration
 from models.gate import GateReport
+from models.golden import Golden, golden_set
 from training.gates import Limits, Trial, decide
 
 EVENTS = "usage__events__28d"
 BORDER = date(2024, 6, 1)
 COMPARED = ("log_loss", "caught_arr", "segments")
-GATES = ("loads", "later_period", *COMPARED, "calibration", "age", "audit")
+GATES = ("loads", "golden_set", "later_period", *COMPARED, "calibration", "age", "audit")
 Make = Callable[..., Trial]
 
 
@@ -63,7 +65,8 @@ def model(stumps: Callable[..., Bundle]) -> Callable[..., Bundle]:
 @pytest.fixture
 def trial(model: Callable[..., Bundle], tmp_path: Path) -> Make:
     def make(challenger: Bundle | None = None, **fields: Any) -> Trial:
-        save(challenger or model(), tmp_path / "challenger")
+        bundle = challenger or model()
+        save(bundle, tmp_path / "challenger")
         values = {
             "model": "churn",
             "version": "2",
@@ -72,6 +75,7 @@ def trial(model: Callable[..., Bundle], tmp_path: Path) -> Make:
             "rows": later_rows(),
             "audit": [],
             "audit_checks": dict.fromkeys(CHECKS, "Looked at."),
+            "registered": lambda: (load(tmp_path / "challenger"), golden_set(bundle)),
         }
         return Trial(**(values | fields))
 
@@ -281,6 +285,47 @@ def test_an_audit_that_left_a_check_out_is_refused(trial: Make) -> None:
     assert "audit" in refused(trial(audit_checks={}))
 
 
+def test_a_model_that_answers_its_golden_set_otherwise_is_refused(
+    trial: Make, model: Callable[..., Bundle]
+) -> None:
+    bundle = model()
+    golden = golden_set(bundle)
+    calibrated = replace(bundle, calibration=Calibration((1e-9,) * 4))
+    said = refused(trial(registered=lambda: (calibrated, golden)))
+    assert set(said) == {"golden_set"}
+    assert "1e-12 is allowed" in said["golden_set"]
+    other_trees = model(0.4, 0.1001)
+    assert set(refused(trial(registered=lambda: (other_trees, golden)))) == {"golden_set"}
+
+
+def test_a_golden_set_that_is_missing_empty_or_of_another_shape_is_refused(
+    trial: Make, model: Callable[..., Bundle]
+) -> None:
+    golden = golden_set(model())
+    empty = Golden(golden.rows.iloc[:0], golden.probabilities[:0])
+    narrow = Golden(golden.rows, golden.probabilities[:, :2])
+    for kept in (empty, narrow):
+        said = refused(trial(registered=lambda kept=kept: (model(), kept)))
+        assert "Expected answers of shape" in said["golden_set"]
+    assert "No golden set was kept" in refused(trial(registered=None))["golden_set"]
+
+
+@pytest.mark.parametrize("planted", [1.5, -0.1, np.nan], ids=str)
+def test_golden_answers_that_are_no_probabilities_are_refused(
+    trial: Make, model: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch, planted: float
+) -> None:
+    golden = golden_set(model())
+    rows = golden.rows.assign(golden=True)
+    odd = Golden(rows, np.tile([0.1, 0.2, 0.3, planted], (len(rows), 1)))
+    own = Bundle.probabilities
+
+    def odd_answers(bundle: Bundle, asked: pd.DataFrame) -> np.ndarray[Any, Any]:
+        return odd.probabilities if "golden" in asked else own(bundle, asked)
+
+    monkeypatch.setattr(Bundle, "probabilities", odd_answers)
+    assert set(refused(trial(registered=lambda: (model(), odd)))) == {"golden_set"}
+
+
 def test_every_gate_refuses_when_the_challenger_does_not_load(trial: Make) -> None:
     broken = trial()
     (broken.challenger / "booster.txt").write_text("tree")
@@ -337,7 +382,7 @@ def test_probabilities_that_are_not_numbers_are_refused(
         return np.full((len(rows), 4), np.nan)
 
     monkeypatch.setattr(Bundle, "probabilities", nothing)
-    assert set(refused(trial(champion=model()))) == {"loads", *COMPARED, "calibration"}
+    assert set(refused(trial(champion=model()))) == set(GATES) - {"later_period", "age", "audit"}
 
 
 def test_a_base_rate_that_is_not_a_number_is_refused(
