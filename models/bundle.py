@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from models import intervals
+from models.amount import Amount, amount_from_json, by_horizon
 from models.calibration import Calibration, calibration_from_json
+from models.cells import feature_matrix
 from models.linear import Linear, linear_from_json
 from models.question import Question, question_from_json
 from models.renewal import AtTermEnd, at_term_end_from_json, term_columns
 
 BOOSTER_FILE = "booster.txt"
 LINEAR_FILE = "linear.json"
+AMOUNT_FILE = "amount.json"
 BUNDLE_FILE = "bundle.json"
 MANIFEST_FILE = "manifest.json"
 
@@ -69,8 +72,6 @@ class Bundle:
         Of the log odds, fitted on a later slice than the booster.
     base_rates
         Share with the event by horizon in days, among the training rows.
-    added_share
-        Mean MRR change of those with the event, as a share of their MRR at ``as_of``, by horizon.
     version, trained_at
         Name of this model, and when it was trained (naive UTC).
     as_of_range
@@ -83,6 +84,8 @@ class Bundle:
     at_term_end
         How losses lie around the ends of signed terms, of a model of churn; None in bundles of
         before there was one, which give no probability to renew.
+    amount
+        How much MRR an expansion adds; None for another outcome.
     """
 
     question: Question
@@ -95,10 +98,10 @@ class Bundle:
     version: str
     trained_at: datetime
     as_of_range: tuple[date, date]
-    added_share: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     linear: Linear | None = None
     at_term_end: AtTermEnd | None = None
+    amount: Amount | None = None
 
     def with_version(self, version: str) -> "Bundle":
         """Return the same model under another version, as a registry numbers it."""
@@ -115,6 +118,8 @@ class Bundle:
         ]
         if self.at_term_end is not None:  # older bundles keep the digest that they had
             parts.append(json.dumps(asdict(self.at_term_end)))
+        if self.amount is not None and self.amount.shape is not None:
+            parts.append(self.amount.to_text())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
@@ -151,6 +156,19 @@ class Bundle:
         if self.at_term_end is None:
             return np.full(len(rows), np.nan)
         return self.at_term_end.renewal_probabilities(self.question, probabilities, rows)
+
+    def added_shares(self, rows: pd.DataFrame) -> Floats:
+        """Give what an expansion within each horizon adds by then, per MRR: (n, horizons).
+
+        It is given that the row expands. NaN for another outcome than expansion, and at a horizon
+        within which no expansion was seen.
+        """
+        horizons = self.question.horizons_days
+        if self.amount is None:
+            return np.full((len(rows), len(horizons)), np.nan)
+        names = self.features if self.amount.shape else ()
+        cells = feature_matrix(rows, names, self.categories, self.question.name)
+        return self.amount.shares(cells, horizons)
 
     def raw_log_odds(self, rows: pd.DataFrame) -> Floats:
         """Give the log odds before calibration, shape (n, intervals)."""
@@ -256,45 +274,6 @@ def row_covariates(question: Question, rows: pd.DataFrame) -> Floats:
     return intervals.covariates(question, *term_columns(rows))
 
 
-def feature_matrix(
-    rows: pd.DataFrame,
-    features: Sequence[str],
-    categories: Mapping[str, Sequence[str]],
-    model: str,
-) -> NDArray[np.float32]:
-    """Pick the features by name as float32 (n, features); categories become their number.
-
-    Raises
-    ------
-    ModelError
-        When a column is absent or holds text where the model expects numbers.
-    """
-    missing = [name for name in features if name not in rows.columns]
-    if missing:
-        raise ModelError(
-            f"Expected the {len(features)} feature columns of the model {model!r}, got rows "
-            f"without {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''} "  # noqa: PLR2004 - three names make the sentence clear
-            f"({len(missing)} absent). Build the features from the tables it was trained on."
-        )
-    cells = np.empty((len(rows), len(features)), dtype=np.float32)
-    for at, name in enumerate(features):
-        cells[:, at] = _numbers(rows[name], categories.get(name), model)
-    return cells
-
-
-def _numbers(column: pd.Series, known: Sequence[str] | None, model: str) -> Floats:
-    if known is not None:
-        codes = pd.Index(list(known), dtype="str").get_indexer(pd.Index(column.astype("str")))
-        return np.where(codes < 0, np.nan, codes)
-    try:
-        return pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ModelError(
-            f"Expected numbers in the column {column.name!r} of the model {model!r}, "
-            f"got {error}. Give a number, or leave it empty."
-        ) from error
-
-
 def _logistic(log_odds: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-log_odds))
 
@@ -303,6 +282,8 @@ def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle as text and JSON, and a manifest with the SHA-256 of each file."""
     folder.mkdir(parents=True, exist_ok=True)
     files = dict([bundle.model_file, (BUNDLE_FILE, _to_json(bundle))])
+    if bundle.amount is not None:
+        files[AMOUNT_FILE] = bundle.amount.to_text()
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
@@ -320,7 +301,8 @@ def load(folder: Path) -> Bundle:
     try:
         sums = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         numbers = LINEAR_FILE if LINEAR_FILE in sums else BOOSTER_FILE
-        texts = {name: (folder / name).read_bytes() for name in (numbers, BUNDLE_FILE)}
+        needed = (numbers, BUNDLE_FILE, *(name for name in (AMOUNT_FILE,) if name in sums))
+        texts = {name: (folder / name).read_bytes() for name in needed}
     except (OSError, ValueError) as error:
         raise ModelError(
             f"Expected a model bundle in {folder}, got {error}. Train the model again."
@@ -332,6 +314,8 @@ def load(folder: Path) -> Bundle:
                 "the manifest's). Restore the folder or train the model again."
             )
     bundle = _from_json(json.loads(texts[BUNDLE_FILE]))
+    if AMOUNT_FILE in texts:
+        bundle = replace(bundle, amount=amount_from_json(json.loads(texts[AMOUNT_FILE])))
     text = texts[numbers].decode()
     if numbers == BOOSTER_FILE:
         return replace(bundle, booster_text=text)
@@ -346,7 +330,6 @@ def _to_json(bundle: Bundle) -> str:
         "features_fingerprint": bundle.features_fingerprint,
         "calibration": asdict(bundle.calibration),
         "base_rates": {str(days): rate for days, rate in bundle.base_rates.items()},
-        "added_share": {str(days): share for days, share in bundle.added_share.items()},
         "version": bundle.version,
         "trained_at": bundle.trained_at.isoformat(),
         "as_of_range": [day.isoformat() for day in bundle.as_of_range],
@@ -365,8 +348,7 @@ def _from_json(fields: Mapping[str, Any]) -> Bundle:
         features_fingerprint=fields["features_fingerprint"],
         booster_text="",
         calibration=calibration_from_json(fields["calibration"]),
-        base_rates=_by_days(fields["base_rates"]),
-        added_share=_by_days(fields["added_share"]),
+        base_rates=by_horizon(fields["base_rates"]),
         version=fields["version"],
         trained_at=datetime.fromisoformat(fields["trained_at"]),
         as_of_range=(first, last),
@@ -374,8 +356,12 @@ def _from_json(fields: Mapping[str, Any]) -> Bundle:
             {name: tuple(values) for name, values in fields["categories"].items()}
         ),
         at_term_end=at_term_end_from_json(fields.get("at_term_end")),
+        amount=_older_amount(fields),
     )
 
 
-def _by_days(by_text: Mapping[str, float]) -> Mapping[int, float]:
-    return MappingProxyType({int(days): float(value) for days, value in by_text.items()})
+def _older_amount(fields: Mapping[str, Any]) -> Amount | None:
+    """Give the mean shares that bundles of before `AMOUNT_FILE` kept among their fields."""
+    if fields["question"]["outcome"] != "expansion" or "added_share" not in fields:
+        return None
+    return Amount(by_horizon(fields["added_share"]))

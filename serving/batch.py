@@ -19,7 +19,8 @@ from features.engine import Cluster
 from features.errors import ModelError
 from features.partitioned import DATE, whole, write_feature_parts
 from features.windows import Rows
-from models.bundle import Bundle, feature_matrix
+from models.bundle import Bundle
+from models.cells import feature_matrix
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.scored import COLUMNS, FIELDS

@@ -76,6 +76,7 @@ def _named(name: str, bundle: Bundle, accounts: pd.DataFrame, horizon_days: int)
 
 def _scored(name: str, bundle: Bundle, rows: pd.DataFrame, reasons: int) -> Iterator[pd.DataFrame]:
     probabilities = bundle.probabilities(rows)
+    added = bundle.added_shares(rows) * rows["mrr"].to_numpy(dtype=np.float64)[:, None]
     why = explain_by_horizon(bundle, rows, reasons)
     for at, horizon_days in enumerate(bundle.question.horizons_days):
         frame = _named(name, bundle, rows, horizon_days)
@@ -85,7 +86,7 @@ def _scored(name: str, bundle: Bundle, rows: pd.DataFrame, reasons: int) -> Iter
         frame["band"] = bundle.bands(probability, horizon_days)
         frame["rank"] = _ranks(probability, rows["account_id"].to_numpy(dtype=str))
         frame["reasons"] = _reasons(why[horizon_days])
-        frame["expected_added_mrr"] = probability * _added_mrr(bundle, rows, horizon_days)
+        frame["expected_added_mrr"] = probability * added[:, at]
         yield frame
 
 
@@ -100,13 +101,6 @@ def _unscored(name: str, bundle: Bundle, states: pd.DataFrame) -> Iterator[pd.Da
             reasons=_reasons([()] * len(states)),
             expected_added_mrr=np.nan,
         )
-
-
-def _added_mrr(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> npt.NDArray[np.float64]:
-    """Give the MRR that an expansion adds, by what past ones added; NaN where none was seen."""
-    is_expansion = bundle.question.outcome == "expansion"
-    share = bundle.added_share.get(horizon_days, np.nan) if is_expansion else np.nan
-    return share * rows["mrr"].to_numpy(dtype=np.float64)
 
 
 def _reasons(of_rows: Sequence[tuple[Reason, ...]]) -> pd.Series:

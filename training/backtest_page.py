@@ -96,6 +96,8 @@ def sections(backtest: Backtest) -> Iterator[Section]:
     if "causes" in metrics:
         yield _causes(metrics)
         yield from _renewals(metrics["renewals"])
+    if "added_mrr" in metrics:
+        yield _added(metrics["added_mrr"])
     yield _champion(metrics["champion"])
     if backtest.notes:
         yield Section("What was left out", ("note",), [(note,) for note in backtest.notes])
@@ -254,6 +256,40 @@ def _renewals(found: Mapping[str, Any] | None) -> Iterator[Section]:
     ]
     yield Section("The probability to renew, by tenths", ("rows", "said", "renewed"), tenths)
 
+
+def _added(by_horizon: Mapping[str, Any]) -> Section:
+    names = (
+        "realised_over_expected",
+        "deviance",
+        "absolute_error",
+        "rank_agreement",
+        "first_tenth",
+    )
+    rows = [
+        (
+            f"{days} days, {words}",
+            f"{found[way]['expansions']:,}",
+            f"{found[way]['expected']:,.0f}",
+            f"{found[way]['realised']:,.0f}",
+            *(cell(found[way][name]) for name in names),
+            cell(found["above_mean_share"]["deviance"], sign="+") if way == "share" else "",
+        )
+        for days, found in by_horizon.items()
+        for way, words in (("share", "as told"), ("mean_share", "by the mean share"))
+    ]
+    told = ("expansions", "expected", "realised", *names, "deviance above the mean share's")
+    head = ("", *(name.replace("_", " ") for name in told))
+    return Section("Expected added MRR", head, rows, ADDED)
+
+
+ADDED = (
+    "Probability times amount, against the MRR that expansions had added by the horizon, a month, "
+    "summed over all rows and dates. Deviance (of the share of its MRR that an account adds), "
+    "absolute error (money) and rank agreement (Spearman's) are of the amounts of those that did "
+    "expand; first tenth is the share of all added MRR that stood on the first tenth of each date. "
+    "By the mean share every account adds the same share of what it pays; a model tells accounts "
+    "apart only where that was better in its own past."
+)
 
 RENEWALS = (
     "The probability to renew at the next end of the signed term, against what came. Said and "

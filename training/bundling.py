@@ -16,6 +16,7 @@ from models.calibration import Calibration, identity
 from models.intervals import at_risk, happened_in
 from models.linear import Linear
 from models.question import Question
+from training.amount import amount_of
 from training.calibrate import calibrate
 from training.fit import LinearParams, Params, fit_hazard, hazard_rows
 from training.fit_linear import fit_linear
@@ -99,8 +100,8 @@ def fit_bundle(
         final,
         calibration=calibration,
         base_rates=base_rates(rows, question, split.test_from),
-        added_share=added_share(rows, question, split.test_from),
         at_term_end=at_term_end(rows, question, split.test_from),
+        amount=amount_of(rows, question, features.names, split.test_from),
     )
     return found.with_version(found.digest[:12])
 
@@ -176,25 +177,6 @@ def base_rates(rows: pd.DataFrame, question: Question, border: datetime) -> Mapp
             for days in question.horizons_days
         }
     )
-
-
-def added_share(rows: pd.DataFrame, question: Question, border: datetime) -> Mapping[int, float]:
-    """Give, by horizon, the MRR added by then per MRR, of the rows with the event within it.
-
-    A horizon within which none had the event is left out.
-    """
-    hits = {
-        days: rows[outcome_known_by(rows, days, border, question) == 1]
-        for days in question.horizons_days
-    }
-    return MappingProxyType(
-        {days: _added_within(hit, days) for days, hit in hits.items() if len(hit)}
-    )
-
-
-def _added_within(hit: pd.DataFrame, days: int) -> float:
-    mrr = hit["mrr"].to_numpy(dtype=float)
-    return float((hit[f"mrr_change__{days}d"].to_numpy(dtype=float) * mrr).sum() / mrr.sum())
 
 
 def feature_list(

@@ -13,7 +13,8 @@ from models.question import Question
 from models.trials import Trial
 from training.bundling import FeatureList, event_groups
 from training.fit import BoosterParams, LinearParams, Params
-from training.later import folds, losses, standard_error
+from training.heldout import standard_error
+from training.later import folds, losses
 from training.tune import Budget, tune
 
 FEW_GROUPS = 100

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import ModelError
-from models.bundle import feature_matrix, row_covariates
+from models.bundle import row_covariates
+from models.cells import feature_matrix
 from models.intervals import COVARIATES, at_risk, happened_in
 from models.question import Question
 from training.splits import known_days

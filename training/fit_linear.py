@@ -29,7 +29,7 @@ def fit_linear(known: HazardRows, params: LinearParams) -> Linear:
     missing = np.isnan(known.cells)
     there = known.weights[:, None] * ~missing
     absent_shares = known.weights @ missing / known.weights.sum()
-    centres, spreads = _placed(known, there)
+    centres, spreads = placed(known.cells, there)
     varies = missing.any(axis=0) & ~missing.all(axis=0)
     features = len(centres) - len(COVARIATES)
     spread = np.full(len(centres), params.spread / np.sqrt(max(features, 1)))
@@ -49,9 +49,12 @@ def fit_linear(known: HazardRows, params: LinearParams) -> Linear:
     return Linear(float(found[0]), *(tuple(map(float, each)) for each in per_column))
 
 
-def _placed(known: HazardRows, there: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each compressed column where it is there."""
-    values = np.nan_to_num(compressed(known.cells))
+def placed(cells: NDArray[np.float32], there: Floats) -> tuple[Floats, Floats]:
+    """Give mean and standard deviation of each compressed column of cells (n, columns).
+
+    `there` holds the weight of each cell, 0 where it is missing.
+    """
+    values = np.nan_to_num(compressed(cells))
     counts = np.maximum(there.sum(axis=0), 1e-12)
     centres = (there * values).sum(axis=0) / counts
     spreads = np.sqrt((there * (values - centres) ** 2).sum(axis=0) / counts)

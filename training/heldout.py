@@ -113,6 +113,13 @@ def differences(
     }
 
 
+def standard_error(difference: Floats, groups: NDArray[np.object_]) -> float:
+    """Give the standard error of a mean over rows that stand in groups of one customer each."""
+    _, at = np.unique(groups.astype(str), return_inverse=True)
+    sums = np.bincount(at, weights=difference - difference.mean())
+    return float(np.sqrt((sums**2).sum()) / len(difference))
+
+
 @dataclass(frozen=True)
 class Resampled:
     """Ratios of sums over rows, with intervals over groups: sums are taken by group once.

@@ -87,10 +87,3 @@ def losses(fold: Fold, features: FeatureList, params: Params) -> Floats:
     at = fold.question.horizons_days.index(fold.question.main_horizon_days)
     said = np.clip(bundle.probabilities(fold.tested)[:, at], SMALLEST, 1 - SMALLEST)
     return np.asarray(-np.log(np.where(fold.outcomes == 1, said, 1 - said)))
-
-
-def standard_error(difference: Floats, groups: NDArray[np.object_]) -> float:
-    """Give the standard error of a mean over rows that stand in groups of one customer each."""
-    _, at = np.unique(groups.astype(str), return_inverse=True)
-    sums = np.bincount(at, weights=difference - difference.mean())
-    return float(np.sqrt((sums**2).sum()) / len(difference))

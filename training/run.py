@@ -149,6 +149,7 @@ def train(
             *choice.why,
             *told_if_few(tested.rows, came, question),
             *_notes(asked, question),
+            *((bundle.amount.sentence(),) if bundle.amount else ()),
             *told(share),
         ),
         split=split,

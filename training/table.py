@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from features.errors import SourceError
-from models.bundle import Bundle, feature_matrix, row_covariates
+from models.bundle import Bundle, row_covariates
 from models.calibration import Calibration
+from models.cells import feature_matrix
 from models.intervals import COVARIATES, matrix
 from models.made_from import TableRoles
 from models.question import Question

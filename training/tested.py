@@ -12,6 +12,7 @@ from features.errors import TooLittleDataError
 from models.bundle import Bundle
 from models.question import Question
 from training import renewals
+from training.added import added_mrr, told_shares
 from training.baselines import baselines
 from training.evaluate import evaluation
 from training.labels import outcome_within
@@ -32,7 +33,7 @@ class Tested:
     ----------
     rows
         Features, states and labels, and per horizon h ``probability__<h>d`` and ``outcome__<h>d``
-        (0, 1, or NaN where it is unknown).
+        (0, 1, or NaN where it is unknown); of expansions also what `told_shares` gives.
     rivals
         The baselines' probabilities at the main horizon.
     """
@@ -56,7 +57,7 @@ def scored_later(bundle: Bundle, rows: pd.DataFrame, split: Split) -> pd.DataFra
     question = bundle.question
     later = rows[split.is_test(rows["as_of"]).astype(bool)]
     probabilities = bundle.probabilities(later)
-    columns = {}
+    columns = told_shares(bundle, later)
     for at, days in enumerate(question.horizons_days):
         columns[f"probability__{days}d"] = probabilities[:, at]
         columns[f"outcome__{days}d"] = outcome_within(later, days)
@@ -72,7 +73,7 @@ def scored_later(bundle: Bundle, rows: pd.DataFrame, split: Split) -> pd.DataFra
 def figures_of(tested: Tested, question: Question) -> dict[str, Any]:
     """Give the metrics JSON of tested rows."""
     horizons = question.horizons_days
-    return evaluation(
+    figures = evaluation(
         tested.rows,
         {days: tested.rows[f"outcome__{days}d"].to_numpy() for days in horizons},
         {days: tested.rows[f"probability__{days}d"].to_numpy() for days in horizons},
@@ -80,6 +81,9 @@ def figures_of(tested: Tested, question: Question) -> dict[str, Any]:
         question.main_horizon_days,
         mrr_at_stake(tested.rows, question),
     )
+    if question.outcome == "expansion":
+        figures["added_mrr"] = added_mrr(tested.rows, question)
+    return figures
 
 
 def mrr_at_stake(rows: pd.DataFrame, question: Question) -> Floats:

@@ -52,7 +52,6 @@ def bundle() -> Bundle:
         version="1",
         trained_at=datetime(2025, 1, 1),  # noqa: DTZ001 - naive UTC
         as_of_range=(date(2023, 1, 1), date(2024, 6, 1)),
-        added_share={30: 0.5},
     )
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from features.catalog import catalog, catalog_json, features_fingerprint
 from features.home import Home
+from models.amount import Amount
 from models.bundle import Bundle
 from models.calibration import identity
 from models.intervals import COVARIATES
@@ -124,8 +125,8 @@ def make_bundle(name: str, version: str = "1", seed: int = 0) -> Bundle:
         version=version,
         trained_at=datetime(2026, 1, 5),  # noqa: DTZ001 - times are naive UTC everywhere
         as_of_range=(date(2024, 1, 1), date(2025, 9, 1)),
-        added_share={30: 0.2, 90: 0.25} if name == "expansion" else {},
         at_term_end=AtTermEnd(monthly=0.5, longer=0.6) if name == "churn" else None,
+        amount=Amount({30: 0.2, 90: 0.25}) if name == "expansion" else None,
     )
 
 

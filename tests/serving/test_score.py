@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from features.errors import ModelError
+from models.amount import Amount, Shape
 from models.bundle import Bundle
+from models.linear import Linear
 from models.reasons import explain
 from models.scored import check_scores
 from serving.score import score
@@ -131,10 +133,25 @@ def test_expected_added_mrr_is_probability_times_observed_share_times_mrr(
     assert _of(scores, "churn", 90)["expected_added_mrr"].isna().all()
 
 
+def test_expected_added_mrr_tells_accounts_apart_where_the_model_does(
+    bundles: Bundles, table: pd.DataFrame, states: pd.DataFrame
+) -> None:
+    zeros, ones = (0.0,) * 4, (1.0,) * 4
+    by_users = Linear(0.0, zeros, ones, (0.25, 0.0, 0.0, 0.0), zeros, zeros)
+    shape = Shape(by_users, lowest=0.0, highest=0.5, levels={30: 0.1, 90: 0.2})
+    told = dataclasses.replace(bundles["expansion"], amount=Amount({90: 0.25}, shape))
+    scores = score({"expansion": told}, table, states, _an_hour_after(states))
+    found = _of(scores, "expansion", 90)
+    # acme has 2 users: a quarter of ln 3; bolt's 40 count as the most extreme that was seen
+    for account, factor, mrr in (("acme", 3**0.25, 1000), ("bolt", np.exp(0.5), 5000)):
+        p = found.loc[account, "probability"]
+        assert found.loc[account, "expected_added_mrr"] == pytest.approx(p * 0.2 * factor * mrr)
+
+
 def test_expected_added_mrr_is_null_when_no_share_was_observed(
     bundles: Bundles, table: pd.DataFrame, states: pd.DataFrame
 ) -> None:
-    unknown = {"expansion": dataclasses.replace(bundles["expansion"], added_share={})}
+    unknown = {"expansion": dataclasses.replace(bundles["expansion"], amount=Amount({}))}
     scores = score(unknown, table, states, _an_hour_after(states))
     assert scores["expected_added_mrr"].isna().all()
 

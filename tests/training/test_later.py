@@ -12,7 +12,8 @@ from features.built import Built
 from models.churn import CHURN
 from training.bundling import FeatureList
 from training.fit import BoosterParams, LinearParams, Params
-from training.later import folds, losses, standard_error
+from training.heldout import standard_error
+from training.later import folds, losses
 from training.prepare import features_of, labelled_rows
 
 QUESTION = replace(CHURN, horizons_days=(30, 90), fewest_event_accounts=5)

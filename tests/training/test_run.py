@@ -16,7 +16,7 @@ from models.churn import CHURN
 from models.expansion import EXPANSION
 from models.question import Question
 from training.backtest import Backtest, backtest
-from training.bundling import added_share, base_rates
+from training.bundling import base_rates
 from training.fit import BoosterParams
 from training.labels import label
 from training.prepare import dates_of, demand_enough, labelled_rows
@@ -168,37 +168,6 @@ def test_it_leaves_out_a_horizon_that_the_history_is_too_short_for(known: Built)
     found = train(known, question, params=BoosterParams(trees=5))
     assert found.bundle.question.horizons_days == (30, 90)
     assert "2000 days" in found.notes[0]
-
-
-def test_the_added_share_is_the_money_won_over_the_money_of_those_who_grew() -> None:
-    rows = pd.DataFrame(
-        {
-            "as_of": pd.to_datetime(["2024-01-01"] * 3).astype("datetime64[us]"),
-            "event_days": [5.0, 10.0, np.nan],
-            "observed_days": 900.0,
-            "mrr": [100.0, 300.0, 1000.0],
-            "mrr_change__30d": [0.5, 0.1, 9.0],
-        }
-    )
-    question = Question("expansion", "expansion", (30,), main_horizon_days=30)
-    border = pd.Timestamp("2026-01-01").to_pydatetime()
-    assert added_share(rows, question, border)[30] == pytest.approx((50 + 30) / 400)
-
-
-def test_a_horizon_without_an_expansion_has_no_added_share() -> None:
-    rows = pd.DataFrame(
-        {
-            "as_of": pd.to_datetime(["2024-01-01"]).astype("datetime64[us]"),
-            "event_days": [45.0],
-            "observed_days": 900.0,
-            "mrr": [100.0],
-            "mrr_change__30d": [0.0],
-            "mrr_change__90d": [0.2],
-        }
-    )
-    question = Question("expansion", "expansion", (30, 90))
-    border = pd.Timestamp("2026-01-01").to_pydatetime()
-    assert added_share(rows, question, border) == {90: pytest.approx(0.2)}
 
 
 def test_a_back_test_scores_each_row_once_by_a_model_that_is_older(rolled: Backtest) -> None:

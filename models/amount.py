@@ -1,0 +1,150 @@
+"""How much MRR an expansion adds: a share of that at ``as_of``, by horizon and by account.
+
+The second of two parts: expected added MRR = P(expansion within h) x share x MRR at ``as_of``.
+docs/definitions.md says what counts as added.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.linear import Linear, linear_from_json
+
+Floats = NDArray[np.float64]
+ByHorizon = Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How two ways to tell amounts did on expansions later than those that they learned from.
+
+    Attributes
+    ----------
+    expansions
+        Rows, of an account and a date, that expanded within the main horizon.
+    mean_share, by_account
+        Mean Poisson deviance of the share added, by the mean share and by account; less is better.
+    standard_error
+        Of their difference, over customers.
+    """
+
+    expansions: int
+    mean_share: float
+    by_account: float
+    standard_error: float
+
+    @property
+    def is_better_by_account(self) -> bool:
+        """Whether telling accounts apart was better by more than the standard error."""
+        return self.mean_share - self.by_account > self.standard_error
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What tells accounts apart: share = level of the horizon x exp(a sum over features).
+
+    Attributes
+    ----------
+    weights
+        The sum; its intercept is 0.
+    lowest, highest
+        The sum is kept between those of the expansions that it was learned from.
+    levels
+        By horizon in days, such that those expansions add as much by it as they did add.
+    """
+
+    weights: Linear
+    lowest: float
+    highest: float
+    levels: ByHorizon
+
+    def factors(self, cells: NDArray[np.float32]) -> Floats:
+        """Give what the share of each row (n, features) is over the level, shape (n,)."""
+        sums = self.weights.effects(cells).sum(axis=1)
+        return np.asarray(np.exp(np.clip(sums, self.lowest, self.highest)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields as JSON values."""
+        return {
+            "weights": asdict(self.weights),
+            "lowest": self.lowest,
+            "highest": self.highest,
+            "levels": dict(self.levels),
+        }
+
+
+@dataclass(frozen=True)
+class Amount:
+    """The share of its MRR that an account adds by a horizon when it expands within it.
+
+    Attributes
+    ----------
+    mean_shares
+        By horizon in days, over the expansions that were learned from: MRR added over MRR. A
+        horizon within which none was seen is left out.
+    shape
+        None where the mean share tells amounts as well.
+    judged
+        By what that was decided; None where there was too little to compare.
+    """
+
+    mean_shares: ByHorizon
+    shape: Shape | None = None
+    judged: Judged | None = None
+
+    def shares(self, cells: NDArray[np.float32], horizons_days: Sequence[int]) -> Floats:
+        """Give the share of each row (n, features) by horizon; NaN where none was seen."""
+        levels = self.mean_shares if self.shape is None else self.shape.levels
+        of_horizon = np.array([levels.get(days, np.nan) for days in horizons_days])
+        factors = np.ones(len(cells)) if self.shape is None else self.shape.factors(cells)
+        return np.asarray(factors[:, None] * of_horizon)
+
+    def sentence(self) -> str:
+        """Say for people how the amounts are told, and by what that was decided."""
+        if self.judged is None:
+            return "What an expansion adds is the mean share: too few are known to compare ways."
+        how = "told by account" if self.shape else "the mean share"
+        found = self.judged
+        return (
+            f"What an expansion adds is {how}: on {found.expansions:,} later expansions the "
+            f"deviance was {found.by_account:.4f} by account and {found.mean_share:.4f} by the "
+            f"mean share (standard error of the difference {found.standard_error:.4f})."
+        )
+
+    def to_text(self) -> str:
+        """Write it as JSON; the same numbers give the same text."""
+        fields = {
+            "mean_shares": dict(self.mean_shares),
+            "shape": None if self.shape is None else self.shape.to_json(),
+            "judged": None if self.judged is None else asdict(self.judged),
+        }
+        return json.dumps(fields, indent=1, allow_nan=False) + "\n"
+
+
+def amount_from_json(fields: Mapping[str, Any]) -> Amount:
+    """Rebuild it from the JSON object of its fields."""
+    shape, judged = fields["shape"], fields["judged"]
+    return Amount(
+        mean_shares=by_horizon(fields["mean_shares"]),
+        shape=None if shape is None else _shape(shape),
+        judged=None if judged is None else Judged(**judged),
+    )
+
+
+def by_horizon(by_text: Mapping[str, float]) -> ByHorizon:
+    """Rebuild numbers by horizon from JSON, whose names are texts."""
+    return MappingProxyType({int(days): float(value) for days, value in by_text.items()})
+
+
+def _shape(fields: Mapping[str, Any]) -> Shape:
+    return Shape(
+        weights=linear_from_json(fields["weights"]),
+        lowest=float(fields["lowest"]),
+        highest=float(fields["highest"]),
+        levels=by_horizon(fields["levels"]),
+    )

@@ -1,0 +1,188 @@
+"""How much an expansion adds, learned from those that were known at a border.
+
+A share of the MRR at ``as_of``: the mean one, or one by account from a regression of its logarithm
+whose weights a normal prior draws to 0. The latter is kept only where it told later expansions
+better in the past of the very company that it is learned from.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.amount import Amount, ByHorizon, Judged, Shape
+from models.cells import feature_matrix
+from models.linear import Linear, standardised
+from models.question import Question
+from training.fit_linear import placed
+from training.heldout import standard_error
+from training.splits import origins, outcome_known_by
+
+Floats = NDArray[np.float64]
+
+SPREAD = 0.3
+"""The features together may move the logarithm of the share by so much, before anything is seen."""
+
+FEWEST_GROUPS = 20
+"""With fewer customers known to have expanded before a past border it compares nothing."""
+
+FOLDS = 4
+"""At how many past borders the two ways are compared."""
+
+MOST_ROWS = 20_000
+"""Of more expansions the latest so many are learned from."""
+
+_LEAST_NOISE = 1e-6
+
+
+def amount_of(
+    rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
+) -> Amount | None:
+    """Learn what an expansion adds from what was known at a border; None for another outcome.
+
+    Parameters
+    ----------
+    rows
+        Features, mrr and the labels of `training.labels.label`; one row per account and date.
+    """
+    if question.outcome != "expansion":
+        return None
+    judged = judge(rows, question, features, border)
+    is_by_account = judged is not None and judged.is_better_by_account
+    shape = shape_of(rows, question, features, border) if is_by_account else None
+    return Amount(mean_shares(rows, question, border), shape, judged)
+
+
+def added(rows: pd.DataFrame, horizon_days: int) -> Floats:
+    """Give the share of its MRR that each row added by a horizon, shape (n,); 0 where it lost.
+
+    What an account that expanded has lost again by then is for churn and contraction to tell.
+    """
+    return np.asarray(np.maximum(rows[f"mrr_change__{horizon_days}d"].to_numpy(dtype=float), 0))
+
+
+def mean_shares(rows: pd.DataFrame, question: Question, border: datetime) -> ByHorizon:
+    """Give, by horizon, the MRR added over the MRR of the rows that expanded within it.
+
+    A horizon within which none is known to have expanded is left out.
+    """
+    return _levels(rows, question, border, lambda hit: np.ones(len(hit)))
+
+
+def shape_of(
+    rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
+) -> Shape:
+    """Fit the logarithm of the share by account, on expansions within the main horizon.
+
+    Each expansion counts once, however many dates saw it come.
+    """
+    hit = _expanded(rows, question.main_horizon_days, border, question)
+    hit = hit[added(hit, question.main_horizon_days) > 0].tail(MOST_ROWS)
+    cells = feature_matrix(hit, features, {}, question.name)
+    shares = np.log(added(hit, question.main_horizon_days))
+    weights = _ridge(cells, shares, _each_once(hit))
+    sums = weights.effects(cells).sum(axis=1)
+    unlevelled = Shape(weights, float(sums.min()), float(sums.max()), MappingProxyType({}))
+
+    def factors(part: pd.DataFrame) -> Floats:
+        return unlevelled.factors(feature_matrix(part, features, {}, question.name))
+
+    levels = _levels(rows, question, border, factors)
+    return Shape(weights, unlevelled.lowest, unlevelled.highest, levels)
+
+
+def judge(
+    rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
+) -> Judged | None:
+    """Compare both ways at past borders, on expansions that came later; None with too few.
+
+    Nothing is looked at that was not known at `border`.
+    """
+    folds = list(_compared(rows, question, features, border))
+    if not folds:
+        return None
+    mean, by_account = (np.concatenate([fold[at] for fold in folds]) for at in (0, 1))
+    groups = np.concatenate([fold[2] for fold in folds])
+    error = standard_error(mean - by_account, groups)
+    return Judged(len(mean), float(mean.mean()), float(by_account.mean()), error)
+
+
+def deviance(came: Floats, said: Floats) -> Floats:
+    """Poisson deviance of each amount: 2 (y ln(y / m) - y + m), least at the conditional mean."""
+    ratio = np.where(came > 0, came, said) / said
+    return np.asarray(2 * (came * np.log(ratio) - came + said))
+
+
+def _compared(
+    rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
+) -> Iterator[tuple[Floats, Floats, NDArray[np.object_]]]:
+    """Give by past border the deviance of later expansions, by both ways, and their customers."""
+    days = question.main_horizon_days
+    dates = [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique()) if stamp < border]
+    for split in origins(dates, border, question, FOLDS) if dates else ():
+        before = _expanded(rows, days, split.test_from, question)
+        hit = _expanded(rows, days, border, question)
+        later = hit[split.is_test(hit["as_of"])]
+        if before["customer_group"].nunique() < FEWEST_GROUPS or later.empty:
+            continue
+        came = added(later, days)
+        mean = mean_shares(rows, question, split.test_from)[days]
+        shape = shape_of(rows, question, features, split.test_from)
+        cells = feature_matrix(later, features, {}, question.name)
+        said = shape.levels[days] * shape.factors(cells)
+        yield (
+            deviance(came, np.full(len(came), mean)),
+            deviance(came, said),
+            later["customer_group"].to_numpy(dtype=object),
+        )
+
+
+def _expanded(
+    rows: pd.DataFrame, horizon_days: int, border: datetime, question: Question
+) -> pd.DataFrame:
+    hit: pd.DataFrame = rows[outcome_known_by(rows, horizon_days, border, question) == 1]
+    return hit
+
+
+def _levels(
+    rows: pd.DataFrame,
+    question: Question,
+    border: datetime,
+    factors: Callable[[pd.DataFrame], Floats],
+) -> ByHorizon:
+    """Give by horizon the MRR added over the sum of MRR times factor, so that both add up."""
+    found = {}
+    for days in question.horizons_days:
+        hit = _expanded(rows, days, border, question)
+        if len(hit):
+            mrr = hit["mrr"].to_numpy(dtype=float)
+            found[days] = float((added(hit, days) * mrr).sum() / (factors(hit) * mrr).sum())
+    return MappingProxyType(found)
+
+
+def _each_once(hit: pd.DataFrame) -> Floats:
+    """Weigh rows so that those which see the same expansion count as one together."""
+    moment = hit["as_of"] + pd.to_timedelta(hit["event_days"], unit="D")
+    seen = pd.DataFrame({"account_id": hit["account_id"], "moment": moment.dt.round("s")})
+    return (1.0 / seen.groupby(["account_id", "moment"])["moment"].transform("size")).to_numpy()
+
+
+def _ridge(cells: NDArray[np.float32], logs: Floats, weights: Floats) -> Linear:
+    """Fit a weighted ridge regression, its prior as strong as `SPREAD` says; no intercept."""
+    missing = np.isnan(cells)
+    absent_shares = weights @ missing / weights.sum()
+    centres, spreads = placed(cells, weights[:, None] * ~missing)
+    parts = np.hstack([standardised(cells, centres, spreads), missing - absent_shares])
+    centred = logs - weights @ logs / weights.sum()
+    noise = weights @ centred**2 / weights.sum()
+    strength = max(noise, _LEAST_NOISE) * max(cells.shape[1], 1) / SPREAD**2
+    means = weights @ parts / weights.sum()
+    gram = (parts - means).T @ (weights[:, None] * (parts - means))
+    pull = (parts - means).T @ (weights * centred)
+    found = np.linalg.solve(gram + strength * np.eye(len(gram)), pull)
+    width = cells.shape[1]
+    per_column = (centres, spreads, found[:width], found[width:], absent_shares)
+    return Linear(0.0, *(tuple(map(float, each)) for each in per_column))
