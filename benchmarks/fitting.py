@@ -32,7 +32,8 @@ from models.churn import CHURN
 from training.bundling import base_rates
 from training.choose import FEWEST_GROUPS_BEFORE, FOLDS, SIMPLEST_FIRST
 from training.fit import BoosterParams, Params
-from training.later import Fold, folds, losses, standard_error
+from training.heldout import standard_error
+from training.later import Fold, folds, losses
 from training.prepare import features_of, labelled_rows
 
 Floats = NDArray[np.float64]
