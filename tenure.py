@@ -148,7 +148,7 @@ def train(
         built = session.history(source, partial(demand_enough, question=QUESTIONS[model]))
         registered = _trained(session, built, QUESTIONS[model], tune_minutes, asked.accept)
     else:
-        registered = _trained_on_table(session, QUESTIONS[model], asked.table, asked)
+        registered = _trained_on_table(session, QUESTIONS[model], asked.table, asked, tune_minutes)
     said = [figures(model, registered.document["metrics"]), *registered.remarks]
     session.answer("\n".join(said), registered.document)
 
@@ -300,14 +300,20 @@ def _trained(
 
 
 def _trained_on_table(
-    session: Session, question: "Question", path: Path, asked: TableAsked
+    session: Session,
+    question: "Question",
+    path: Path,
+    asked: TableAsked,
+    tune_minutes: float | None = None,
 ) -> "Registered":
     from training.ready import read_table
     from training.register import register_table
     from training.table import train_table
+    from training.tune import Budget
 
-    with step(f"Training {question.name} on {path.name}"):
-        trained = train_table(read_table(path), question, asked)
+    budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
+    with step(f"Training {question.name} on {path.name}") as say:
+        trained = train_table(read_table(path), question, asked, budget=budget, progress=say)
         return register_table(trained, path, session.registry, question, asked)
 
 

@@ -64,10 +64,17 @@ class TableRoles:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadyTable(TableRoles):
-    """A ready feature table: its file's name and SHA-256, and what was asked of it."""
+    """A ready feature table: its file's name and SHA-256, and what was asked of it.
+
+    Attributes
+    ----------
+    sets_aside
+        Whether a part of its rows was drawn and set aside to test on, for want of dates.
+    """
 
     name: str
     sha256: str
+    sets_aside: bool = False
 
 
 @dataclass(frozen=True)

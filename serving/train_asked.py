@@ -14,6 +14,9 @@ TRAIN_HELP = """Train a model, test it on a later period, and register it as cha
 It is audited for leaks first: see tenure audit. What that finds stops the promotion until it
 is taken on with --accept; of a ready table, such columns are left out.
 
+With --tune MINUTES settings are searched on what lies before the test. Of a ready table without
+dates a quarter is set aside first, to test on.
+
 With --reproduce VERSION nothing is registered. The version is trained again from its record alone:
 its data, features, dates, settings and seed. Trees and scores are compared to the last bit, and
 only where all are the same does the verb end with 0. Other data or other features are refused, and
@@ -25,6 +28,7 @@ TRAIN_EXAMPLES = """\b
 tenure train churn --source SOURCE
 tenure train churn --tune 20
 tenure train churn --table FILE --label left --time as_of --group account_id
+tenure train churn --table FILE --label left --tune 10
 tenure train churn --reproduce 3
 tenure train churn --reproduce 4 --table FILE --json
 """
@@ -48,10 +52,8 @@ def demand_together(asked: TableAsked, tune_minutes: float | None, version: str 
     Raises
     ------
     click.UsageError
-        When a ready table or a version's record is to be tuned, or a record to be departed from.
+        When a version's record is to be departed from.
     """
-    if asked.table is not None and tune_minutes is not None:
-        raise click.UsageError("--tune is for a source; a ready table is fitted as it is.")
     departs = tune_minutes is not None or asked != TableAsked(table=asked.table)
     if version is not None and departs:
         raise click.UsageError(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -90,5 +91,6 @@ def tuned(
     """Choose a booster's parameters by `training.tune`, on what was known at a border."""
     shy = replace(question, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
     slices = folds(panel, shy, border, FOLDS)
-    found = tune(slices, features, budget, about=about, progress=progress)
+    looks = [partial(losses, fold, features) for fold in slices]
+    found = tune(looks, budget, about=about, progress=progress)
     return Choice(found.params, (found.sentence(),), found.trials)

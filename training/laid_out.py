@@ -13,11 +13,13 @@ from models.question import Question
 from training.audit.finding import Audited, demand_known
 from training.audit.ready_table import audited
 from training.ready import ACCOUNT, AS_OF, label_column, outcomes
+from training.strata import strata
 
 Booleans = NDArray[np.bool_]
 
 FEWEST_EVENTS = 20
 TEST_SHARE = 0.25
+TEST_PARTS, SEED = 4, 0
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class Roles:
 
 @dataclass(frozen=True)
 class Laid:
-    """Which rows are learned from and which are the later ones, and what the audit found."""
+    """Which rows are learned from and which are tested on, and what the audit found.
+
+    Without dates all rows are both, by turns, or a part of them is set aside for the test.
+    """
 
     dates: NDArray[np.datetime64] | None
     learn: Booleans
@@ -39,6 +44,11 @@ class Laid:
     apart: tuple[str, ...]
     groups: NDArray[np.object_]
     audited: Audited
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a part was drawn for the test, for want of dates."""
+        return self.dates is None and not bool(self.learn.all())
 
 
 def audit_table(
@@ -78,8 +88,21 @@ def known_rows(
     return frame.iloc[known].reset_index(drop=True), hit, roles, known
 
 
-def lay_out(rows: pd.DataFrame, hit: Booleans, roles: Roles, question: Question) -> Laid:
-    """Part the rows in those to learn from and the later ones, and audit them.
+def lay_out(
+    rows: pd.DataFrame,
+    hit: Booleans,
+    roles: Roles,
+    question: Question,
+    *,
+    sets_aside: bool = False,
+) -> Laid:
+    """Part the rows in those to learn from and those to test on, and audit them.
+
+    Parameters
+    ----------
+    sets_aside
+        Whether a quarter of the rows, with its share of the events, is set aside where there are
+        no dates to part them.
 
     Raises
     ------
@@ -89,11 +112,15 @@ def lay_out(rows: pd.DataFrame, hit: Booleans, roles: Roles, question: Question)
         If a row has no date.
     """
     dates = None if roles.time is None else _dates(rows[roles.time])
-    learn, test = _slices(dates, question, len(rows))
-    _enough(hit[learn], "rows whose window was over before the test period")
-    _enough(hit[test], "rows of the test period")
-    apart = tuple(n for n in (roles.label, roles.time, roles.group, ACCOUNT) if n is not None)
     groups = _groups(rows, roles.group)
+    if dates is None and sets_aside:
+        learn, test = next(strata(hit, groups, np.ones(len(rows), bool), TEST_PARTS, SEED))
+        _enough(hit[test], "quarter that is set aside to test on", "Train without --tune.")
+    else:
+        learn, test = _slices(dates, question, len(rows))
+        _enough(hit[learn], "rows whose window was over before the test period")
+        _enough(hit[test], "rows of the test period")
+    apart = tuple(n for n in (roles.label, roles.time, roles.group, ACCOUNT) if n is not None)
     looked_at = [name for name in rows.columns if name not in apart]
     found = audited(rows, hit, learn, test, looked_at, groups, dates, question)
     return Laid(dates, learn, test, apart, groups, found)
@@ -108,12 +135,12 @@ def _present(frame: pd.DataFrame, asked: str | None, usual: str, role: str) -> s
     return asked if asked is not None else (usual if usual in frame.columns else None)
 
 
-def _enough(hit: Booleans, where: str) -> None:
+def _enough(hit: Booleans, where: str, cure: str = "Bring a longer history.") -> None:
     events, others = int(hit.sum()), int((~hit).sum())
     if min(events, others) < FEWEST_EVENTS:
         raise TooLittleDataError(
             f"Expected at least {FEWEST_EVENTS} rows of either outcome among the {where}, got "
-            f"{events} with and {others} without the event. Bring a longer history."
+            f"{events} with and {others} without the event. {cure}"
         )
 
 

@@ -58,6 +58,7 @@ def made_from_table(
         time=roles.time,
         group=roles.group,
         accept=roles.accept,
+        sets_aside=trained.sets_aside,
     )
     return MadeFrom(question, asdict(trained.params), table, provenance(), table_result(trained))
 

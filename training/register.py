@@ -117,10 +117,11 @@ def register_table(
                 audit=trained.audit.findings_json(),
                 audit_checks=trained.audit.checks,
                 reports=write_report(evidence, Path(aside)),
+                trials=trained.trials,
                 made_from=made_from,
             )
         )
-    document = {**trained.as_json(), "version": version, "notes": [trained.verdict]}
+    document = {**trained.as_json(), "version": version, "notes": [trained.verdict, *trained.notes]}
     return Registered(version, document)
 
 

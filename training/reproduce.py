@@ -179,7 +179,8 @@ def reproduce_table(kept: Kept, path: Path | None) -> Reproduced:
             f"{table.sha256[:SHOWN]}…, got {found[:SHOWN]}{f' in {path}' if path else ''}. "
             "Name that file with --table."
         )
-    trained = train_table(read_table(path), kept.made_from.question, table, params=params)
+    question, aside = kept.made_from.question, table.sets_aside
+    trained = train_table(read_table(path), question, table, params=params, sets_aside=aside)
     return _compared(kept, trained.bundle, table_result(trained))
 
 

@@ -1,4 +1,4 @@
-"""Tuning: Optuna's door. Trials of a booster's parameters, judged on later dates."""
+"""Tuning: Optuna's door. Trials of a booster's parameters, judged on rows held out of the fit."""
 
 import hashlib
 import json
@@ -11,18 +11,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.errors import TooLittleDataError
 from features.home import private
 from models.trials import Trial
-from training.bundling import FeatureList
 from training.fit import BoosterParams
-from training.later import Fold, losses
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
     from optuna.trial import Trial as Asked
+
+Look = Callable[[BoosterParams], NDArray[np.float64]]
+"""Fits with some parameters, and gives the calibrated log loss of each row that was held out."""
+
+LATER = "on later dates"
 
 SPACE: Mapping[str, tuple[float, float, bool]] = MappingProxyType(
     {
@@ -65,10 +69,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning found: the parameters with the lowest loss, and all that was tried."""
+    """What tuning found: the parameters with the lowest loss, all that was tried, judged where."""
 
     params: BoosterParams
     trials: tuple[Trial, ...]
+    where: str = LATER
 
     def sentence(self) -> str:
         """Say what was chosen, for people."""
@@ -80,40 +85,42 @@ class Tuned:
         return (
             f"Tuned in {spent:.1f} minutes: {len(self.trials)} trials, "
             f"{len(self.trials) - len(whole)} of them given up early; {chosen}, log loss "
-            f"{found:.4f} on later dates against {usual:.4f} by default."
+            f"{found:.4f} {self.where} against {usual:.4f} by default."
         )
 
 
 def tune(
-    slices: Sequence[Fold],
-    features: FeatureList,
+    looks: Sequence[Look],
     budget: Budget,
     *,
     about: Mapping[str, Any],
     default: BoosterParams | None = None,
+    where: str = LATER,
     progress: Callable[[str], None] | None = None,
 ) -> Tuned:
-    """Search for booster parameters with a low calibrated log loss on later dates.
+    """Search for booster parameters with a low calibrated log loss on rows held out of the fit.
 
-    The default is the first trial, so that nothing worse than it on these dates is chosen. A call
+    The default is the first trial, so that nothing worse than it on these rows is chosen. A call
     over the same data goes on where the one before it ended, and one that was killed is taken up
     as if it had not been.
 
     Parameters
     ----------
-    slices
-        `training.later.folds`: none may look at what the model is tested on afterwards.
+    looks
+        One for each past border, or fold: none may see what the model is tested on afterwards.
     about
         JSON values that name data, question and features: others are another study.
+    where
+        On which rows parameters are judged, for people.
     progress
         Is told of each trial.
 
     Raises
     ------
     TooLittleDataError
-        Without a fold: there is no later date to judge by.
+        Without a look: there is no later date to judge by.
     """
-    if not slices:
+    if not looks:
         raise TooLittleDataError(
             "Expected at least one past date to tune on, with enough events before and some after "
             "it, got none. Train without --tune, or bring a longer history."
@@ -122,12 +129,13 @@ def tune(
     study = _study(budget.folder, {**about, "default": asdict(default)})
     _take_up(study, default)
     while (spent := _spent(study)) < budget.minutes * 60 or not _finished(study):
-        _try(study, slices, features, default, budget.clock)
+        _try(study, looks, default, budget.clock)
         if progress:
-            progress(_said(study, spent / 60, budget.minutes))
+            progress(f"{_said(study, where)}, {spent / 60:.1f} of {budget.minutes:g} minutes")
     best: dict[str, Any] = study.best_trial.params
     finished = enumerate(_finished(study))
-    return Tuned(replace(default, **best), tuple(_tried(at, trial) for at, trial in finished))
+    trials = tuple(_tried(at, trial) for at, trial in finished)
+    return Tuned(replace(default, **best), trials, where)
 
 
 def _study(folder: Path, about: Mapping[str, Any]) -> "Study":
@@ -158,13 +166,9 @@ def _take_up(study: "Study", default: BoosterParams) -> None:
 
 
 def _try(
-    study: "Study",
-    slices: Sequence[Fold],
-    features: FeatureList,
-    default: BoosterParams,
-    clock: Callable[[], float],
+    study: "Study", looks: Sequence[Look], default: BoosterParams, clock: Callable[[], float]
 ) -> None:
-    """Run one trial: judge its parameters fold by fold, and give up what is worse than most."""
+    """Run one trial: judge its parameters look by look, and give up what is worse than most."""
     from optuna.samplers import TPESampler  # noqa: PLC0415 - imported late, see _study
     from optuna.trial import TrialState  # noqa: PLC0415 - the same
 
@@ -178,10 +182,10 @@ def _try(
     params = replace(default, **searched)
     seen: list[float] = []
     is_given_up = False
-    for step, fold in enumerate(slices):
-        seen.extend(losses(fold, features, params))
+    for step, look in enumerate(looks):
+        seen.extend(look(params))
         trial.report(float(np.mean(seen)), step)
-        is_given_up = step + 1 < len(slices) and trial.should_prune()
+        is_given_up = step + 1 < len(looks) and trial.should_prune()
         if is_given_up:
             break
     trial.set_user_attr(_SECONDS, clock() - started)
@@ -222,8 +226,5 @@ def _tried(number: int, trial: "FrozenTrial") -> Trial:
     )
 
 
-def _said(study: "Study", minutes: float, of: float) -> str:
-    return (
-        f"trial {len(_finished(study))}: best log loss on later dates {study.best_value:.4f}, "
-        f"{minutes:.1f} of {of:g} minutes"
-    )
+def _said(study: "Study", where: str) -> str:
+    return f"trial {len(_finished(study))}: best log loss {where} {study.best_value:.4f}"

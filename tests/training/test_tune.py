@@ -1,12 +1,15 @@
 """Tuning on small companies whose hazard is known, by a clock that ticks once for each look."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from numpy.typing import NDArray
 from optuna import load_study
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -17,13 +20,11 @@ from features.home import Home
 from models.churn import CHURN
 from models.record import Training
 from models.registry import Registry
-from training import tune as tuning
-from training.bundling import FeatureList
 from training.fit import BoosterParams, recorded_params
-from training.later import Fold, folds
+from training.later import folds, losses
 from training.prepare import features_of, labelled_rows
 from training.run import Trained, train
-from training.tune import SPACE, Budget, Tuned, tune
+from training.tune import SPACE, Budget, Look, Tuned, tune
 
 QUESTION = replace(CHURN, horizons_days=(30, 90), fewest_event_accounts=5)
 POOR = BoosterParams(trees=2, learning_rate=0.9, leaves=60, rows_in_leaf=1, l2=0.0)
@@ -35,13 +36,9 @@ def company(world: Callable[..., Built]) -> Built:
 
 
 @pytest.fixture(scope="module")
-def slices(company: Built) -> tuple[Fold, ...]:
-    return folds(labelled_rows(company, QUESTION), QUESTION, company.source.extracted_at, 2)
-
-
-@pytest.fixture(scope="module")
-def features(company: Built) -> FeatureList:
-    return features_of(company, QUESTION)
+def looks(company: Built) -> list[Look]:
+    past = folds(labelled_rows(company, QUESTION), QUESTION, company.source.extracted_at, 2)
+    return [partial(losses, fold, features_of(company, QUESTION)) for fold in past]
 
 
 def ticking() -> Callable[[], float]:
@@ -50,10 +47,8 @@ def ticking() -> Callable[[], float]:
     return lambda: 60.0 * next(ticks)
 
 
-def search(
-    slices: tuple[Fold, ...], features: FeatureList, folder: Path, minutes: float, **about: str
-) -> Tuned:
-    return tune(slices, features, Budget(minutes, folder, ticking()), about=about)
+def search(looks: Sequence[Look], folder: Path, minutes: float, **about: str) -> Tuned:
+    return tune(looks, Budget(minutes, folder, ticking()), about=about)
 
 
 def settings(found: Tuned) -> list[dict[str, float]]:
@@ -61,11 +56,9 @@ def settings(found: Tuned) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def whole(
-    slices: tuple[Fold, ...], features: FeatureList, tmp_path_factory: pytest.TempPathFactory
-) -> Tuned:
+def whole(looks: list[Look], tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     """Eleven trials in one go."""
-    return search(slices, features, tmp_path_factory.mktemp("whole"), 11)
+    return search(looks, tmp_path_factory.mktemp("whole"), 11)
 
 
 def test_the_default_is_tried_first_and_nothing_worse_is_chosen(whole: Tuned) -> None:
@@ -90,49 +83,40 @@ def test_what_is_worse_than_most_is_given_up_before_its_last_fold(whole: Tuned) 
 
 
 def test_a_search_in_two_sittings_tries_the_same_as_one_in_one_go(
-    whole: Tuned, slices: tuple[Fold, ...], features: FeatureList, tmp_path: Path
+    whole: Tuned, looks: list[Look], tmp_path: Path
 ) -> None:
-    first = search(slices, features, tmp_path, 9)
+    first = search(looks, tmp_path, 9)
     assert len(first.trials) == 9
-    assert settings(search(slices, features, tmp_path, 11)) == settings(whole)
+    assert settings(search(looks, tmp_path, 11)) == settings(whole)
 
 
 def test_the_same_minutes_again_try_nothing_and_choose_the_same(
-    slices: tuple[Fold, ...], features: FeatureList, tmp_path: Path
+    looks: list[Look], tmp_path: Path
 ) -> None:
-    assert search(slices, features, tmp_path, 3) == search(slices, features, tmp_path, 3)
+    assert search(looks, tmp_path, 3) == search(looks, tmp_path, 3)
 
 
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(
-    whole: Tuned,
-    slices: tuple[Fold, ...],
-    features: FeatureList,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    whole: Tuned, looks: list[Look], tmp_path: Path
 ) -> None:
     class KilledError(BaseException):
         """As a signal comes: in the middle of a trial."""
 
     calls = count()
 
-    def until_killed(*asked: object) -> object:
+    def until_killed(look: Look, params: BoosterParams) -> NDArray[np.float64]:
         if next(calls) == 7:
             raise KilledError
-        return usual(*asked)  # type: ignore[arg-type] # handed on as it came
+        return look(params)
 
-    usual = tuning.losses
-    monkeypatch.setattr(tuning, "losses", until_killed)
     with pytest.raises(KilledError):
-        search(slices, features, tmp_path, 11)
-    monkeypatch.undo()
-    assert settings(search(slices, features, tmp_path, 11)) == settings(whole)
+        search([partial(until_killed, look) for look in looks], tmp_path, 11)
+    assert settings(search(looks, tmp_path, 11)) == settings(whole)
 
 
-def test_other_data_is_another_search(
-    slices: tuple[Fold, ...], features: FeatureList, tmp_path: Path
-) -> None:
-    search(slices, features, tmp_path, 2, data="january")
-    search(slices, features, tmp_path, 1, data="february")
+def test_other_data_is_another_search(looks: list[Look], tmp_path: Path) -> None:
+    search(looks, tmp_path, 2, data="january")
+    search(looks, tmp_path, 1, data="february")
     trials = []
     for file in tmp_path.glob("*.jsonl"):
         journal = JournalStorage(JournalFileBackend(str(file)))
@@ -140,21 +124,17 @@ def test_other_data_is_another_search(
     assert sorted(trials) == [1, 2]
 
 
-def test_a_poor_default_is_bettered(
-    slices: tuple[Fold, ...], features: FeatureList, tmp_path: Path
-) -> None:
+def test_a_poor_default_is_bettered(looks: list[Look], tmp_path: Path) -> None:
     start = replace(POOR, trees=50, learning_rate=0.15, leaves=31, rows_in_leaf=20, l2=0.1)
-    found = tune(slices, features, Budget(6, tmp_path, ticking()), about={}, default=start)
+    found = tune(looks, Budget(6, tmp_path, ticking()), about={}, default=start)
     best = min(trial.log_losses[-1] for trial in found.trials if trial.is_whole)
     assert best < found.trials[0].log_losses[-1] - 0.001
     assert "trial" in found.sentence()
 
 
-def test_without_a_past_border_to_judge_at_it_refuses(
-    features: FeatureList, tmp_path: Path
-) -> None:
+def test_without_a_past_border_to_judge_at_it_refuses(tmp_path: Path) -> None:
     with pytest.raises(TooLittleDataError, match=r"at least one past date .* Train without --tune"):
-        search((), features, tmp_path, 1)
+        search((), tmp_path, 1)
 
 
 @pytest.fixture(scope="module")
