@@ -44,21 +44,21 @@ def added_mrr(rows: pd.DataFrame, question: Question) -> dict[str, Any]:
 
     Returns
     -------
-    By horizon, and in it by ``share`` (as the model tells it) and ``mean_share``: what `_of` gives;
-    and above_mean_share, how far deviance and absolute_error lie above the mean share's. A horizon
-    within which no expansion had been seen is left out.
+    By horizon, and in it by ``share`` (as the model tells it) and ``mean_share``: what `of_way`
+    gives; and above_mean_share, how far deviance and absolute_error lie above the mean share's. A
+    horizon within which no expansion had been seen is left out.
     """
     found = {}
     for days in question.horizons_days:
         kept = rows[np.isfinite(rows[f"outcome__{days}d"]) & np.isfinite(rows[f"{MEAN}__{days}d"])]
         if len(kept):
-            found[str(days)] = {name: _of(kept, days, name) for name in (BY_ACCOUNT, MEAN)}
-            found[str(days)]["above_mean_share"] = _above(kept, days)
+            found[str(days)] = {name: of_way(kept, days, name) for name in (BY_ACCOUNT, MEAN)}
+            found[str(days)]["above_mean_share"] = above(kept, days, BY_ACCOUNT, MEAN)
     return found
 
 
-def _of(rows: pd.DataFrame, days: int, told: str) -> dict[str, Any]:
-    """Give the figures of one way to tell amounts.
+def of_way(rows: pd.DataFrame, days: int, told: str) -> dict[str, Any]:
+    """Give the figures of one way to tell amounts, in the columns ``<told>__<h>d``.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def _of(rows: pd.DataFrame, days: int, told: str) -> dict[str, Any]:
     }
 
 
-def _above(rows: pd.DataFrame, days: int) -> dict[str, Any]:
-    """Give how far the model's errors lie above those of the mean share, on the same draws."""
+def above(rows: pd.DataFrame, days: int, told: str, rival: str) -> dict[str, Any]:
+    """Give how far the errors of one way lie above those of another, on the same draws."""
     drawn = Resampled.of(rows["customer_group"].to_numpy(dtype=object))
     came = np.where(rows[f"outcome__{days}d"] == 1, 1.0, 0.0)
-    own, others = _errors(rows, days, BY_ACCOUNT), _errors(rows, days, MEAN)
+    own, others = _errors(rows, days, told), _errors(rows, days, rival)
     return {
         name: drawn.ratio(mine - theirs, came)
         for name, mine, theirs in zip(("deviance", "absolute_error"), own, others, strict=True)
