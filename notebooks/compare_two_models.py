@@ -19,10 +19,11 @@ from models.churn import CHURN
 from models.reasons import importance
 from serving.console import Session
 from training.evaluate import measured, paired
+from training.evidence import at_horizon
 from training.gates import decide
 from training.prepare import labelled_rows
 from training.slices import described
-from training.trial import Trial, at_horizon
+from training.trial import Trial
 
 FIGURES = ("auc", "average_precision", "brier", "log_loss", "calibration_error")
 

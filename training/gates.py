@@ -16,6 +16,7 @@ from features.errors import GateError, TenureError
 from models.audit_checks import CHECKS
 from models.gate import Gate, GateReport
 from training.audit.finding import demand_known
+from training.evidence import counted
 from training.gates_compared import (
     caught_arr_holds,
     kept_apart,
@@ -119,28 +120,36 @@ def _are_probabilities(curves: npt.NDArray[np.float64]) -> bool:
 
 
 def _later_period(trial: Trial) -> Answer:
-    limits, later, outcomes = trial.limits, trial.later, trial.outcomes
-    figures = {
-        "rows": len(later),
-        "events": float(outcomes.sum()),
-        "without": float(len(later) - outcomes.sum()),
-        "groups": later["customer_group"].nunique(),
-    }
-    enough = min(figures["events"], figures["without"]) >= limits.events
-    span = f"from {later['as_of'].min():%Y-%m-%d} to {later['as_of'].max():%Y-%m-%d}"
+    """Ask for events enough to judge by; where few customers have one, past dates count too."""
+    limits, found, days = trial.limits, counted(trial.later, trial.outcomes), trial.horizon_days
+    rows = trial.later["as_of"]
+    span = f"from {rows.min():%Y-%m-%d} to {rows.max():%Y-%m-%d}" if len(rows) else ""
+    said = (
+        f"After both trainings {len(rows)} rows {span} have a known outcome within {days} days: "
+        f"{found['events']:.0f} events in {found['groups']} customer groups (at least "
+        f"{limits.events} and {limits.groups} are asked for)."
+    )
+    used = trial.evidence if trial.counts_past else None
+    if used is None or not used.past_dates:
+        return Answer(limits.are_met(found), said, found)
+    pooled = counted(used.rows, used.outcomes)
     return Answer(
-        enough and figures["groups"] >= limits.groups,
-        f"After both trainings {len(later)} rows {span if len(later) else ''} have a known outcome "
-        f"within {trial.horizon_days} days: {figures['events']:.0f} events in {figures['groups']} "
-        f"customer groups (at least {limits.events} and {limits.groups} are asked for).",
-        figures,
+        limits.are_met(pooled) and pooled["event_groups"] >= limits.event_groups,
+        f"{said} Fewer than {limits.few_groups} customers here ever had the event, so that past "
+        f"dates count too: from {used.past_dates} of them models were fitted anew in the same "
+        "ways, on what was known then, and asked about the dates that followed. In all that is "
+        f"{pooled['events']:.0f} events of {pooled['event_groups']} customers among "
+        f"{pooled['groups']} (at least {limits.events}, {limits.event_groups} and {limits.groups} "
+        "are asked for). On so few the intervals are wide, and they tell more of how such models "
+        "do than of this very one.",
+        {**pooled, "past_dates": used.past_dates, "later_events": found["events"]},
     )
 
 
 def _calibrated(trial: Trial) -> Answer:
-    limits, kept = trial.limits, kept_apart(trial.probabilities)
-    ratio = float(trial.outcomes.sum() / kept.sum())
-    slope = calibration_slope(trial.outcomes, trial.probabilities)
+    limits, used = trial.limits, trial.evidence
+    ratio = float(used.outcomes.sum() / kept_apart(used.own).sum())
+    slope = calibration_slope(used.outcomes, used.own)
     good = limits.observed_to_expected[0] <= ratio <= limits.observed_to_expected[1]
     good = good and limits.slope[0] <= slope <= limits.slope[1]
     return Answer(

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from training.capacity import first_share
+from training.evidence import Evidence
 from training.heldout import SMALLEST
 from training.tested import mrr_at_stake
-from training.trial import Answer, Trial, at_horizon
+from training.trial import Answer, Trial
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -25,19 +26,39 @@ UNKNOWN, OTHERS = "unknown", "the small ones together"
 def log_loss_holds(trial: Trial) -> Answer:
     """Ask for a log loss not worse than the champion's by more than a margin.
 
-    Without a champion it must be surely better than the base rate's.
+    Without a champion it must be surely better than the base rate's. Where past dates count, which
+    tell of models that were fitted in the same way, the very model must not be surely worse than
+    that on the rows after its training.
     """
-    figures = _paired(trial, _losses(trial, trial.probabilities), _losses(trial, _rival(trial)))
-    said = _difference(figures)
-    if trial.champion is None:
-        base_rate = trial.bundle.base_rate(trial.horizon_days)
-        sentence = (
-            f"{said} The rival says {base_rate:.1%} to everybody; all of the interval must lie "
-            "below 0."
-        )
-        return Answer(figures["high"] < 0, sentence, {**figures, "base_rate": base_rate})
+    used = trial.evidence
+    own, other = _losses(used, used.own), _losses(used, used.rival)
+    figures = _paired(trial, own, other)
+    answer = _better(trial, figures) if trial.champion is None else _no_worse(trial, figures)
+    if not used.past_dates:
+        return answer
+    is_later = (used.rows["as_of"] >= trial.border).to_numpy()
+    alone = _paired(trial, own, other, is_later)
+    return Answer(
+        answer.passed and alone["low"] <= answer.figures["allowed"],
+        f"{answer.sentence} On the later rows alone: {_difference(alone)} Its lower end must do.",
+        {**answer.figures, **{f"later_{name}": value for name, value in alone.items()}},
+    )
+
+
+def _better(trial: Trial, figures: dict[str, float]) -> Answer:
+    base_rate = trial.bundle.base_rate(trial.horizon_days)
+    then = ", at a past date its own" if trial.evidence.past_dates else ""
+    return Answer(
+        figures["high"] < 0,
+        f"{_difference(figures)} The rival says {base_rate:.1%} to everybody{then}; all of the "
+        "interval must lie below 0.",
+        {**figures, "base_rate": base_rate, "allowed": 0.0},
+    )
+
+
+def _no_worse(trial: Trial, figures: dict[str, float]) -> Answer:
     allowed = trial.limits.worse_by * figures["rival"]
-    sentence = f"{said} Up to {allowed:+.4f} would do."
+    sentence = f"{_difference(figures)} Up to {allowed:+.4f} would do."
     return Answer(figures["high"] <= allowed, sentence, {**figures, "allowed": allowed})
 
 
@@ -48,7 +69,7 @@ def caught_arr_holds(trial: Trial) -> Answer:
     has them; what is caught is the share of the MRR that the events lose, or add. A first model has
     no list to be held against: its own share is told.
     """
-    own = _caught(trial, trial.probabilities)
+    own = _caught(trial, trial.evidence.own)
     share, limits = f"{trial.limits.listed_share:.0%}", trial.limits
     if trial.champion is None:
         return Answer(
@@ -57,7 +78,7 @@ def caught_arr_holds(trial: Trial) -> Answer:
             "champion whose list could be better.",
             figures={"challenger": own.value},
         )
-    rival = _caught(trial, _rival(trial))
+    rival = _caught(trial, trial.evidence.rival)
     low, high = np.nanquantile(own.draws - rival.draws, [0.025, 0.975])
     return Answer(
         bool(low >= -limits.caught_worse_by),
@@ -80,7 +101,8 @@ def segments_hold(trial: Trial) -> Answer:
 
     Parts are the tiers, segments and regions of the CRM; those with few events count together.
     """
-    own, other = _losses(trial, trial.probabilities), _losses(trial, _rival(trial))
+    used = trial.evidence
+    own, other = _losses(used, used.own), _losses(used, used.rival)
     found = {
         name: _paired(trial, own, other, part)
         for by in PARTED_BY
@@ -113,10 +135,10 @@ class _Share:
 
 
 def _caught(trial: Trial, probabilities: Floats) -> _Share:
-    rows = trial.later
+    rows = trial.evidence.rows
     order = probabilities * rows["mrr"].to_numpy(dtype=float)
     listed = first_share(rows, order, trial.limits.listed_share)
-    stake = mrr_at_stake(rows, trial.bundle.question) * trial.outcomes
+    stake = mrr_at_stake(rows, trial.bundle.question) * trial.evidence.outcomes
     at, draws = _draws(trial, np.ones(len(rows), dtype=bool))
     caught, all_of_it = (np.bincount(at, weights=each) for each in (stake * listed, stake))
     with np.errstate(invalid="ignore", divide="ignore"):  # a draw, or all rows, without an event
@@ -125,22 +147,16 @@ def _caught(trial: Trial, probabilities: Floats) -> _Share:
 
 def _parts(trial: Trial, by: str) -> Iterator[tuple[str, Booleans]]:
     """Give each part with enough events, and the others together if there are any."""
-    values = trial.later[by]
+    values = trial.evidence.rows[by]
     named = values.where(values.notna(), UNKNOWN).astype(str).to_numpy(dtype=object)
     left = np.ones(len(named), dtype=bool)
     for name in sorted(set(named)):
         part = named == name
-        if trial.outcomes[part].sum() >= trial.limits.segment_events:
+        if trial.evidence.outcomes[part].sum() >= trial.limits.segment_events:
             left &= ~part
             yield f"{by} {name}", part
     if left.any():
         yield f"{by} ({OTHERS})", left
-
-
-def _rival(trial: Trial) -> Floats:
-    if trial.champion is None:
-        return np.full(len(trial.later), trial.bundle.base_rate(trial.horizon_days))
-    return at_horizon(trial.champion, trial.later, trial.horizon_days)
 
 
 def _paired(
@@ -162,7 +178,7 @@ def _paired(
 
 def _draws(trial: Trial, kept: Booleans) -> tuple[npt.NDArray[np.intp], Floats]:
     """Give each kept row's group, and how often each group was drawn."""
-    names = trial.later["customer_group"].astype(str).to_numpy()[kept]
+    names = trial.evidence.rows["customer_group"].astype(str).to_numpy()[kept]
     groups, at = np.unique(names, return_inverse=True)
     draws = np.random.default_rng(trial.limits.seed).multinomial(
         len(groups), np.full(len(groups), 1 / len(groups)), size=trial.limits.resamples
@@ -170,9 +186,9 @@ def _draws(trial: Trial, kept: Booleans) -> tuple[npt.NDArray[np.intp], Floats]:
     return at, draws.astype(float)
 
 
-def _losses(trial: Trial, probabilities: Floats) -> Floats:
+def _losses(used: Evidence, probabilities: Floats) -> Floats:
     kept = kept_apart(probabilities)
-    return np.asarray(-np.log(np.where(trial.outcomes == 1, kept, 1 - kept)))
+    return np.asarray(-np.log(np.where(used.outcomes == 1, kept, 1 - kept)))
 
 
 def _difference(figures: Mapping[str, float]) -> str:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from models.bundle import Bundle
 from models.gate import GateReport
 from models.made_from import TableRoles
 from models.question import Question
 from models.reasons import importance
 from models.record import Training
 from models.registry import Registry
+from training.evidence import Way
+from training.fit import recorded_params
 from training.gates import Trial, decide
 from training.made import made_from_table
 from training.report import Evidence, write_report
@@ -142,13 +145,13 @@ def judge(
     accept
         Findings of the version's leakage audit that somebody takes on by name now.
     """
-    kept = registry.audit(model, version)
+    kept, champion = registry.audit(model, version), registry.champion(model)
     return decide(
         Trial(
             model=model,
             version=version,
             challenger=registry.folder(model, version),
-            champion=registry.champion(model),
+            champion=champion,
             rows=rows,
             audit=kept.findings,
             audit_checks=kept.checks,
@@ -157,8 +160,24 @@ def judge(
                 registry.fetch_anew(model, version),
                 registry.golden(model, version),
             ),
+            ways=lambda: (
+                way_of(registry, registry.fetch(model, version)),
+                None if champion is None else way_of(registry, champion),
+            ),
         )
     )
+
+
+def way_of(registry: Registry, bundle: Bundle) -> Way:
+    """Give the way in which a registered model was fitted, by its record.
+
+    Raises
+    ------
+    ModelError
+        When it has no record, or one of settings that this code does not know.
+    """
+    record = registry.made_from(bundle.question.name, bundle.version)
+    return Way.of(bundle, recorded_params(record.fit))
 
 
 def headline(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:

@@ -1,7 +1,7 @@
 """One comparison of a challenger with its rival: the models, the rows, and what is asked for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,8 @@ import pandas as pd
 from features.errors import GateError
 from models.bundle import Bundle, load
 from models.golden import Golden
+from training.choose import FEW_GROUPS, FEWEST_GROUPS_BEFORE
+from training.evidence import Evidence, Way, at_horizon, joined, past_evidence
 from training.labels import outcome_within
 
 Floats = npt.NDArray[np.float64]
@@ -26,9 +28,12 @@ class Limits:
     Attributes
     ----------
     events:
-        Fewest events, and fewest rows without one, on the period.
+        Fewest events, and fewest rows without one.
     groups:
-        Fewest customer groups on the period.
+        Fewest customer groups.
+    few_groups, event_groups:
+        With fewer customers with the event on record than the first, past dates count too; the
+        second is how many such customers all dates must show then.
     worse_by:
         Share of the champion's log loss that the challenger may lose, at the upper end of the
         95 % interval.
@@ -53,6 +58,8 @@ class Limits:
 
     events: int = 20
     groups: int = 20
+    few_groups: int = FEW_GROUPS
+    event_groups: int = 8
     worse_by: float = 0.05
     listed_share: float = 0.10
     caught_worse_by: float = 0.10
@@ -64,6 +71,11 @@ class Limits:
     golden_by: float = 1e-12
     resamples: int = 1000
     seed: int = 0
+
+    def are_met(self, counts: Mapping[str, float]) -> bool:
+        """Say whether events, rows without one and customers are enough to judge by."""
+        enough = min(counts["events"], counts["without"]) >= self.events
+        return enough and counts["groups"] >= self.groups
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,9 @@ class Trial:
     registered:
         Gives the challenger as it comes out of the registry now, and the golden set that was kept
         with it; may raise. None: no golden set was kept.
+    ways:
+        Gives how the challenger was fitted, and how the champion was; may raise. None: past dates
+        count for nothing.
     """
 
     model: str
@@ -112,6 +127,7 @@ class Trial:
     audit_checks: Mapping[str, str] = field(default_factory=dict)
     accept: Sequence[str] = ()
     registered: Callable[[], tuple[Bundle, Golden]] | None = None
+    ways: Callable[[], tuple[Way, Way | None]] | None = None
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -127,13 +143,41 @@ class Trial:
         return self.bundle.question.main_horizon_days
 
     @cached_property
-    def later(self) -> pd.DataFrame:
-        """The rows that neither model learned from and whose outcome is known."""
+    def border(self) -> datetime:
+        """From here on neither model learned from a row."""
         rivals = [self.bundle, self.champion] if self.champion else [self.bundle]
         if len({_asks(rival) for rival in rivals}) > 1:
             raise GateError("Expected both models to answer one question, got two.")
-        border = max(_start(rival.as_of_range[1]) for rival in rivals)
-        return self.rows[self._is_known & (self.rows["as_of"] >= border).to_numpy()]
+        return max(_start(rival.as_of_range[1]) for rival in rivals)
+
+    @cached_property
+    def later(self) -> pd.DataFrame:
+        """The rows that neither model learned from and whose outcome is known."""
+        return self.rows[self._is_known & (self.rows["as_of"] >= self.border).to_numpy()]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the gates judge by: the later rows, and past dates where few have the event."""
+        rival = self._rival_probabilities()
+        later = Evidence(self.later, self.outcomes, self.probabilities, rival)
+        if self.ways is None or not self.counts_past:
+            return later
+        own, other = self.ways()
+        shy = replace(self.bundle.question, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
+        past = past_evidence(self.rows, shy, self.border, own, other)
+        return later if past is None else joined((past, later))
+
+    @property
+    def counts_past(self) -> bool:
+        """Whether past dates count: few customers have the event, in all that is known."""
+        came = outcome_within(self.rows, self.horizon_days) == 1
+        groups = self.rows.loc[came, "customer_group"].nunique()
+        return self.ways is not None and groups < self.limits.few_groups
+
+    def _rival_probabilities(self) -> Floats:
+        if self.champion is None:
+            return np.full(len(self.later), self.bundle.base_rate(self.horizon_days))
+        return at_horizon(self.champion, self.later, self.horizon_days)
 
     @property
     def newest_known(self) -> datetime:
@@ -154,15 +198,6 @@ class Trial:
     def probabilities(self) -> Floats:
         """The challenger's, for the later rows, at the main horizon."""
         return at_horizon(self.bundle, self.later, self.horizon_days)
-
-
-def at_horizon(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> Floats:
-    """Give a bundle's probabilities at one horizon; raises GateError where one is missing."""
-    at = bundle.question.horizons_days.index(horizon_days)
-    probabilities = bundle.probabilities(rows)[:, at]
-    if not np.isfinite(probabilities).all():
-        raise GateError(f"Expected a probability for each row from {bundle.version}, got none.")
-    return probabilities
 
 
 def _asks(bundle: Bundle) -> tuple[object, ...]:
