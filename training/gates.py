@@ -177,7 +177,8 @@ def _audited(trial: Trial) -> Answer:
     unmade = [check for check in CHECKS if check not in trial.audit_checks]
     if unmade:
         raise GateError(
-            f"{trial.version} was kept without the checks {', '.join(unmade)} of the leakage audit."
+            f"{trial.model} {trial.version} was registered without the checks "
+            f"{', '.join(unmade)} of the leakage audit. Train it anew, which makes them: tenure train {trial.model}"
         )
     demand_known(trial.accept, [str(finding["column"]) for finding in trial.audit])
     blocking = [finding for finding in trial.audit if finding["blocking"] is not False]
