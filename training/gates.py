@@ -178,7 +178,8 @@ def _audited(trial: Trial) -> Answer:
     if unmade:
         raise GateError(
             f"{trial.model} {trial.version} was registered without the checks "
-            f"{', '.join(unmade)} of the leakage audit. Train it anew, which makes them: tenure train {trial.model}"
+            f"{', '.join(unmade)} of the leakage audit. Train it anew, which makes them: "
+            f"tenure train {trial.model}"
         )
     demand_known(trial.accept, [str(finding["column"]) for finding in trial.audit])
     blocking = [finding for finding in trial.audit if finding["blocking"] is not False]
