@@ -286,6 +286,7 @@ def _trained(
     accept: Sequence[str] = (),
     poisoned: "Poisoned | None" = None,
 ) -> "Registered":
+    from training.capacity import Economics
     from training.register import register
     from training.run import train as fit
     from training.tune import Budget
@@ -293,7 +294,13 @@ def _trained(
     budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
     with step(f"Training {question.name}") as say:
         trained = fit(
-            built, question, budget=budget, accept=accept, poisoned=poisoned, progress=say
+            built,
+            question,
+            budget=budget,
+            accept=accept,
+            poisoned=poisoned,
+            economics=Economics(**session.settings.economics),
+            progress=say,
         )
         say("registering it")
         return register(trained, session.registry)
@@ -361,10 +368,12 @@ def _backtested(
 ) -> dict[str, Any]:
     from training.backtest import backtest as roll
     from training.backtest_page import backtest_document
+    from training.capacity import Economics, Team
 
     with step(f"Back-testing {question.name}") as say:
         champion = session.registry.champion(question.name)
-        result = roll(built, question, champion=champion, limit=limit, progress=say)
+        team = Team(economics=Economics(**session.settings.economics))
+        result = roll(built, question, champion=champion, team=team, limit=limit, progress=say)
         folder = session.home.reports / f"backtest-{question.name}"
         data = {"source": built.source.fingerprint}
         return backtest_document(result, folder, data, session.registry)

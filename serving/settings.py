@@ -1,9 +1,11 @@
 """Settings, read once at the command line and handed on: nothing else reads the environment."""
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,11 @@ class Settings:
         How long a login to the page lasts.
     behind_tls:
         Whether browsers reach the page by https, so that its cookies may be kept to it.
+    touch_cost, offer_cost:
+        What one account on a list costs, and what it is offered, in the company's currency.
+    save_chance, kept_months:
+        Chance that a call keeps an account that would have left, and the months of MRR that it
+        brings then.
     features:
         Python files that declare features of one's own; a relative one is relative to
         ``tenure.toml``. They are run, so they must be as trusted as the settings themselves.
@@ -61,12 +68,22 @@ class Settings:
     stale_after_days: int = 8
     session_hours: int = 12
     behind_tls: bool = False
+    touch_cost: float = 150.0
+    offer_cost: float = 0.0
+    save_chance: float = 0.15
+    kept_months: float = 12.0
     features: tuple[Path, ...] = ()
 
     @property
     def store(self) -> str:
         """SQLAlchemy URL of the store, the default filled in."""
         return self.store_url or f"sqlite:///{self.home.store}"
+
+    @property
+    def economics(self) -> dict[str, float]:
+        """What a call costs and wins, by the names that a back-test takes."""
+        names = ("touch_cost", "offer_cost", "save_chance", "kept_months")
+        return {name: getattr(self, name) for name in names}
 
 
 def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
@@ -141,6 +158,8 @@ def _refuse_unknown(spelling: Mapping[str, str], where: str) -> None:
 
 def _typed(key: str, value: object, where: str) -> object:
     wanted = _types()[key]
+    if wanted is float and type(value) is int:
+        return float(value)
     if wanted is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value):
         return tuple(value)
     if type(value) is not wanted:
@@ -161,13 +180,18 @@ def _parsed(key: str, text: str) -> object:
         return text.lower() in {"true", "1"}
     if wanted is int and text.strip().isdecimal():
         return int(text)
+    if wanted is float:
+        with suppress(ValueError):
+            return float(text)
     raise SettingsError(
         f"Expected {wanted.__name__} in the variable {_variable(key)}, got {text!r}. "
         "Correct or unset it."
     )
 
 
-def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting is of any of four types
+def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting is of any of five types
+    if isinstance(value, float):
+        return _checked_number(key, value)
     low = 0 if key == "port" else 1
     high = HIGHEST_PORT if key == "port" else None
     if isinstance(value, int) and not isinstance(value, bool):  # bool is an int in Python
@@ -178,4 +202,18 @@ def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting is of any
             )
     elif value == "":
         raise SettingsError(f"Expected a value for {key}, got an empty one. Set or remove it.")
+    return value
+
+
+def _checked_number(key: str, value: float) -> float:
+    """Demand that a cost, a chance or a length is one."""
+    high = 1.0 if key == "save_chance" else math.inf
+    low_does = key == "offer_cost" and value == 0
+    if not (0 < value < high or low_does):
+        above = "at least" if key == "offer_cost" else "above"
+        below = " and below 1" if key == "save_chance" else ""
+        raise SettingsError(
+            f"Expected {key} {above} 0{below}, got {value:g}. Correct it in {FILE} or "
+            f"{_variable(key)}."
+        )
     return value

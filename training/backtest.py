@@ -111,10 +111,10 @@ def backtest(
     setting = _Setting(built, question, params, direct=direct)
     runs, notes = _rolled(setting, limit, progress)
     asked, pooled = _pooled(runs, built.source)
-    days = asked.main_horizon_days
+    days, team = asked.main_horizon_days, team or Team()
     metrics = {
-        **figures_of(pooled, asked),
-        **closeup(pooled, asked, team or Team()),
+        **figures_of(pooled, asked, team.economics),
+        **closeup(pooled, asked, team),
         "leaving": of_leaving(built, asked, pooled.rows),
         "champion": None if champion is None else beside_champion(pooled, asked, champion),
     }

@@ -19,6 +19,7 @@ MEASURED = (
     "calibration_error",
     "calibration_slope",
 )
+BEST = ("profit", "listed_share")
 LISTED = ("listed", "listed_share", "precision", "recall", "lift", "arr_caught", "profit")
 
 
@@ -113,7 +114,14 @@ LISTS = (
     "What a team finds that can call only so many accounts on each date, by probability, or by the "
     "MRR expected to go, as the work list has it. Profit is that of one date, in the company's "
     "currency: {save_chance:.0%} of the losses on the list are kept for {kept_months:g} months, "
-    "and each account on it costs {touch_cost:g}. These numbers are assumptions."
+    "each account on it costs {touch_cost:g}, and {offer_cost:g} more if it is kept or would have "
+    "stayed. These numbers are assumptions; tenure.toml sets others."
+)
+BEST_LISTS = (
+    "What each order would win in a date if its list were as long as it pays, and nobody knew the "
+    "chance to save exactly: {save_chance:.0%} on average, spread as a beta distribution (the "
+    "expected maximum profit of Verbraken et al. 2013, each account with its own MRR). Cost and "
+    "worth are those of the lists above."
 )
 
 
@@ -172,6 +180,14 @@ def _lists(metrics: Mapping[str, Any]) -> Iterator[Section]:
     ]
     yield Section("What the team's lists catch", head, team + rivals, _team_words(metrics))
 
+    best = [
+        (f"by {name.replace('_', ' ')}", *(cell(found and found[each]) for each in BEST))
+        for name, found in metrics["best_lists"].items()
+    ]
+    head = ("list", "expected maximum profit", "listed share")
+    yield Section(
+        "What the best list would win", head, best, BEST_LISTS.format(**metrics["economics"])
+    )
 
 def _team_words(metrics: Mapping[str, Any]) -> str:
     told = " and ".join(f"{count} {tier}-touch" for tier, count in metrics["team"].items())

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 SHARES = (0.05, 0.10, 0.20)
+AS_SURE_AS = 20.0
+"""The two parameters of the chance to save add up to this: 6 and 14 in Verbraken et al. (2013)."""
 _ROUNDING = 1e-9
 
 
@@ -30,11 +32,24 @@ class Economics:
         Chance that a call keeps an account that would have left.
     kept_months
         Months of MRR that a kept account brings.
+    offer_cost
+        Of what a call offers, a discount say: to accounts that are kept by it, and to those that
+        would have stayed anyway.
     """
 
     touch_cost: float = 150.0
     save_chance: float = 0.15
     kept_months: float = 12.0
+    offer_cost: float = 0.0
+
+    @property
+    def chance(self) -> tuple[float, float]:
+        """The beta distribution of the chance to save, where it is not taken as known.
+
+        Its mean is the stated chance; it is as wide as that of Verbraken et al. (2013), who take
+        6 and 14 for a mean of 0.3.
+        """
+        return AS_SURE_AS * self.save_chance, AS_SURE_AS * (1 - self.save_chance)
 
 
 @dataclass(frozen=True)
@@ -109,12 +124,14 @@ def of_list(stake: AtStake, listed: Booleans, economics: Economics) -> dict[str,
     -------
     listed (a date), listed_share, precision, recall, lift (precision over the base rate),
     arr_caught (share of the ARR that the events lose or add), profit (a date: the chance to save
-    times what is kept, less the touches). What cannot be computed is None.
+    times what is kept, less touches and offers). What cannot be computed is None.
     """
     dates = stake.rows["as_of"].nunique()
     drawn = Resampled.of(stake.rows["customer_group"].to_numpy(dtype=object))
     on, came, one = listed.astype(float), stake.came.astype(float), np.ones(len(listed))
-    won = economics.save_chance * economics.kept_months * stake.mrr * came - economics.touch_cost
+    kept = economics.kept_months * stake.mrr - economics.offer_cost
+    won = economics.save_chance * kept * came - economics.offer_cost * (1 - came)
+    won = won - economics.touch_cost
     return {
         "listed": float(listed.sum() / dates),
         "listed_share": float(listed.mean()),

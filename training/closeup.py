@@ -1,5 +1,6 @@
 """A back-test seen close: a team's lists, how early, later losses, parts of the base, causes."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,11 +12,20 @@ from features.built import Built
 from features.errors import ModelError
 from models.bundle import Bundle
 from models.question import Question
-from training.capacity import Team, at_team, first_share, orders, team_list
+from training.capacity import (
+    AtStake,
+    Economics,
+    Team,
+    at_team,
+    first_share,
+    orders,
+    team_list,
+)
 from training.evaluate import at_stake, measured, paired
 from training.heldout import Resampled
 from training.labels import label, outcome_within
 from training.losses import by_cause, later_losses, lead_time
+from training.profit import maximum_profit
 from training.renewals import renewals
 from training.slices import slices
 from training.tested import Tested, mrr_at_stake
@@ -31,9 +41,9 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
     Returns
     -------
     economics and team, as they were stated; at_team, as `training.capacity.at_team` gives it, and
-    rivals_at_team, the same of the baselines; lead_time by list (the team's, and the first tenth of
-    each date); causes, with the recall on that tenth, and renewals, as
-    `training.renewals.renewals` gives them, both for churn; later, as
+    rivals_at_team, the same of the baselines; best_lists, as `best_lists` gives it; lead_time by
+    list (the team's, and the first tenth of each date); causes, with the recall on that tenth, and
+    renewals, as `training.renewals.renewals` gives them, both for churn; later, as
     `training.losses.later_losses` gives it; slices, by part. Lists are by expected MRR.
     """
     rows, days = tested.rows, question.main_horizon_days
@@ -51,6 +61,7 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
             name: at_team(stake, guess, team)["expected_mrr"]
             for name, guess in tested.rivals.items()
         },
+        "best_lists": best_lists(stake, probability, tested.rivals, team.economics),
         "lead_time": {
             name: lead_time(rows, question, outcome > 0, listed) for name, listed in lists.items()
         },
@@ -61,6 +72,20 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
         found["causes"] = by_cause(rows, outcome, probability, lists["tenth"])
         found["renewals"] = renewals(rows, question)
     return found
+
+
+def best_lists(
+    stake: AtStake, probability: Floats, rivals: Mapping[str, Floats], economics: Economics
+) -> dict[str, Any]:
+    """Give `training.profit.maximum_profit` of the model's two orders, and of the baselines'.
+
+    A baseline's order is its own expected MRR; where it tells nobody apart, that is the MRR.
+    """
+    own = orders(stake.rows, probability)
+    others = {name: orders(stake.rows, guess)["expected_mrr"] for name, guess in rivals.items()}
+    return {
+        name: maximum_profit(stake, order, economics) for name, order in {**own, **others}.items()
+    }
 
 
 def by_slice(

@@ -108,6 +108,7 @@ def evaluation(
     rivals: Mapping[str, Floats],
     horizon_days: int,
     mrr_at_stake: Floats,
+    economics: Economics,
 ) -> dict[str, Any]:
     """Give the metrics JSON: the main horizon's figures on top, then by horizon, population, rival.
 
@@ -123,6 +124,8 @@ def evaluation(
         The main horizon.
     mrr_at_stake
         What each event loses or adds a month, shape (n,).
+    economics
+        What a call costs and wins.
     """
     groups = rows["customer_group"].to_numpy(dtype=object)
     outcome, probability = outcomes[horizon_days], probabilities[horizon_days]
@@ -148,7 +151,7 @@ def evaluation(
         "above_baselines": above(outcome, probability, rivals, groups),
         "reliability": reliability(outcome, probability),
         "capacity": at_capacity(
-            at_stake(rows, outcome, mrr_at_stake), probability[known], Economics()
+            at_stake(rows, outcome, mrr_at_stake), probability[known], economics
         ),
     }
 

@@ -76,12 +76,12 @@ def figures(
 ) -> dict[str, dict[str, float]]:
     """Each metric as {value, low, high}: the 95 % bootstrap interval over groups."""
     weights = _weights(held.groups, draws)
-    return {name: _interval(_repeated(metric, held, weights)) for name, metric in metrics}
+    return {name: interval(_repeated(metric, held, weights)) for name, metric in metrics}
 
 
 def figure(metric: Metric, held: HeldOut, draws: int = 400) -> dict[str, float]:
     """One metric as {value, low, high}."""
-    return _interval(_repeated(metric, held, _weights(held.groups, draws)))
+    return interval(_repeated(metric, held, _weights(held.groups, draws)))
 
 
 def difference(
@@ -94,7 +94,7 @@ def difference(
     """
     weights = _weights(held.groups, draws)
     other = HeldOut(held.outcome, rival, held.groups)
-    return _interval(_repeated(metric, held, weights) - _repeated(metric, other, weights))
+    return interval(_repeated(metric, held, weights) - _repeated(metric, other, weights))
 
 
 def differences(
@@ -106,7 +106,7 @@ def differences(
     others = {rival: HeldOut(held.outcome, guess, held.groups) for rival, guess in rivals.items()}
     return {
         rival: {
-            name: _interval(own[name] - _repeated(metric, other, weights))
+            name: interval(own[name] - _repeated(metric, other, weights))
             for name, metric in METRICS
         }
         for rival, other in others.items()
@@ -159,7 +159,7 @@ class Resampled:
         if not bottom[0]:
             return None
         shares = np.full(len(top), np.nan)
-        return _interval(np.divide(top, bottom, out=shares, where=bottom != 0))
+        return interval(np.divide(top, bottom, out=shares, where=bottom != 0))
 
 
 def _weights(groups: NDArray[np.object_], draws: int) -> Floats:
@@ -181,7 +181,8 @@ def _repeated(metric: Metric, held: HeldOut, weights: Floats) -> Floats:
     return np.asarray(np.mean(by_repeat, axis=0))
 
 
-def _interval(values: Floats) -> dict[str, float]:
+def interval(values: Floats) -> dict[str, float]:
+    """Give the first of the values as it is, and between which the others lie at 95 %."""
     low, high = np.nanquantile(values[1:], [0.025, 0.975])
     return {"value": float(values[0]), "low": float(low), "high": float(high)}
 

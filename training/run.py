@@ -16,9 +16,11 @@ from models.trials import Trial
 from training.audit.company import audited
 from training.audit.finding import Audited
 from training.bundling import fit_bundle
+from training.capacity import Economics
 from training.choose import Choice, choose, tuned
 from training.fit import Params
 from training.made import made_from_history
+from training.next_product import products_told
 from training.prepare import prepared
 from training.splits import Split
 from training.tested import figures_of, refuse_an_empty_test, test, told_if_few
@@ -93,6 +95,7 @@ def train(
     budget: Budget | None = None,
     accept: Sequence[str] = (),
     poisoned: Poisoned | None = None,
+    economics: Economics | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train one question's model on built features, and test it on the last dates.
@@ -112,6 +115,8 @@ def train(
         Columns and checks whose findings in the leakage audit somebody takes on by name.
     poisoned
         The poison test of the same `built`, where it was made before.
+    economics
+        What a call costs and wins; by default as `training.capacity.Economics` has it.
     progress
         Is told what happens, for people.
 
@@ -138,9 +143,10 @@ def train(
     came = tested.rows[f"outcome__{question.main_horizon_days}d"]
     share = touched_share(built.source, rows)
     refuse_an_empty_test(tested.rows, came, question)
+    figures = figures_of(tested, question, economics)
     return Trained(
         bundle=bundle,
-        metrics=figures_of(tested, question),
+        metrics=figures,
         test_rows=tested.rows,
         params=asdict(choice.params),
         data={**_data(built, rows), "touched_share": share},
@@ -150,6 +156,7 @@ def train(
             *told_if_few(tested.rows, came, question),
             *_notes(asked, question),
             *((bundle.amount.sentence(),) if bundle.amount else ()),
+            *products_told(figures),
             *told(share),
         ),
         split=split,

@@ -14,6 +14,7 @@ from models.question import Question
 from training import renewals
 from training.added import added_mrr, told_shares
 from training.baselines import baselines
+from training.capacity import Economics
 from training.evaluate import evaluation
 from training.labels import outcome_within
 from training.splits import Split, outcome_known_by
@@ -70,8 +71,10 @@ def scored_later(bundle: Bundle, rows: pd.DataFrame, split: Split) -> pd.DataFra
     return known
 
 
-def figures_of(tested: Tested, question: Question) -> dict[str, Any]:
-    """Give the metrics JSON of tested rows."""
+def figures_of(
+    tested: Tested, question: Question, economics: Economics | None = None
+) -> dict[str, Any]:
+    """Give the metrics JSON of tested rows; lists by the economics as stated, or as usual."""
     horizons = question.horizons_days
     figures = evaluation(
         tested.rows,
@@ -82,6 +85,7 @@ def figures_of(tested: Tested, question: Question) -> dict[str, Any]:
         mrr_at_stake(tested.rows, question),
     )
     if question.outcome == "expansion":
+        economics or Economics(),
         figures["added_mrr"] = added_mrr(tested.rows, question)
     return figures
 

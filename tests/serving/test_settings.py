@@ -1,12 +1,14 @@
 """Settings: file, then environment; what is unknown or wrong is said."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from features.errors import SettingsError
 from serving.settings import read_settings
+from training.capacity import Economics
 
 
 def test_the_defaults_listen_on_this_machine_only(tmp_path: Path) -> None:
@@ -36,6 +38,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[port]", "port"),
         ('features = "our_features.py"', "a list of str for features"),
         ("features = [1]", "a list of str for features"),
+        ("touch_cost = 0", "touch_cost above 0, got 0"),
+        ("touch_cost = inf", "touch_cost above 0, got inf"),
+        ("offer_cost = -1.5", "offer_cost at least 0, got -1.5"),
+        ("save_chance = 1", "save_chance above 0 and below 1, got 1"),
+        ("kept_months = nan", "kept_months above 0, got nan"),
+        ('kept_months = "12"', "Expected float for kept_months"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, named: str) -> None:
@@ -45,12 +53,34 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "variable", ["TENURE_PROT=1", "TENURE_PORT=x", "TENURE_PORT=-1", "TENURE_BEHIND_TLS=maybe"]
+    "variable",
+    [
+        "TENURE_PROT=1",
+        "TENURE_PORT=x",
+        "TENURE_PORT=-1",
+        "TENURE_BEHIND_TLS=maybe",
+        "TENURE_SAVE_CHANCE=often",
+    ],
 )
 def test_a_wrong_variable_is_named(tmp_path: Path, variable: str) -> None:
     name, _, value = variable.partition("=")
     with pytest.raises(SettingsError, match=name):
         read_settings({name: value}, tmp_path)
+
+
+def test_what_a_call_costs_and_wins_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tenure.toml").write_text("touch_cost = 90\nsave_chance = 0.2\n")
+    settings = read_settings({"TENURE_OFFER_COST": "12.5", "TENURE_KEPT_MONTHS": "6"}, tmp_path)
+    assert settings.economics == {
+        "touch_cost": 90.0,
+        "offer_cost": 12.5,
+        "save_chance": 0.2,
+        "kept_months": 6.0,
+    }
+
+
+def test_without_a_word_they_are_those_of_a_training(tmp_path: Path) -> None:
+    assert read_settings({}, tmp_path).economics == asdict(Economics())
 
 
 def test_yes_and_no_are_read(tmp_path: Path) -> None:

@@ -20,16 +20,18 @@ from features.home import Home
 from models.bundle import Bundle
 from models.churn import CHURN
 from models.registry import Registry
+from training import tested
 from training.backtest import Backtest, backtest
 from training.backtest_page import LISTED, backtest_document, cell, sections
 from training.bundling import fit_bundle
+from training.capacity import AtStake, Economics, Team, first_share
 from training.closeup import beside_champion
 from training.direct import direct_probabilities
 from training.fit import BoosterParams
 from training.prepare import dates_of, features_of, labelled_rows
+from training.profit import maximum_profit
 from training.slices import COLD_START
 from training.splits import Split, origins, outcome_known_by
-from training.tested import Tested
 
 FEW = BoosterParams(trees=10)
 NEVER = pd.Timestamp("9999-01-01")
@@ -172,10 +174,13 @@ def test_a_champion_of_other_features_is_told_and_not_compared(
     rolled: Backtest, champion: Bundle
 ) -> None:
     foreign = replace(champion, features=("x__gone", *champion.features[1:]))
-    found = beside_champion(Tested(rolled.test_rows, {}), CHURN, foreign)
+    found = beside_champion(tested.Tested(rolled.test_rows, {}), CHURN, foreign)
     assert "without x__gone" in found["reason"]
     later = replace(champion, as_of_range=(champion.as_of_range[0], NEVER.date()))
-    assert "No tested row" in beside_champion(Tested(rolled.test_rows, {}), CHURN, later)["reason"]
+    assert (
+        "No tested row"
+        in beside_champion(tested.Tested(rolled.test_rows, {}), CHURN, later)["reason"]
+    )
 
 
 def test_a_direct_classifier_is_lightgbms_own_on_the_outcomes_of_its_horizon(
@@ -216,6 +221,7 @@ def test_the_page_holds_every_figure_and_opens_without_a_network(
         "By horizon",
         "Against plainer ways",
         "What lists catch",
+        "What the best list would win",
         "How early",
         "Events at least 30 days away",
         "Those who had asked to leave",
@@ -239,6 +245,29 @@ def test_the_page_says_what_the_figures_say(rolled: Backtest) -> None:
     assert section(rolled, "Against the champion")["auc"][2][0] in "+-"
     words = [each.words for each in sections(rolled) if "team's lists" in each.caption]
     assert "No account of these tiers has a CSM" in words[0]
+
+
+def test_what_a_call_costs_and_wins_is_what_the_team_states(known: Built, rolled: Backtest) -> None:
+    dear = Team(economics=Economics(touch_cost=400.0, save_chance=0.3))
+    again = backtest(known, CHURN, params=FEW, team=dear, limit=1)
+    assert again.metrics["economics"]["touch_cost"] == 400.0
+    rows = again.test_rows
+    order = (rows["probability__90d"] * rows["mrr"]).to_numpy()
+    stake = AtStake(rows, (rows["outcome__90d"] > 0).to_numpy(), rows["mrr"].to_numpy())
+    best = again.metrics["best_lists"]
+    assert best["expected_mrr"] == maximum_profit(stake, order, dear.economics)
+    assert set(best) == {"probability", "expected_mrr", *rolled.metrics["baselines"]}
+    (tenth,) = (
+        each
+        for each in again.metrics["capacity"]
+        if (each["share"], each["order"]) == (0.10, "expected_mrr")
+    )
+    listed = first_share(rows, order, 0.10)
+    saved = 0.3 * 12 * rows["mrr"][listed & stake.came].sum() - 400 * listed.sum()
+    assert tenth["profit"]["value"] == pytest.approx(saved / rows["as_of"].nunique())
+    words = [each.words for each in sections(again) if each.caption.startswith("What")]
+    assert "each account on it costs 400" in words[0]
+    assert "30% on average" in words[2]
 
 
 def test_a_list_that_sorts_nobody_out_is_called_that(rolled: Backtest) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
+from training.capacity import Economics
 from training.evaluate import auc_of, evaluation, measured, paired, populations
 
 AS_OF = datetime(2024, 1, 1)  # noqa: DTZ001 - naive UTC
@@ -101,6 +102,7 @@ def test_the_metrics_hold_horizons_populations_and_baselines_beside_the_main_fig
         {"base_rate": np.full(900, 0.1)},
         90,
         np.full(900, 100.0),
+        Economics(),
     )
     assert found["auc"] == found["by_horizon"]["90"]["auc"] == found["populations"]["pooled"]["auc"]
     assert found["by_horizon"]["30"]["auc"] is None
