@@ -179,7 +179,6 @@ def _lists(metrics: Mapping[str, Any]) -> Iterator[Section]:
         (name.replace("_", " "), *_listed(each)) for name, each in metrics["rivals_at_team"].items()
     ]
     yield Section("What the team's lists catch", head, team + rivals, _team_words(metrics))
-
     best = [
         (f"by {name.replace('_', ' ')}", *(cell(found and found[each]) for each in BEST))
         for name, found in metrics["best_lists"].items()
@@ -188,6 +187,7 @@ def _lists(metrics: Mapping[str, Any]) -> Iterator[Section]:
     yield Section(
         "What the best list would win", head, best, BEST_LISTS.format(**metrics["economics"])
     )
+
 
 def _team_words(metrics: Mapping[str, Any]) -> str:
     told = " and ".join(f"{count} {tier}-touch" for tier, count in metrics["team"].items())

@@ -83,9 +83,9 @@ def figures_of(
         tested.rivals,
         question.main_horizon_days,
         mrr_at_stake(tested.rows, question),
+        economics or Economics(),
     )
     if question.outcome == "expansion":
-        economics or Economics(),
         figures["added_mrr"] = added_mrr(tested.rows, question)
     return figures
 
