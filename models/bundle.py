@@ -21,6 +21,7 @@ from models.amount import Amount, amount_from_json, by_horizon
 from models.calibration import Calibration, calibration_from_json
 from models.cells import feature_matrix
 from models.linear import Linear, linear_from_json
+from models.next_product import NextProducts, next_products_from_json
 from models.question import Question, question_from_json
 from models.renewal import AtTermEnd, at_term_end_from_json, term_columns
 
@@ -86,6 +87,8 @@ class Bundle:
         before there was one, which give no probability to renew.
     amount
         How much MRR an expansion adds; None for another outcome.
+    next_products
+        Which product is taken up next; None for another outcome, and where there is but one.
     """
 
     question: Question
@@ -102,6 +105,7 @@ class Bundle:
     linear: Linear | None = None
     at_term_end: AtTermEnd | None = None
     amount: Amount | None = None
+    next_products: NextProducts | None = None
 
     def with_version(self, version: str) -> "Bundle":
         """Return the same model under another version, as a registry numbers it."""
@@ -120,6 +124,8 @@ class Bundle:
             parts.append(json.dumps(asdict(self.at_term_end)))
         if self.amount is not None and self.amount.shape is not None:
             parts.append(self.amount.to_text())
+        if self.next_products is not None:
+            parts.append(json.dumps(self.next_products.to_json()))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
@@ -334,6 +340,7 @@ def _to_json(bundle: Bundle) -> str:
         "trained_at": bundle.trained_at.isoformat(),
         "as_of_range": [day.isoformat() for day in bundle.as_of_range],
         "categories": {name: list(values) for name, values in bundle.categories.items()},
+        "next_products": bundle.next_products and bundle.next_products.to_json(),
         "at_term_end": None if bundle.at_term_end is None else asdict(bundle.at_term_end),
     }
     return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -357,6 +364,7 @@ def _from_json(fields: Mapping[str, Any]) -> Bundle:
         ),
         at_term_end=at_term_end_from_json(fields.get("at_term_end")),
         amount=_older_amount(fields),
+        next_products=next_products_from_json(fields.get("next_products")),
     )
 
 

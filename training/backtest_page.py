@@ -99,6 +99,7 @@ def sections(backtest: Backtest) -> Iterator[Section]:
         yield from _renewals(metrics["renewals"])
     if "added_mrr" in metrics:
         yield _added(metrics["added_mrr"])
+        yield _next_product(metrics["next_product"])
     yield _champion(metrics["champion"])
     if backtest.notes:
         yield Section("What was left out", ("note",), [(note,) for note in backtest.notes])
@@ -306,6 +307,25 @@ ADDED = (
     "By the mean share every account adds the same share of what it pays; a model tells accounts "
     "apart only where that was better in its own past."
 )
+
+
+def _next_product(found: Mapping[str, Any]) -> Section:
+    caption = "The next product"
+    if not found:
+        words = "There is one product only, so that none can be bought next."
+        return Section(caption, (), (), words)
+    rows = [
+        (words, cell(found[way]["hit_at_1"]), cell(found[way]["hit_at_3"]))
+        for way, words in (("told", "by what those alike bought"), ("popular", "the most bought"))
+    ]
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["kinds"].items())
+    counted = (
+        f"Of {found['purchases']:,} purchases of a further product by {found['customers']:,} "
+        "customers, each judged at the last date before it: how often the one that came was named "
+        f"first, or among the first three. Expansions were made of: {kinds}."
+    )
+    return Section(caption, ("", "named first", "among the first three"), rows, counted)
+
 
 RENEWALS = (
     "The probability to renew at the next end of the signed term, against what came. Said and "

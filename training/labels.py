@@ -16,6 +16,9 @@ from training.steps import LONG_AGO, NEVER, Booleans, Integers, Paths, paths, sp
 
 Floats = NDArray[np.float64]
 
+KINDS = ("a further product", "more seats", "a higher price", "not told")
+"""What an expansion is made of; not told where a product's rows name no seats."""
+
 _BASIS = 10_000  # thresholds are exact to a ten-thousandth
 
 
@@ -64,6 +67,50 @@ def label(source: CheckedSource, states: pd.DataFrame, question: Question) -> pd
         lead_days=_days_to(leaving, future.as_of, span),
         **_changes(future, span, question),
         cause=cause,
+    )
+
+
+def purchases(source: CheckedSource, labels: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Say which product each account bought next, and of which kind its expansion was.
+
+    Parameters
+    ----------
+    labels
+        As `label` gives them of the question of expansion.
+
+    Returns
+    -------
+    The rows of `labels` in their order, with
+
+    - next_product: the first product that the customer comes to pay for and keeps for the grace,
+      of those that it paid for neither just before as_of nor a grace earlier; of two at once the
+      dearer; None without one in the known future,
+    - next_product_days: days from as_of to that purchase,
+    - kind: which of `KINDS` made up most of the rise at the moment of the expansion; None without.
+    """
+    grace = question.grace_days * MICROSECONDS_PER_DAY
+    customer, account_ids = pd.factorize(labels["account_id"])
+    known = customers(source, pd.Index(account_ids))
+    rows = _Asked(customer, labels["as_of"].to_numpy("datetime64[us]").astype(np.int64))
+    rise = labels["event_days"].to_numpy(dtype=float) * MICROSECONDS_PER_DAY
+    moments = rows.as_of + np.rint(np.nan_to_num(rise)).astype(np.int64)
+    bought, dearest = np.full(len(labels), NEVER), np.zeros(len(labels), dtype=np.int64)
+    which, gains = np.full(len(labels), -1), np.zeros((len(KINDS), len(labels)))
+    for number in range(len(known.products)):
+        part = known.of_product(number)
+        starts = _taken_up(part, rows, grace)
+        mrr = part.paid.at(customer, starts)
+        first = (starts < bought) | ((starts == bought) & (starts < NEVER) & (mrr > dearest))
+        bought, dearest = np.where(first, starts, bought), np.where(first, mrr, dearest)
+        which = np.where(first, number, which)
+        gains += _gains(part, rows, moments)
+    days = _days_to(bought, rows.as_of, labels["observed_days"].to_numpy(dtype=float))
+    names = np.array([*known.products, None], dtype=object)
+    kinds = np.array([*KINDS, None], dtype=object)
+    return labels.assign(
+        next_product=names[np.where(np.isfinite(days), which, -1)],
+        next_product_days=days,
+        kind=kinds[np.where(np.isfinite(rise), gains.argmax(axis=0), -1)],
     )
 
 
@@ -208,3 +255,50 @@ def _changes(future: _Future, span: Floats, question: Question) -> dict[str, Flo
         share = future.paid.level(future.customer, at) / np.where(bases > 0, bases, 1) - 1
         changes[f"mrr_change__{horizon}d"] = np.where(span >= horizon, share, np.nan)
     return changes
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The customer of each row, by number, and its date in microseconds."""
+
+    customer: Integers
+    as_of: Integers
+
+
+def _taken_up(part: Customers, rows: _Asked, grace: int) -> Integers:
+    """Give when each row's customer comes to pay for a product for the grace, `NEVER` else.
+
+    It counts from not paying for it just before the date, nor a grace earlier: a contract signed
+    late is no purchase, and neither is what an account brings along that is merged in.
+    """
+    steps, levels = part.paid.steps, part.paid.levels
+    lasting = _held(levels > 0, steps.owners, steps.moments, part.paid.ends, grace)
+    before = np.append(0, levels)[:-1] * (steps.owners == np.append(-1, steps.owners)[:-1])
+    starts = steps.where(lasting & (before == 0)).next(rows.customer, rows.as_of)
+    has_it = part.paid.just_before(rows.customer, rows.as_of) > 0
+    had_it = part.paid.just_before(rows.customer, rows.as_of - grace) > 0
+    brought = _joining(part, rows.customer, rows.as_of).at(np.arange(len(starts)), starts) > 0
+    return np.where(has_it | had_it | brought, NEVER, starts)
+
+
+def _gains(part: Customers, rows: _Asked, moments: Integers) -> Floats:
+    """Give what a product's rise until each row's moment is made of, by kind: (kinds, n)."""
+    (mrr, rise), (seats, more) = (_risen(each, rows, moments) for each in (part, part.in_seats()))
+    is_new, is_told = mrr == 0, (seats > 0) & (seats + more > 0)
+    by_seats = np.where(is_told, more * mrr / np.where(seats > 0, seats, 1), 0.0)
+    none = np.zeros(len(rise))
+    return np.stack(
+        [
+            np.where(is_new, rise, none),
+            np.where(is_new, none, by_seats),
+            np.where(is_told & ~is_new, rise - by_seats, none),
+            np.where(is_new | is_told, none, rise),
+        ]
+    )
+
+
+def _risen(part: Customers, rows: _Asked, moments: Integers) -> tuple[Floats, Floats]:
+    """Give a level just before each row's date, and how far it lies above that at a moment."""
+    joined = _joining(part, rows.customer, rows.as_of).at(np.arange(len(moments)), moments)
+    base = part.paid.just_before(rows.customer, rows.as_of) + joined
+    return base.astype(float), (part.paid.at(rows.customer, moments) - base).astype(float)

@@ -5,7 +5,7 @@ int64, so that "10 % above" is decided exactly. Customers and accounts go by num
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -24,7 +24,8 @@ UNITS_PER_MRR = 10_000
 class Contracts:
     """Subscription rows as arrays of one length, each with the number of its owner.
 
-    A row runs in [started, ended); `requested` is the cancel request, `NEVER` where there is none.
+    A row runs in [started, ended); `requested` is the cancel request, `NEVER` where there is none;
+    `product` is the number of its product, `seats` are 0 where they are not told.
     """
 
     owners: Integers
@@ -32,6 +33,8 @@ class Contracts:
     ended: Integers
     requested: Integers
     mrr: Integers
+    product: Integers
+    seats: Integers
     reason: NDArray[np.object_]
 
     def where(self, rows: NDArray[Any]) -> "Contracts":
@@ -81,12 +84,27 @@ class Customers:
         ended before is there too: the reason of a loss may be its.
     paid
         Each customer's MRR; an account counts from when it joined.
+    products
+        The names of the products, by number.
     """
 
     members: Members
     own: Contracts
     signed: Contracts
     paid: Paths
+    products: tuple[str, ...]
+
+    def of_product(self, number: int) -> "Customers":
+        """Give the same customers with the rows of one product alone."""
+        return self._with(lambda rows: rows.where(rows.product == number))
+
+    def in_seats(self) -> "Customers":
+        """Give the same customers with seats in the place of MRR."""
+        return self._with(lambda rows: replace(rows, mrr=rows.seats))
+
+    def _with(self, changed: Callable[[Contracts], Contracts]) -> "Customers":
+        signed = changed(self.signed)
+        return replace(self, own=changed(self.own), signed=signed, paid=signed.paths())
 
 
 def customers(source: CheckedSource, account_ids: pd.Index) -> Customers:
@@ -98,11 +116,12 @@ def customers(source: CheckedSource, account_ids: pd.Index) -> Customers:
     merged = pd.Index(list(joins), dtype=signing.dtype)
     elsewhere = signing.append(merged).difference(account_ids)
     names = account_ids.append(elsewhere)
-    own = _contracts(rows, names.get_indexer(pd.Index(rows["account_id"])))
+    product, products = pd.factorize(rows["product"], sort=True)
+    own = _contracts(rows, names.get_indexer(pd.Index(rows["account_id"])), product)
     own = own.where(np.argsort(own.owners, kind="stable"))
     members = _members(joins, names, len(account_ids))
     signed = _signed(own, members)
-    return Customers(members, own, signed, signed.paths())
+    return Customers(members, own, signed, signed.paths(), tuple(map(str, products)))
 
 
 def _signed(own: Contracts, members: Members) -> Contracts:
@@ -130,8 +149,11 @@ def _members(
     return Members(customers[order], accounts[order], joined[order])
 
 
-def _contracts(rows: pd.DataFrame, owners: NDArray[np.intp]) -> Contracts:
+def _contracts(
+    rows: pd.DataFrame, owners: NDArray[np.intp], product: NDArray[np.intp]
+) -> Contracts:
     count = len(rows)
+    seats = pd.to_numeric(rows["seats"]) if "seats" in rows else pd.Series(0, index=rows.index)
     mrr = [int(value * UNITS_PER_MRR) for value in rows["mrr"]]
     reason = rows["end_reason"] if "end_reason" in rows else pd.Series(None, index=rows.index)
     return Contracts(
@@ -140,6 +162,8 @@ def _contracts(rows: pd.DataFrame, owners: NDArray[np.intp]) -> Contracts:
         _microseconds(rows.get("ended_at"), count),
         _microseconds(rows.get("cancel_requested_at"), count),
         np.array(mrr, dtype=np.int64),
+        product.astype(np.int64),
+        np.array(seats.fillna(0), dtype=np.int64),
         reason.astype(object).where(reason.notna(), None).to_numpy(),
     )
 

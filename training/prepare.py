@@ -12,6 +12,7 @@ from models.asked import asked as asked_features
 from models.question import Question
 from training.bundling import FeatureList, answerable, feature_list
 from training.labels import label, outcome_within
+from training.next_product import with_products
 from training.splits import Split, on_record, time_split
 from training.tested import refuse_an_empty_test
 
@@ -84,6 +85,7 @@ def labelled_rows(built: Built, question: Question) -> pd.DataFrame:
     begins are for `training.splits.on_record` to leave aside, at the border of each training.
     """
     labels = _labelled(built.source, built.states, question)
+    labels = with_products(built.source, labels, question)
     rows = labels.merge(built.table, on=list(KEYS), how="inner", validate="one_to_one")
     return rows.sort_values(["as_of", "account_id"], ignore_index=True)
 

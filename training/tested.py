@@ -17,6 +17,7 @@ from training.baselines import baselines
 from training.capacity import Economics
 from training.evaluate import evaluation
 from training.labels import outcome_within
+from training.next_product import next_product_figures, told_ranks
 from training.splits import Split, outcome_known_by
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,8 @@ class Tested:
     ----------
     rows
         Features, states and labels, and per horizon h ``probability__<h>d`` and ``outcome__<h>d``
-        (0, 1, or NaN where it is unknown); of expansions also what `told_shares` gives.
+        (0, 1, or NaN where it is unknown); of expansions also what `told_shares`
+        and `told_ranks` give.
     rivals
         The baselines' probabilities at the main horizon.
     """
@@ -58,7 +60,7 @@ def scored_later(bundle: Bundle, rows: pd.DataFrame, split: Split) -> pd.DataFra
     question = bundle.question
     later = rows[split.is_test(rows["as_of"]).astype(bool)]
     probabilities = bundle.probabilities(later)
-    columns = told_shares(bundle, later)
+    columns = told_shares(bundle, later) | told_ranks(bundle.next_products, later)
     for at, days in enumerate(question.horizons_days):
         columns[f"probability__{days}d"] = probabilities[:, at]
         columns[f"outcome__{days}d"] = outcome_within(later, days)
@@ -87,6 +89,7 @@ def figures_of(
     )
     if question.outcome == "expansion":
         figures["added_mrr"] = added_mrr(tested.rows, question)
+        figures["next_product"] = next_product_figures(tested.rows, question)
     return figures
 
 
