@@ -27,6 +27,7 @@ def scores(parts: Parts, _caller: Caller, asked: schema.ScoresRequest) -> schema
     rows = lookup.scores_of(parts.store, publication, asked.account_ids)
     by_account = {key: list(of) for key, of in groupby(rows, lambda row: str(row["account_id"]))}
     renewals = lookup.renewals_of(parts.store, publication.number, asked.account_ids)
+    products = lookup.next_products_of(parts.store, publication.number, asked.account_ids)
     age = parts.age_hours(publication.as_of)
     return schema.ScoresAnswer(
         as_of=_utc(publication.as_of),
@@ -41,6 +42,7 @@ def scores(parts: Parts, _caller: Caller, asked: schema.ScoresRequest) -> schema
                 age_hours=age,
                 models=_model_scores(by_account[account_id], models, horizons, asked.reasons),
                 renewal=_renewal(renewals.get(account_id)),
+                next_product=_next_product(products.get(account_id)),
             )
             for account_id in asked.account_ids
             if account_id in by_account
@@ -58,6 +60,7 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
         raise not_found()
     rows = lookup.scores_of(parts.store, publication, [account_id])
     renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
+    products = lookup.next_products_of(parts.store, publication.number, [account_id])
     return schema.AccountAnswer(
         account_id=account_id,
         name=found["name"],
@@ -72,6 +75,7 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
             renewal_date=_date(found["renews_at"]),
             **_of_renewal(renewals.get(account_id)),
         ),
+        next_product=_next_product(products.get(account_id)),
         models=_model_scores(rows, None, None, LIST_REASONS),
         signals=[schema.Signal(**signal) for signal in found["signals"]],
         history=[_past(row) for row in lookup.history(parts.store, account_id, HISTORY)],
@@ -246,6 +250,12 @@ def _renewal(row: Mapping[str, Any] | None) -> schema.Renewal | None:
     if row is None:
         return None
     return schema.Renewal(renewal_date=row["renewal_date"].date().isoformat(), **_of_renewal(row))
+
+
+def _next_product(row: Mapping[str, Any] | None) -> schema.NextProduct | None:
+    if row is None:
+        return None
+    return schema.NextProduct(row["product"], row["share"], row["text"])
 
 
 def _of_renewal(row: Mapping[str, Any] | None) -> dict[str, Any]:

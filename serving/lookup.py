@@ -44,16 +44,12 @@ def account(store: Store, publication: Publication, account_id: str) -> Row | No
 
 def renewals_of(store: Store, publication: int, account_ids: Sequence[str]) -> dict[str, Row]:
     """Give the next renewals by account, of those accounts that are under a term."""
-    kept = tables.published_renewals
-    found: dict[str, Row] = {}
-    with store.reading() as connection:
-        for first in range(0, len(account_ids), IDS_A_QUERY):
-            some = account_ids[first : first + IDS_A_QUERY]
-            query = sa.select(kept).where(
-                kept.c.publication == publication, kept.c.account_id.in_(some)
-            )
-            found |= {row["account_id"]: dict(row) for row in connection.execute(query).mappings()}
-    return found
+    return _by_account(store, tables.published_renewals, publication, account_ids)
+
+
+def next_products_of(store: Store, publication: int, account_ids: Sequence[str]) -> dict[str, Row]:
+    """Give the next products by account, of those accounts of which one was named."""
+    return _by_account(store, tables.published_next_products, publication, account_ids)
 
 
 def history(store: Store, account_id: str, limit: int) -> list[Row]:
@@ -117,3 +113,18 @@ def choices(store: Store, publication: Publication, column: str) -> list[str]:
     )
     with store.reading() as connection:
         return list(connection.execute(query).scalars())
+
+
+def _by_account(
+    store: Store, kept: sa.Table, publication: int, account_ids: Sequence[str]
+) -> dict[str, Row]:
+    """Give the rows of a table that has at most one of each account."""
+    found: dict[str, Row] = {}
+    with store.reading() as connection:
+        for first in range(0, len(account_ids), IDS_A_QUERY):
+            some = account_ids[first : first + IDS_A_QUERY]
+            query = sa.select(kept).where(
+                kept.c.publication == publication, kept.c.account_id.in_(some)
+            )
+            found |= {row["account_id"]: dict(row) for row in connection.execute(query).mappings()}
+    return found

@@ -19,6 +19,7 @@ from features.home import Home, private
 from models.bundle import Bundle, load, save
 from models.scored import check_scores
 from serving import tables
+from serving.next_products import nothing
 from serving.origin import Origin, code_here, digest_of, line_digest
 from serving.publication import Publication, PublishedModel
 from serving.store import Store
@@ -40,6 +41,8 @@ class Scored:
         As `serving.signals.recent_signals` gives them.
     renewals:
         As `serving.renewals.renewals` gives them.
+    next_products:
+        As `serving.next_products.next_products` gives them; none by default.
     bundles:
         The models of the scores, by name.
     source:
@@ -60,6 +63,7 @@ class Scored:
     list_horizon_days: int
     currency: str
     source: CheckedSource | None = None
+    next_products: pd.DataFrame = field(default_factory=nothing)
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -154,6 +158,9 @@ def _insert(
     renewals = _plain_rows(scored.renewals.drop(columns="as_of").assign(publication=number))
     if renewals:
         connection.execute(sa.insert(tables.published_renewals), renewals)
+    products = _plain_rows(scored.next_products.assign(publication=number))
+    if products:
+        connection.execute(sa.insert(tables.published_next_products), products)
     tables.note(connection, about["published_at"], "command line", "publish", str(number))
     return number
 

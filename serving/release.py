@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.standing import CHAMPION
+from serving.next_products import next_products
 from serving.publication import Publication
 from serving.publish import Scored, publish
 from serving.renewals import renewals
@@ -80,6 +81,7 @@ def release(
         listed=rank(scores, account_facts(source.newest("accounts"), now.states), days),
         signals=recent_signals(now.table, catalog_json(now.features)),
         renewals=renewals(bundles, scores, now.table, now.states),
+        next_products=next_products(bundles, source, now.states),
         bundles=bundles,
         list_horizon_days=days,
         currency=source.currency or settings.currency,

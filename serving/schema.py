@@ -103,10 +103,23 @@ class Renewal(Struct):
     renewal_probability: float | None
 
 
+class NextProduct(Struct):
+    """The further product that an account is likeliest to take up next, if it takes up any.
+
+    `share` is how likely it is that one, among those that the account has not; `text` says on which
+    purchases that rests.
+    """
+
+    product: str
+    share: float
+    text: str
+
+
 class AccountScores(Struct):
     """Scores of one account; `status` says why there is no probability where there is none.
 
-    `renewal` is null where no signed term ends.
+    `renewal` is null where no signed term ends, `next_product` where none is known to be bought
+    next: it is told of active accounts, by a model of expansion, where there are several products.
     """
 
     account_id: str
@@ -115,6 +128,7 @@ class AccountScores(Struct):
     age_hours: float
     models: list[ModelScores]
     renewal: Renewal | None
+    next_product: NextProduct | None
 
 
 class ScoresAnswer(Struct):
@@ -207,6 +221,7 @@ class AccountAnswer(Struct):
     as_of: datetime
     age_hours: float
     contract: Contract
+    next_product: NextProduct | None
     models: list[ModelScores]
     signals: list[Signal]
     history: list[PastScore]

@@ -102,6 +102,16 @@ published_renewals = Table(
     Column("renewal_probability", Float(53)),
 )
 
+published_next_products = Table(
+    "published_next_products",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("product", Text, nullable=False),
+    Column("share", Float(53), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
 feedback = Table(
     "feedback",
     METADATA,

@@ -77,6 +77,15 @@ TABLE = """
     evil        -             0             -                 -
 """
 
+NEXT_PRODUCTS = [
+    {
+        "account_id": "acme",
+        "product": "maps",
+        "share": 0.75,
+        "text": "Of 12 purchases by customers with core, 9 of maps",
+    }
+]
+
 
 def text_table(text: str) -> pd.DataFrame:
     """Read rows aligned by white space: `-` is null, `~` a blank."""
@@ -147,6 +156,7 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         listed=rank(scores, facts, 90),
         signals=recent_signals(table, bundles["churn"].catalogue),
         renewals=renewals(bundles, scores, table, of_date),
+        next_products=pd.DataFrame(NEXT_PRODUCTS),
         bundles=bundles,
         list_horizon_days=90,
         currency="EUR",
