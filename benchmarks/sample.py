@@ -14,6 +14,7 @@ from features.sources.sample.simulate import simulate
 from models.churn import CHURN
 from models.expansion import EXPANSION
 from models.question import Question
+from training.chance import auc as alone
 from training.evaluate import populations
 from training.heldout import HeldOut, figure, figures
 from training.heldout import auc as auc_under
@@ -103,12 +104,11 @@ def _best_feature(
     rows: pd.DataFrame, features: tuple[str, ...], outcome: np.ndarray
 ) -> tuple[np.ndarray, str]:
     """Give the feature that alone ranks best, either way up; picked on these very rows."""
-    weights = np.ones((1, len(rows)))
     ranked = []
     for name in features:
         values = rows[name].fillna(rows[name].median()).fillna(0.0).to_numpy(dtype=float)
         ways = (values, -values)
-        ranked += [(float(auc_under(outcome, way, weights)[0]), name, way) for way in ways]
+        ranked += [(alone(way, outcome), name, way) for way in ways]
     _, name, values = max(ranked, key=lambda each: each[0])
     return values, name
 

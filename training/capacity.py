@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -86,6 +87,11 @@ class AtStake:
     came: Booleans
     mrr: Floats
 
+    @cached_property
+    def drawn(self) -> Resampled:
+        """Its customer groups, drawn with replacement."""
+        return Resampled.of(self.rows["customer_group"].to_numpy(dtype=object))
+
 
 def first_share(rows: pd.DataFrame, order: Floats, share: float) -> Booleans:
     """Mark the highest of each date: so large a share of its accounts."""
@@ -127,7 +133,7 @@ def of_list(stake: AtStake, listed: Booleans, economics: Economics) -> dict[str,
     times what is kept, less touches and offers). What cannot be computed is None.
     """
     dates = stake.rows["as_of"].nunique()
-    drawn = Resampled.of(stake.rows["customer_group"].to_numpy(dtype=object))
+    drawn = stake.drawn
     on, came, one = listed.astype(float), stake.came.astype(float), np.ones(len(listed))
     kept = economics.kept_months * stake.mrr - economics.offer_cost
     won = economics.save_chance * kept * came - economics.offer_cost * (1 - came)

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.capacity import AtStake, Economics, at_capacity
-from training.heldout import METRICS, HeldOut, auc, differences, figures
+from training.chance import auc
+from training.heldout import METRICS, HeldOut, Resampled, differences, figures_of
 from training.reliability import (
     brier_parts,
     calibration_error,
@@ -26,6 +27,7 @@ Paired = Mapping[str, Mapping[str, float]]
 DRAWS = 200
 MONTHS_OF_ANNUAL = 12
 CAN_LEAVE = "can_leave"
+_OWN = ""
 _MEASURED = (
     *METRICS,
     ("observed_over_expected", observed_over_expected),
@@ -54,8 +56,15 @@ def measured(
     calibration_slope and brier_parts. Rows of one outcome only give None for the figures: they
     cannot be computed.
     """
+    return each_measured(outcomes, {"": probabilities}, groups)[""]
+
+
+def each_measured(
+    outcomes: Floats, probabilities: Mapping[str, Floats], groups: NDArray[np.object_]
+) -> dict[str, dict[str, Any]]:
+    """Give what `measured` gives of several probabilities of the same rows, by name."""
     known = np.isfinite(outcomes)
-    outcome, probability, group = outcomes[known] > 0, probabilities[known], groups[known]
+    outcome, group = outcomes[known] > 0, groups[known]
     sizes = {
         "rows": len(outcome),
         "events": int(outcome.sum()),
@@ -64,13 +73,17 @@ def measured(
     }
     if not 0 < outcome.sum() < len(outcome):
         names = [name for name, _ in _MEASURED]
-        return {**sizes, **dict.fromkeys([*names, "calibration_slope", "brier_parts"])}
-    held = HeldOut(outcome, probability[None, :], group)
+        none = {**sizes, **dict.fromkeys([*names, "calibration_slope", "brier_parts"])}
+        return {name: dict(none) for name in probabilities}
+    drawn = Resampled.of(group, DRAWS)
     return {
-        **sizes,
-        **figures(held, DRAWS, _MEASURED),
-        "calibration_slope": calibration_slope(outcome.astype(float), probability),
-        "brier_parts": brier_parts(outcome, probability),
+        name: {
+            **sizes,
+            **figures_of(HeldOut(outcome, guess[None, known], group), drawn, _MEASURED),
+            "calibration_slope": calibration_slope(outcome.astype(float), guess[known]),
+            "brier_parts": brier_parts(outcome, guess[known]),
+        }
+        for name, guess in probabilities.items()
     }
 
 
@@ -79,7 +92,7 @@ def auc_of(outcomes: Floats, probabilities: Floats) -> float | None:
     known = np.isfinite(outcomes)
     if len(np.unique(outcomes[known])) < 2:  # noqa: PLR2004 - there are two outcomes
         return None
-    return float(auc(outcomes[known] > 0, probabilities[known], np.ones((1, known.sum())))[0])
+    return auc(probabilities[known], outcomes[known] > 0)
 
 
 def populations(rows: pd.DataFrame, horizon_days: int) -> dict[str, Booleans]:
@@ -130,7 +143,8 @@ def evaluation(
     groups = rows["customer_group"].to_numpy(dtype=object)
     outcome, probability = outcomes[horizon_days], probabilities[horizon_days]
     known = np.isfinite(outcome)
-    main = measured(outcome, probability, groups)
+    pooled = each_measured(outcome, {_OWN: probability, **rivals}, groups)
+    main = pooled.pop(_OWN)
     by_horizon = {
         str(days): main
         if days == horizon_days
@@ -147,7 +161,7 @@ def evaluation(
             if name != "pooled"
         }
         | {"pooled": main},
-        "baselines": {rival: measured(outcome, guess, groups) for rival, guess in rivals.items()},
+        "baselines": pooled,
         "above_baselines": above(outcome, probability, rivals, groups),
         "reliability": reliability(outcome, probability),
         "capacity": at_capacity(
@@ -164,13 +178,9 @@ def _within(
     rivals: Mapping[str, Floats],
 ) -> dict[str, Any]:
     """Give the figures of one population, and of the rivals in it."""
-    return {
-        **measured(outcome[member], probability[member], groups[member]),
-        "baselines": {
-            rival: measured(outcome[member], guess[member], groups[member])
-            for rival, guess in rivals.items()
-        },
-    }
+    said = {name: guess[member] for name, guess in {_OWN: probability, **rivals}.items()}
+    found = each_measured(outcome[member], said, groups[member])
+    return {**found.pop(_OWN), "baselines": found}
 
 
 def at_stake(rows: pd.DataFrame, outcomes: Floats, mrr_at_stake: Floats) -> AtStake:

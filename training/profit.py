@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import isotonic_regression
-from scipy.sparse import csr_matrix
 from scipy.special import betainc
 
 from training.capacity import AtStake, Economics
-from training.heldout import Resampled, interval
+from training.heldout import interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,11 +44,11 @@ def maximum_profit(stake: AtStake, order: Floats, economics: Economics) -> dict[
     """
     if not stake.came.any():
         return None
-    drawn = Resampled.of(stake.rows["customer_group"].to_numpy(dtype=object))
     gains, costs = gains_and_costs(stake, economics)
     blocks = _blocks(order, stake.came)
     won, spent, rows = (
-        _by_draw(each, blocks, drawn) for each in (gains, costs, np.ones(len(order)))
+        stake.drawn.sums_by(each, blocks, int(blocks.max()) + 1)
+        for each in (gains, costs, np.ones(len(order)))
     )
     found = np.array(
         [_at_best(*sums, economics.chance) for sums in zip(won, spent, rows, strict=True)]
@@ -79,13 +78,6 @@ def _blocks(order: Floats, came: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     has_event = np.bincount(rank, weights=came) > 0
     starts = np.concatenate([[False], has_event[:-1]])
     return np.asarray(np.cumsum(starts)[rank])
-
-
-def _by_draw(values: Floats, blocks: npt.NDArray[np.intp], drawn: Resampled) -> Floats:
-    """Sum values by stretch in each draw of customers, shape (1 + draws, stretches)."""
-    shape = (int(blocks.max()) + 1, drawn.draws.shape[1])
-    sums = csr_matrix((values, (blocks, drawn.at)), shape=shape)
-    return np.asarray((sums @ drawn.draws.T).T)
 
 
 def _at_best(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.calibrate import logistic_map
+from training.heldout import Resampled
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -41,19 +42,16 @@ def reliability(outcomes: Floats, probabilities: Floats) -> list[dict[str, float
     ]
 
 
-def calibration_error(outcome: Booleans, probability: Floats, weights: Floats) -> Floats:
-    """Mean distance of predicted and observed share over the bins, under each row of weights.
+def calibration_error(outcome: Booleans, probability: Floats, drawn: Resampled) -> Floats:
+    """Mean distance of predicted and observed share over the bins, in each draw.
 
     The expected calibration error of Naeini et al. (2015, doi:10.1609/aaai.v29i1.9602) with bins
     of equally many rows; the bins stay those of the rows as they are. Chance alone keeps it above
     0, the more so the fewer rows there are.
     """
     number = bins(probability)
-    order = np.argsort(number, kind="stable")
-    starts = np.unique(number[order], return_index=True)[1]
-    excess = (outcome - probability)[order]
-    by_bin = np.add.reduceat(weights[:, order] * excess, starts, axis=1)
-    return np.asarray(np.abs(by_bin).sum(axis=1) / weights.sum(axis=1))
+    by_bin = drawn.sums_by(outcome - probability, number, int(number.max()) + 1)
+    return np.asarray(np.abs(by_bin).sum(axis=1) / drawn.sums(np.ones(len(number))))
 
 
 def brier_parts(outcome: Booleans, probability: Floats) -> dict[str, float]:
@@ -79,9 +77,9 @@ def brier_parts(outcome: Booleans, probability: Floats) -> dict[str, float]:
     return {**parts, "within_bins": whole - between}
 
 
-def observed_over_expected(outcome: Booleans, probability: Floats, weights: Floats) -> Floats:
-    """Events over the sum of the probabilities, under each row of weights (draws, n)."""
-    return np.asarray((weights @ outcome) / (weights @ probability))
+def observed_over_expected(outcome: Booleans, probability: Floats, drawn: Resampled) -> Floats:
+    """Events over the sum of the probabilities, in each draw."""
+    return np.asarray(drawn.sums(outcome.astype(float)) / drawn.sums(probability))
 
 
 def calibration_slope(outcomes: Floats, probabilities: Floats) -> float:

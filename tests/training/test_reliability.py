@@ -6,6 +6,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
+from training.heldout import Resampled
 from training.reliability import (
     bins,
     brier_parts,
@@ -14,7 +15,7 @@ from training.reliability import (
     reliability,
 )
 
-ONCE = np.ones((1, 10))
+ONCE = Resampled(np.arange(10), np.ones((1, 10)))
 
 
 def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +74,8 @@ def test_the_calibration_error_is_that_computed_by_hand() -> None:
     found = calibration_error(outcome, probability, ONCE)
     assert found == pytest.approx([0.8 * 0.075 + 0.2 * 0.2])
     # without the second row of the second bin: |0.7 - 1| over 9 rows
-    weights = np.array([[1.0] * 9 + [0.0]])
-    again = calibration_error(outcome, probability, weights)
+    without = Resampled(np.arange(10), np.array([[1.0] * 9 + [0.0]]))
+    again = calibration_error(outcome, probability, without)
     assert again == pytest.approx([(8 * 0.075 + 0.3) / 9])
 
 
@@ -82,7 +83,9 @@ def test_a_base_rate_said_to_everybody_is_calibrated_and_resolves_nothing() -> N
     outcome = np.arange(100) % 4 == 0
     parts = brier_parts(outcome, np.full(100, 0.25))
     assert (parts["reliability"], parts["resolution"]) == (0.0, 0.0)
-    assert calibration_error(outcome, np.full(100, 0.25), np.ones((1, 100))) == pytest.approx([0])
+    assert calibration_error(
+        outcome, np.full(100, 0.25), Resampled(np.arange(100), np.ones((1, 100)))
+    ) == pytest.approx([0])
 
 
 def test_the_calibration_slope_is_one_for_true_probabilities_and_half_for_twice_as_bold_ones() -> (
