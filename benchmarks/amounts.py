@@ -35,6 +35,7 @@ from training.added import BY_ACCOUNT, MEAN, above, of_way
 from training.amount import added, shape_of
 from training.bundling import FeatureList, answerable, fit_bundle
 from training.fit import BoosterParams
+from training.next_product import next_product_figures
 from training.prepare import dates_of, features_of, labelled_rows
 from training.splits import Split, on_record, origins, outcome_known_by
 from training.tested import scored_later
@@ -90,8 +91,9 @@ def tested(seed: int, accounts: int) -> Iterator[tuple[pd.DataFrame, bool]]:
         source = check(str(company), home=home)
         history = built(source, month_starts(source), home=home)
         for rows, by_account in _rolled(history):
-            named = f"{seed}-" + rows["customer_group"].astype(str)
-            yield rows.assign(customer_group=named), by_account
+            names = ("account_id", "customer_group")
+            named = {name: f"{seed}-" + rows[name].astype(str) for name in names}
+            yield rows.assign(**named), by_account
 
 
 def _rolled(history: Built) -> Iterator[tuple[pd.DataFrame, bool]]:
@@ -170,6 +172,28 @@ def page(command: str, rows: pd.DataFrame, kept: list[bool]) -> list[str]:
         made,
         "",
         table(HEAD, lines),
+        "",
+        *_of_products(next_product_figures(rows, EXPANSION)),
+    ]
+
+
+def _of_products(found: Mapping[str, Any]) -> list[str]:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["kinds"].items())
+    ways = {"told": "by what those alike bought", "popular": "the most bought"}
+    rows = [
+        [words, *(between(found[way][hit]) for hit in ("hit_at_1", "hit_at_3"))]
+        for way, words in ways.items()
+    ]
+    counted = (
+        f"Of {found['purchases']:,} purchases of a further product by {found['customers']:,} "
+        f"customers within {EXPANSION.main_horizon_days} days, the one that came was named:"
+    )
+    return [
+        counted,
+        "",
+        table(("next product", "first", "among the first three"), rows),
+        "",
+        f"Expansions within {EXPANSION.main_horizon_days} days were made of: {kinds}.",
     ]
 
 

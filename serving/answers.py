@@ -8,6 +8,7 @@ from typing import Any
 from serving import lookup, schema
 from serving.cursor import Cursor, read_cursor
 from serving.feedback import Feedback, Recorded, feedback_of, record, recorded_before
+from serving.growth import growth_sentence
 from serving.parts import Caller, Parts
 from serving.plays import suggested_play
 from serving.publication import Publication, numbered
@@ -75,6 +76,7 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
             renewal_date=_date(found["renews_at"]),
             **_of_renewal(renewals.get(account_id)),
         ),
+        growth=growth_sentence(_expansion(rows, publication), publication.currency),
         next_product=_next_product(products.get(account_id)),
         models=_model_scores(rows, None, None, LIST_REASONS),
         signals=[schema.Signal(**signal) for signal in found["signals"]],
@@ -250,6 +252,14 @@ def _renewal(row: Mapping[str, Any] | None) -> schema.Renewal | None:
     if row is None:
         return None
     return schema.Renewal(renewal_date=row["renewal_date"].date().isoformat(), **_of_renewal(row))
+
+
+def _expansion(
+    rows: Iterable[Mapping[str, Any]], publication: Publication
+) -> Mapping[str, Any] | None:
+    """Give the score of expansion at the work list's horizon."""
+    wanted = ("expansion", publication.list_horizon_days)
+    return next((row for row in rows if (row["model"], row["horizon_days"]) == wanted), None)
 
 
 def _next_product(row: Mapping[str, Any] | None) -> schema.NextProduct | None:

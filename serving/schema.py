@@ -211,7 +211,10 @@ class FeedbackAnswer(Struct):
 
 
 class AccountAnswer(Struct):
-    """All that is known of one account."""
+    """All that is known of one account.
+
+    `growth` says what it is expected to add by the work list's horizon; null where that is unknown.
+    """
 
     account_id: str
     name: str | None
@@ -221,6 +224,7 @@ class AccountAnswer(Struct):
     as_of: datetime
     age_hours: float
     contract: Contract
+    growth: str | None
     next_product: NextProduct | None
     models: list[ModelScores]
     signals: list[Signal]

@@ -10,6 +10,7 @@ from features.checked import CheckedSource
 from features.spine import account_states
 from models.bundle import Bundle
 from models.next_product import NextProducts
+from serving.growth import growth_sentence
 from serving.next_products import COLUMNS, next_products
 
 Company = Callable[..., CheckedSource]
@@ -76,6 +77,29 @@ def test_without_a_list_of_products_none_is_named(
     found = next_products({named: bundles[named]}, source, states)
     assert found.empty
     assert tuple(found.columns) == COLUMNS
+
+
+def test_the_account_says_in_a_sentence_what_it_is_expected_to_add(client: httpx.Client) -> None:
+    answer = client.get("/v1/accounts/bolt").json()
+    (expansion,) = (each for each in answer["models"] if each["model"] == "expansion")
+    probability = expansion["horizons"][1]["probability"]
+    # bolt pays 5,000 and adds a quarter of it when it grows
+    assert answer["growth"] == (
+        f"Expected to add EUR {probability * 1250:,.0f} a month within 90 days: it grows with a "
+        f"probability of {probability:.0%}, by EUR 1,250 a month if it does"
+    )
+    assert client.get("/v1/accounts/quit").json()["growth"] is None
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"), [(None, None), (0.0, 0.0), (0.2, None), (0.2, float("nan"))]
+)
+def test_nothing_is_said_of_growth_without_an_amount(
+    probability: float | None, expected: float | None
+) -> None:
+    score = {"probability": probability, "expected_added_mrr": expected, "horizon_days": 90}
+    assert growth_sentence(score, "EUR") is None
+    assert growth_sentence(None, "EUR") is None
 
 
 def test_both_calls_tell_it_and_null_where_there_is_none(client: httpx.Client) -> None:
