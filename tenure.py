@@ -84,7 +84,9 @@ def quickstart(
     for name in ("churn", "expansion"):
         registered = _trained(session, built, QUESTIONS[name], poisoned=poisoned)
         gates[name] = _judged(session, built, QUESTIONS[name], registered.version)
-        tested[name] = _backtested(session, built, QUESTIONS[name], limit=QUICK_ORIGINS)
+        tested[name] = _backtested(
+            session, built, QUESTIONS[name], str(folder), limit=QUICK_ORIGINS
+        )
     released = released_now(session, built.source)
     lines = [
         "\nWhom to call first:",
@@ -181,7 +183,7 @@ def backtest(session: Session, model: str, source: str | None) -> None:
     from models.questions import QUESTIONS
 
     built = session.history(source)
-    document = _backtested(session, built, QUESTIONS[model])
+    document = _backtested(session, built, QUESTIONS[model], session.source(source))
     said = [
         figures(model, document["metrics"]),
         *(figures(f"  {run['origin']}", run) for run in document["origins"]),
@@ -364,16 +366,18 @@ def _judged(
 
 
 def _backtested(
-    session: Session, built: "Built", question: "Question", limit: int = 6
+    session: Session, built: "Built", question: "Question", source: str, limit: int = 6
 ) -> dict[str, Any]:
     from training.backtest import backtest as roll
     from training.backtest_page import backtest_document
+    from training.beside_oracle import beside_oracle
     from training.capacity import Economics, Team
 
     with step(f"Back-testing {question.name}") as say:
         champion = session.registry.champion(question.name)
         team = Team(economics=Economics(**session.settings.economics))
         result = roll(built, question, champion=champion, team=team, limit=limit, progress=say)
+        result = beside_oracle(result, Path(source))
         folder = session.home.reports / f"backtest-{question.name}"
         data = {"source": built.source.fingerprint}
         return backtest_document(result, folder, data, session.registry)

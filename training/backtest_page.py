@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from models.backtested import Backtested
 from models.registry import Registry
 from training.backtest import Backtest
+from training.backtest_lists import lists
 from training.report import Evidence, Section, write_report
+from training.shown import cell
 
 FIGURES = ("auc", "average_precision", "brier", "log_loss")
 MEASURED = (
@@ -19,8 +22,6 @@ MEASURED = (
     "calibration_error",
     "calibration_slope",
 )
-BEST = ("profit", "listed_share")
-LISTED = ("listed", "listed_share", "precision", "recall", "lift", "arr_caught", "profit")
 
 
 def backtest_document(
@@ -85,7 +86,7 @@ def sections(backtest: Backtest) -> Iterator[Section]:
     )
     yield _against(metrics)
     yield _brier(metrics)
-    yield from _lists(metrics)
+    yield from lists(metrics)
     yield _early(metrics)
     yield _of_measured(
         "Events at least 30 days away", {"later in the horizon": metrics["later"]}, LATER
@@ -101,6 +102,8 @@ def sections(backtest: Backtest) -> Iterator[Section]:
         yield _added(metrics["added_mrr"])
         yield _next_product(metrics["next_product"])
     yield _champion(metrics["champion"])
+    if "oracle" in metrics:
+        yield _oracle(metrics["oracle"])
     if backtest.notes:
         yield Section("What was left out", ("note",), [(note,) for note in backtest.notes])
 
@@ -110,19 +113,6 @@ TOUCH = (
     "With and without the rows that customer success was at work on already: what came of those is "
     "in part the team's own doing. The rows without them show what the model adds to what the team "
     "knows. The difference is not what a touch does: only an experiment tells that."
-)
-LISTS = (
-    "What a team finds that can call only so many accounts on each date, by probability, or by the "
-    "MRR expected to go, as the work list has it. Profit is that of one date, in the company's "
-    "currency: {save_chance:.0%} of the losses on the list are kept for {kept_months:g} months, "
-    "each account on it costs {touch_cost:g}, and {offer_cost:g} more if it is kept or would have "
-    "stayed. These numbers are assumptions; tenure.toml sets others."
-)
-BEST_LISTS = (
-    "What each order would win in a date if its list were as long as it pays, and nobody knew the "
-    "chance to save exactly: {save_chance:.0%} on average, spread as a beta distribution (the "
-    "expected maximum profit of Verbraken et al. 2013, each account with its own MRR). Cost and "
-    "worth are those of the lists above."
 )
 
 
@@ -163,54 +153,6 @@ def _brier(metrics: Mapping[str, Any]) -> Section:
         "Reliability (0 is best) less resolution (more is better) plus uncertainty (the data's), "
         "plus what the probabilities differ inside a bin.",
     )
-
-
-def _lists(metrics: Mapping[str, Any]) -> Iterator[Section]:
-    head = ("list", *(name.replace("_", " ") for name in LISTED))
-    shares = [
-        (f"first {each['share']:.0%} by {each['order'].replace('_', ' ')}", *_listed(each))
-        for each in metrics["capacity"]
-    ]
-    yield Section("What lists catch", head, shares, LISTS.format(**metrics["economics"]))
-    team = [
-        (f"by {order.replace('_', ' ')}", *_listed(each))
-        for order, each in metrics["at_team"].items()
-    ]
-    rivals = [
-        (name.replace("_", " "), *_listed(each)) for name, each in metrics["rivals_at_team"].items()
-    ]
-    yield Section("What the team's lists catch", head, team + rivals, _team_words(metrics))
-    best = [
-        (f"by {name.replace('_', ' ')}", *(cell(found and found[each]) for each in BEST))
-        for name, found in metrics["best_lists"].items()
-    ]
-    head = ("list", "expected maximum profit", "listed share")
-    yield Section(
-        "What the best list would win", head, best, BEST_LISTS.format(**metrics["economics"])
-    )
-
-
-def _team_words(metrics: Mapping[str, Any]) -> str:
-    told = " and ".join(f"{count} {tier}-touch" for tier, count in metrics["team"].items())
-    words = f"On each date a CSM gets to {told} accounts, or to a mix of them."
-    if not metrics["at_team"]["probability"]["listed"]:
-        return f"{words} No account of these tiers has a CSM, so that the lists are empty."
-    return f"{words} {'' if _sorts_out(metrics) else EVERYBODY}".strip()
-
-
-EVERYBODY = (
-    "Here the CSMs can look after every account of their tiers: the list sorts nobody out, and "
-    "every order of it catches the same."
-)
-
-
-def _sorts_out(metrics: Mapping[str, Any]) -> bool:
-    lists = [*metrics["at_team"].values(), *metrics["rivals_at_team"].values()]
-    return len({each["recall"]["value"] if each["recall"] else None for each in lists}) > 1
-
-
-def _listed(found: Mapping[str, Any]) -> Iterator[str]:
-    return (cell(found[name]) for name in LISTED)
 
 
 def _early(metrics: Mapping[str, Any]) -> Section:
@@ -348,20 +290,31 @@ def _champion(found: Mapping[str, Any] | None) -> Section:
     return Section(caption, ("", "back-test's models", "champion", "difference"), rows, words)
 
 
+ORACLE = (
+    "This company was made up, so that the best possible answer is known: the oracle plays each "
+    "account's true state forward {plays:,} times, and never looks at what came. No model sees it. "
+    "Skill is the AUC less one half; its share of the oracle's is how much was found of what could "
+    "be. The truth tells of {rows:,} of {of:,} rows: it knows no duplicates of the CRM."
+)
+POPULATIONS = MappingProxyType({"pooled": "all", "can_leave": "can leave within the horizon"})
+
+
+def _oracle(found: Mapping[str, Any]) -> Section:
+    head = ("who", "rows", "events", "AUC", "oracle's AUC", "share of its skill", "log loss more")
+    rows = [
+        (
+            POPULATIONS[name],
+            f"{each['model']['rows']:,}",
+            f"{each['model']['events']:,}",
+            cell(each["model"]["auc"]),
+            cell(each["oracle"]["auc"]),
+            cell(each["skill_share"]),
+            cell(_of(each["above"], "log_loss"), "+"),
+        )
+        for name, each in found["populations"].items()
+    ]
+    return Section("Against the best possible", head, rows, ORACLE.format(**found))
+
+
 def _of(found: Mapping[str, Any] | None, name: str) -> Any:  # noqa: ANN401 - a figure or None
     return found and found[name]
-
-
-def cell(figure: Any, sign: str = "") -> str:  # noqa: ANN401 - a figure, a number or None
-    """Write a figure with its interval, a number, or a dash."""
-    if figure is None:
-        return "-"
-    if not isinstance(figure, Mapping):
-        return _number(float(figure), sign)
-    low, high = (_number(figure[end], sign) for end in ("low", "high"))
-    return f"{_number(figure['value'], sign)} [{low}, {high}]"
-
-
-def _number(value: float, sign: str) -> str:
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 20 else 3  # noqa: PLR2004 - three significant digits or so
-    return f"{value:{sign},.{digits}f}"

@@ -51,6 +51,11 @@ class Truth:
     bad_year: tuple[int, ...]
 
 
+def has_truth(company: Path) -> bool:
+    """Say whether a folder is a sample company's, with its truth beside the tables."""
+    return (company / FOLDER / "world.json").is_file()
+
+
 def read_truth(company: Path) -> Truth:
     """Read the truth of a sample company.
 
@@ -60,7 +65,7 @@ def read_truth(company: Path) -> Truth:
         If the folder holds no truth, since then it is no sample company.
     """
     folder = company / FOLDER
-    if not (folder / "world.json").is_file():
+    if not has_truth(company):
         raise SourceError(
             f"{company} has no truth beside its tables. Make a company with `tenure simulate`."
         )

@@ -22,7 +22,8 @@ from models.churn import CHURN
 from models.registry import Registry
 from training import tested
 from training.backtest import Backtest, backtest
-from training.backtest_page import LISTED, backtest_document, cell, sections
+from training.backtest_lists import LISTED
+from training.backtest_page import backtest_document, sections
 from training.bundling import fit_bundle
 from training.capacity import AtStake, Economics, Team, first_share
 from training.closeup import beside_champion
@@ -30,6 +31,7 @@ from training.direct import direct_probabilities
 from training.fit import BoosterParams
 from training.prepare import dates_of, features_of, labelled_rows
 from training.profit import maximum_profit
+from training.shown import cell
 from training.slices import COLD_START
 from training.splits import Split, origins, outcome_known_by
 
