@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from features.built import Built
-from features.catalog import features_fingerprint
 from features.poison import Poisoned
 from models.bundle import Bundle
 from models.made_from import MadeFrom
@@ -21,7 +20,7 @@ from training.choose import Choice, choose, tuned
 from training.fit import Params
 from training.made import made_from_history
 from training.next_product import products_told
-from training.prepare import prepared
+from training.prepare import Prepared, prepared
 from training.splits import Split
 from training.tested import figures_of, refuse_an_empty_test, test, told_if_few
 from training.touched import told, touched_share
@@ -133,7 +132,7 @@ def train(
     found = audited(built, rows, question, features.names, split, accept=accept, poisoned=poisoned)
     choice = Choice(params) if params else None
     if budget and not choice:
-        about = {**_data(built, rows), "question": asdict(question), "border": split.test_from}
+        about = {**_data(built, ready), "question": asdict(question), "border": split.test_from}
         choice = tuned(ready.panel, question, features, split.test_from, budget, about, say)
     choice = choice or choose(ready.panel, question, features, split.test_from)
     say(f"fitting on what was known by {split.test_from:%Y-%m-%d}")
@@ -149,7 +148,7 @@ def train(
         metrics=figures,
         test_rows=tested.rows,
         params=asdict(choice.params),
-        data={**_data(built, rows), "touched_share": share},
+        data={**_data(built, ready), "touched_share": share},
         audit=found,
         notes=(
             *choice.why,
@@ -181,14 +180,15 @@ def audit(built: Built, question: Question, *, accept: Sequence[str] = ()) -> Au
     )
 
 
-def _data(built: Built, rows: pd.DataFrame) -> dict[str, Any]:
+def _data(built: Built, ready: Prepared) -> dict[str, Any]:
+    rows = ready.rows
     return {
         "fingerprint": built.source.fingerprint,
         "extracted_at": built.source.extracted_at.isoformat(),
         "rows": len(rows),
         "accounts": int(rows["account_id"].nunique()),
         "dates": int(rows["as_of"].nunique()),
-        "features_fingerprint": features_fingerprint(built.features),
+        "features_fingerprint": ready.features.fingerprint,
     }
 
 
