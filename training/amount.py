@@ -12,7 +12,6 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from models.amount import Amount, ByHorizon, Judged, Shape
 from models.cells import feature_matrix
@@ -84,8 +83,7 @@ def shape_of(
     hit = hit[added(hit, question.main_horizon_days) > 0].tail(MOST_ROWS)
     cells = feature_matrix(hit, features, {}, question.name)
     shares = np.log(added(hit, question.main_horizon_days))
-    with threadpool_limits(limits=1):  # sums in another order end in other bits
-        weights = _ridge(cells, shares, _each_once(hit))
+    weights = _ridge(cells, shares, _each_once(hit))
     sums = weights.effects(cells).sum(axis=1)
     unlevelled = Shape(weights, float(sums.min()), float(sums.max()), MappingProxyType({}))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from features.errors import TooLittleDataError
 from models.bundle import Bundle
@@ -93,18 +94,19 @@ def fit_bundle(
     def fit(border: datetime) -> Bundle:
         return _uncalibrated(rows, question, features, border, params)
 
-    # LightGBM releases the interpreter's lock, so that the two fits share the cores.
-    with ThreadPoolExecutor(max_workers=len(borders)) as pool:
-        final, *early = pool.map(fit, borders)
-    calibration = _calibration(early[0], rows, split) if early else final.calibration
-    found = replace(
-        final,
-        calibration=calibration,
-        base_rates=base_rates(rows, question, split.test_from),
-        at_term_end=at_term_end(rows, question, split.test_from),
-        amount=amount_of(rows, question, features.names, split.test_from),
-        next_products=next_products_of(rows, question, split.test_from),
-    )
+    # Matrices are multiplied on one thread: sums in another order end in other bits.
+    with threadpool_limits(limits=1, user_api="blas"):
+        # LightGBM releases the interpreter's lock, so that the two fits share the cores.
+        with ThreadPoolExecutor(max_workers=len(borders)) as pool:
+            final, *early = pool.map(fit, borders)
+        found = replace(
+            final,
+            calibration=_calibration(early[0], rows, split) if early else final.calibration,
+            base_rates=base_rates(rows, question, split.test_from),
+            at_term_end=at_term_end(rows, question, split.test_from),
+            amount=amount_of(rows, question, features.names, split.test_from),
+            next_products=next_products_of(rows, question, split.test_from),
+        )
     return found.with_version(found.digest[:12])
 
 

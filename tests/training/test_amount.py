@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
-from threadpoolctl import threadpool_limits
 
 from features.checked import CheckedSource
 from models.expansion import EXPANSION
@@ -159,18 +158,6 @@ def test_the_weights_are_those_of_a_ridge_regression_by_scikit_learn() -> None:
     assert shape.weights.weights == pytest.approx(ridge.coef_, rel=1e-5)
     said = placed * ridge.coef_[0]
     assert (shape.lowest, shape.highest) == pytest.approx((said.min(), said.max()), rel=1e-5)
-
-
-def test_it_is_the_same_to_the_last_bit_with_one_thread_and_with_two() -> None:
-    rng = np.random.default_rng(3)
-    names = [f"x{at}" for at in range(200)]
-    rows = expanded(np.full(900, 100.0), 0.2 * np.exp(rng.normal(size=900) * 0.3))
-    rows = rows.join(pd.DataFrame(rng.normal(size=(900, 200)), columns=names))
-    found = []
-    for threads in (1, 2):
-        with threadpool_limits(limits=threads):
-            found.append(shape_of(rows, QUESTION, names, BORDER))
-    assert found[0] == found[1]
 
 
 def test_an_expansion_counts_once_however_many_dates_saw_it_come() -> None:
