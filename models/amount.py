@@ -18,6 +18,8 @@ from models.linear import Linear, linear_from_json
 Floats = NDArray[np.float64]
 ByHorizon = Mapping[int, float]
 
+_STRETCH = 20_000
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -65,7 +67,10 @@ class Shape:
 
     def factors(self, cells: NDArray[np.float32]) -> Floats:
         """Give what the share of each row (n, features) is over the level, shape (n,)."""
-        sums = self.weights.effects(cells).sum(axis=1)
+        sums = np.empty(len(cells))
+        for start in range(0, len(cells), _STRETCH):
+            part = slice(start, start + _STRETCH)
+            sums[part] = self.weights.effects(cells[part]).sum(axis=1)
         return np.asarray(np.exp(np.clip(sums, self.lowest, self.highest)))
 
     def to_json(self) -> dict[str, Any]:

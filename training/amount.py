@@ -5,7 +5,8 @@ whose weights a normal prior draws to 0. The latter is kept only where it told l
 better in the past of the very company that it is learned from.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -69,7 +70,10 @@ def mean_shares(rows: pd.DataFrame, question: Question, border: datetime) -> ByH
 
     A horizon within which none is known to have expanded is left out.
     """
-    return _levels(rows, question, border, lambda hit: np.ones(len(hit)))
+    hits = _hits(rows, question, border)
+    return MappingProxyType(
+        {days: _level(hit, days, np.ones(len(hit))) for days, hit in hits.items()}
+    )
 
 
 def shape_of(
@@ -79,19 +83,13 @@ def shape_of(
 
     Each expansion counts once, however many dates saw it come.
     """
-    hit = _expanded(rows, question.main_horizon_days, border, question)
-    hit = hit[added(hit, question.main_horizon_days) > 0].tail(MOST_ROWS)
-    cells = feature_matrix(hit, features, {}, question.name)
-    shares = np.log(added(hit, question.main_horizon_days))
-    weights = _ridge(cells, shares, _each_once(hit))
-    sums = weights.effects(cells).sum(axis=1)
-    unlevelled = Shape(weights, float(sums.min()), float(sums.max()), MappingProxyType({}))
-
-    def factors(part: pd.DataFrame) -> Floats:
-        return unlevelled.factors(feature_matrix(part, features, {}, question.name))
-
-    levels = _levels(rows, question, border, factors)
-    return Shape(weights, unlevelled.lowest, unlevelled.highest, levels)
+    hits = _hits(rows, question, border)
+    shape = _unlevelled(hits[question.main_horizon_days], question, features)
+    levels = {
+        days: _level(hit, days, shape.factors(feature_matrix(hit, features, {}, question.name)))
+        for days, hit in hits.items()
+    }
+    return replace(shape, levels=MappingProxyType(levels))
 
 
 def judge(
@@ -121,23 +119,40 @@ def _compared(
 ) -> Iterator[tuple[Floats, Floats, NDArray[np.object_]]]:
     """Give by past border the deviance of later expansions, by both ways, and their customers."""
     days = question.main_horizon_days
+    hit = _expanded(rows, days, border, question)
     dates = [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique()) if stamp < border]
     for split in origins(dates, border, question, FOLDS) if dates else ():
-        before = _expanded(rows, days, split.test_from, question)
-        hit = _expanded(rows, days, border, question)
+        before = _expanded(hit, days, split.test_from, question)
         later = hit[split.is_test(hit["as_of"])]
         if before["customer_group"].nunique() < FEWEST_GROUPS or later.empty:
             continue
+        shape = _unlevelled(before, question, features)
+        learned, asked = (
+            shape.factors(feature_matrix(part, features, {}, question.name))
+            for part in (before, later)
+        )
+        mean, level = (_level(before, days, each) for each in (np.ones(len(before)), learned))
         came = added(later, days)
-        mean = mean_shares(rows, question, split.test_from)[days]
-        shape = shape_of(rows, question, features, split.test_from)
-        cells = feature_matrix(later, features, {}, question.name)
-        said = shape.levels[days] * shape.factors(cells)
         yield (
             deviance(came, np.full(len(came), mean)),
-            deviance(came, said),
+            deviance(came, level * asked),
             later["customer_group"].to_numpy(dtype=object),
         )
+
+
+def _unlevelled(hit: pd.DataFrame, question: Question, features: Sequence[str]) -> Shape:
+    hit = hit[added(hit, question.main_horizon_days) > 0].tail(MOST_ROWS)
+    cells = feature_matrix(hit, features, {}, question.name)
+    shares = np.log(added(hit, question.main_horizon_days))
+    weights = _ridge(cells, shares, _each_once(hit))
+    sums = weights.effects(cells).sum(axis=1)
+    return Shape(weights, float(sums.min()), float(sums.max()), MappingProxyType({}))
+
+
+def _hits(rows: pd.DataFrame, question: Question, border: datetime) -> dict[int, pd.DataFrame]:
+    """Give by horizon the rows that are known to have expanded within it, where there are any."""
+    found = {days: _expanded(rows, days, border, question) for days in question.horizons_days}
+    return {days: hit for days, hit in found.items() if len(hit)}
 
 
 def _expanded(
@@ -147,20 +162,10 @@ def _expanded(
     return hit
 
 
-def _levels(
-    rows: pd.DataFrame,
-    question: Question,
-    border: datetime,
-    factors: Callable[[pd.DataFrame], Floats],
-) -> ByHorizon:
-    """Give by horizon the MRR added over the sum of MRR times factor, so that both add up."""
-    found = {}
-    for days in question.horizons_days:
-        hit = _expanded(rows, days, border, question)
-        if len(hit):
-            mrr = hit["mrr"].to_numpy(dtype=float)
-            found[days] = float((added(hit, days) * mrr).sum() / (factors(hit) * mrr).sum())
-    return MappingProxyType(found)
+def _level(hit: pd.DataFrame, days: int, factors: Floats) -> float:
+    """Give the MRR added over the sum of MRR times factor, so that both add up."""
+    mrr = hit["mrr"].to_numpy(dtype=float)
+    return float((added(hit, days) * mrr).sum() / (factors * mrr).sum())
 
 
 def _each_once(hit: pd.DataFrame) -> Floats:
