@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,16 +155,18 @@ def numbers_in(column: pd.Series) -> pd.Series | None:
         days = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
         return days / pd.Timedelta(days=1)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
-        plain = pd.Series(column.to_numpy(float), index=column.index)
-        return plain.where(np.isfinite(plain))
+        return _finite(column.to_numpy(float), column.index)
     values = column
     if not pd.api.types.is_numeric_dtype(column):
         values = _texts(column)
     numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
     if bool((values.notna() & numbers.isna()).any()):
         return None
-    plain = pd.Series(numbers.to_numpy(float, na_value=np.nan), index=column.index)
-    return plain.where(np.isfinite(plain))
+    return _finite(numbers.to_numpy(float, na_value=np.nan), column.index)
+
+
+def _finite(numbers: NDArray[np.floating[Any]], index: pd.Index) -> pd.Series:
+    return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan), index=index)
 
 
 def is_date(column: pd.Series) -> bool:
