@@ -11,22 +11,26 @@ import pytest
 
 from features.built import Built
 from features.errors import ModelError
+from features.home import Home
 from models.audit_checks import CHECKS
 from models.bundle import Bundle, load, save
 from models.churn import CHURN
 from models.gate import Gate, GateReport
 from models.golden import golden_set
+from models.registry import Registry
 from training.evidence import Way, joined, past_evidence
 from training.fit import BoosterParams, LinearParams, recorded_params
 from training.gates import Limits, Trial, decide
 from training.later import folds
 from training.prepare import labelled_rows
+from training.register import judge, register
 from training.run import Trained, train
 from training.slices import described
 from training.splits import outcome_known_by
 
 Make = Callable[..., Trial]
 SHY = replace(CHURN, fewest_event_accounts=5)
+NOT_AUDITED = ("later_rows", "train_and_now")  # without declared features, and with 35 accounts
 BOLD = BoosterParams(trees=300, leaves=31, rows_in_leaf=1, l2=0.0, learning_rate=0.3)
 
 
@@ -218,6 +222,21 @@ def test_a_way_that_is_not_on_record_is_refused(trial: Make) -> None:
     report = decide(trial(ways=unknown))
     assert not report.passed
     assert "Expected a record" in gate(report, "later_period").sentence
+
+
+def test_from_the_registry_it_is_judged_by_the_settings_on_record_and_promoted(
+    trial: Make, trained: Trained, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    registry = Registry(Home(tmp_path / "home"))
+    version = register(trained, registry).version
+    report = judge("churn", version, registry, rows, accept=NOT_AUDITED)
+    assert report.passed, report.text()
+    by_hand = gate(decide(trial()), "log_loss").figures
+    assert gate(report, "log_loss").figures == by_hand
+    registry.promote("churn", version, report)
+    again = judge("churn", register(trained, registry).version, registry, rows, accept=NOT_AUDITED)
+    assert again.passed, again.text()
+    assert gate(again, "log_loss").figures["difference"] == 0
 
 
 def test_evidence_of_several_dates_is_counted_together(trial: Make) -> None:
