@@ -31,13 +31,12 @@ def judged_by_other_folds(
     Less it, as the folds' base rates differ, which alone would rank rows.
     """
     code = cell - cell.min()
-    width = int(code.max()) + 1
-    judged = np.empty(len(hit))
-    for held in np.unique(fold):
-        learn = fold != held
-        base = hit[learn].mean()
-        hits = np.bincount(code[learn], weights=hit[learn], minlength=width)
-        rows = np.bincount(code[learn], minlength=width)
-        # One row's weight of the base rate: a cell never seen says nothing.
-        judged[~learn] = ((hits + base) / (rows + 1))[code[~learn]] - base
-    return judged
+    at = np.unique(fold, return_inverse=True)[1]
+    shape = int(at.max()) + 1, int(code.max()) + 1
+    place = np.ravel_multi_index((at, code), shape)
+    rows = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
+    hits = np.bincount(place, weights=hit, minlength=rows.size).reshape(shape)
+    rows, hits = rows.sum(axis=0) - rows, hits.sum(axis=0) - hits
+    base = hits.sum(axis=1, keepdims=True) / rows.sum(axis=1, keepdims=True)
+    # One row's weight of the base rate: a cell never seen says nothing.
+    return np.asarray(((hits + base) / (rows + 1) - base)[at, code])
