@@ -12,7 +12,7 @@ from models.question import Question
 from training.bundling import FeatureList, answerable, fit_bundle
 from training.fit import Params
 from training.heldout import SMALLEST
-from training.splits import Split, on_record, origins, outcome_known_by
+from training.splits import Split, dates_on_record, on_record, origins, outcome_known_by
 
 Floats = NDArray[np.float64]
 
@@ -59,8 +59,7 @@ def folds(
     limit
         At most so many origins.
     """
-    stamps = on_record(panel, border, question)["as_of"].unique()
-    dates = [stamp.to_pydatetime() for stamp in sorted(stamps) if stamp < border]
+    dates = [date for date in dates_on_record(panel, border, question) if date < border]
     found = (
         _fold(panel, question, split, border) for split in origins(dates, border, question, limit)
     )

@@ -13,7 +13,7 @@ from models.question import Question
 from training.bundling import FeatureList, answerable, feature_list
 from training.labels import label, outcome_within
 from training.next_product import with_products
-from training.splits import Split, on_record, time_split
+from training.splits import Split, dates_on_record, on_record, time_split
 from training.tested import refuse_an_empty_test
 
 KEYS = ("account_id", "as_of")
@@ -68,7 +68,8 @@ def demand_enough(source: CheckedSource, states: pd.DataFrame, question: Questio
         With too few dates, or too few customers with the event, before or in the test period.
     """
     rows = _labelled(source, states, question)
-    split = time_split(_dates(rows, source, question), source.extracted_at, question)
+    dates = dates_on_record(rows, source.extracted_at, question)
+    split = time_split(dates, source.extracted_at, question)
     rows = on_record(rows, split.test_from, question)
     answerable(rows, question, split.test_from)
     later = rows[split.is_test(rows["as_of"]).astype(bool)]
@@ -105,9 +106,4 @@ def features_of(built: Built, question: Question) -> FeatureList:
 
 def dates_of(built: Built, rows: pd.DataFrame, question: Question) -> list[datetime]:
     """Give the dates of labelled rows from which splits are laid out: those on record by now."""
-    return _dates(rows, built.source, question)
-
-
-def _dates(rows: pd.DataFrame, source: CheckedSource, question: Question) -> list[datetime]:
-    stamps = on_record(rows, source.extracted_at, question)["as_of"].unique()
-    return [stamp.to_pydatetime() for stamp in sorted(stamps)]
+    return dates_on_record(rows, built.source.extracted_at, question)

@@ -60,6 +60,13 @@ def on_record(rows: pd.DataFrame, border: datetime, question: Question) -> pd.Da
     return rows[rows["as_of"] >= record_start(rows, border, question)]
 
 
+def dates_on_record(rows: pd.DataFrame, border: datetime, question: Question) -> list[datetime]:
+    """Give the dates of the rows that `on_record` keeps, in order."""
+    start = record_start(rows, border, question)
+    stamps = sorted(stamp for stamp in rows["as_of"].unique() if stamp >= start)
+    return [stamp.to_pydatetime() for stamp in stamps]
+
+
 def record_start(labels: pd.DataFrame, border: datetime, question: Question) -> pd.Timestamp:
     """Give the moment by which one in a hundred of the events known at a border had come.
 
