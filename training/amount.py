@@ -124,7 +124,8 @@ def _compared(
     for split in origins(dates, border, question, FOLDS) if dates else ():
         before = _expanded(hit, days, split.test_from, question)
         later = hit[split.is_test(hit["as_of"])]
-        if before["customer_group"].nunique() < FEWEST_GROUPS or later.empty:
+        grew = before.loc[added(before, days) > 0, "customer_group"].nunique()
+        if grew < FEWEST_GROUPS or later.empty:
             continue
         shape = _unlevelled(before, question, features)
         learned, asked = (

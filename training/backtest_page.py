@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.backtested import Backtested
 from models.registry import Registry
 from training.backtest import Backtest
+from training.backtest_growth import growth
 from training.backtest_lists import lists
 from training.report import Evidence, Section, write_report
 from training.shown import cell
@@ -99,8 +100,7 @@ def sections(backtest: Backtest) -> Iterator[Section]:
         yield _causes(metrics)
         yield from _renewals(metrics["renewals"])
     if "added_mrr" in metrics:
-        yield _added(metrics["added_mrr"])
-        yield _next_product(metrics["next_product"])
+        yield from growth(metrics)
     yield _champion(metrics["champion"])
     if "oracle" in metrics:
         yield _oracle(metrics["oracle"])
@@ -214,59 +214,6 @@ def _renewals(found: Mapping[str, Any] | None) -> Iterator[Section]:
         for each in found["reliability"]
     ]
     yield Section("The probability to renew, by tenths", ("rows", "said", "renewed"), tenths)
-
-
-def _added(by_horizon: Mapping[str, Any]) -> Section:
-    names = (
-        "realised_over_expected",
-        "deviance",
-        "absolute_error",
-        "rank_agreement",
-        "first_tenth",
-    )
-    rows = [
-        (
-            f"{days} days, {words}",
-            f"{found[way]['expansions']:,}",
-            f"{found[way]['expected']:,.0f}",
-            f"{found[way]['realised']:,.0f}",
-            *(cell(found[way][name]) for name in names),
-            cell(found["above_mean_share"]["deviance"], sign="+") if way == "share" else "",
-        )
-        for days, found in by_horizon.items()
-        for way, words in (("share", "as told"), ("mean_share", "by the mean share"))
-    ]
-    told = ("expansions", "expected", "realised", *names, "deviance above the mean share's")
-    head = ("", *(name.replace("_", " ") for name in told))
-    return Section("Expected added MRR", head, rows, ADDED)
-
-
-ADDED = (
-    "Probability times amount, against the MRR that expansions had added by the horizon, a month, "
-    "summed over all rows and dates. Deviance (of the share of its MRR that an account adds), "
-    "absolute error (money) and rank agreement (Spearman's) are of the amounts of those that did "
-    "expand; first tenth is the share of all added MRR that stood on the first tenth of each date. "
-    "By the mean share every account adds the same share of what it pays; a model tells accounts "
-    "apart only where that was better in its own past."
-)
-
-
-def _next_product(found: Mapping[str, Any]) -> Section:
-    caption = "The next product"
-    if not found:
-        words = "There is one product only, so that none can be bought next."
-        return Section(caption, (), (), words)
-    rows = [
-        (words, cell(found[way]["hit_at_1"]), cell(found[way]["hit_at_3"]))
-        for way, words in (("told", "by what those alike bought"), ("popular", "the most bought"))
-    ]
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["kinds"].items())
-    counted = (
-        f"Of {found['purchases']:,} purchases of a further product by {found['customers']:,} "
-        "customers, each judged at the last date before it: how often the one that came was named "
-        f"first, or among the first three. Expansions were made of: {kinds}."
-    )
-    return Section(caption, ("", "named first", "among the first three"), rows, counted)
 
 
 RENEWALS = (

@@ -21,7 +21,8 @@ from training.splits import known_days
 Floats = NDArray[np.float64]
 
 RANK, POPULAR = "next_product_rank", "next_product_rank_by_popularity"
-FEWEST_PRODUCTS = 2
+FEWEST_PRODUCTS, MOST_PRODUCTS = 2, 100
+NONE_TOLD = f"No next product is told: the source names one only, or more than {MOST_PRODUCTS}."
 _SHOWN = (1, 3)
 
 
@@ -30,11 +31,12 @@ def with_products(source: CheckedSource, labels: pd.DataFrame, question: Questio
 
     Returns
     -------
-    The rows with ``held`` and the columns of `training.labels.purchases`; of a source with one
-    product, and for another outcome, as they were: there is nothing to buy next.
+    The rows with ``held`` and the columns of `training.labels.purchases`; as they were for another
+    outcome, and of a source with one product, which leaves nothing to buy next, or with more than
+    are a list that people choose from.
     """
     names = names_of(source)
-    if question.outcome != "expansion" or len(names) < FEWEST_PRODUCTS:
+    if question.outcome != "expansion" or not FEWEST_PRODUCTS <= len(names) <= MOST_PRODUCTS:
         return labels
     told = purchases(source, labels, question)
     had = held(source, labels[["account_id", "as_of"]], names)
@@ -126,7 +128,7 @@ def products_told(figures: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     found = figures["next_product"]
     if not found:
-        return ("There is one product only, so that no next product is told.",)
+        return (NONE_TOLD,)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["kinds"].items())
     return (f"Expansions in the test period were made of: {kinds}.",)
 

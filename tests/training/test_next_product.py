@@ -13,10 +13,12 @@ from models.expansion import EXPANSION
 from models.next_product import NextProducts
 from training.labels import label
 from training.next_product import (
+    NONE_TOLD,
     POPULAR,
     RANK,
     next_product_figures,
     next_products_of,
+    products_told,
     told_ranks,
     with_products,
 )
@@ -166,3 +168,16 @@ def test_without_a_purchase_there_is_no_hit_rate(way: str) -> None:
     rows = judged((("core",), None))
     found = next_product_figures(rows.assign(**told_ranks(LEARNED, rows)), EXPANSION)
     assert found[way] == {"hit_at_1": None, "hit_at_3": None}
+
+
+def test_a_catalogue_of_hundreds_is_no_list_of_products(company: Company) -> None:
+    many = "\n".join(f"x{at} b item-{at} 1 2024-01-01T00:00 -" for at in range(101))
+    assert "held" not in rows_of(company, f"{BUYS}{many}\n")
+    assert products_told({"next_product": {}}) == (NONE_TOLD,)
+
+
+def test_a_training_says_what_expansions_were_made_of() -> None:
+    kinds = {"a further product": 2, "more seats": 1200}
+    (said,) = products_told({"next_product": {"kinds": kinds}})
+    assert said.endswith("made of: 2 a further product, 1,200 more seats.")
+    assert products_told({}) == ()
