@@ -80,12 +80,11 @@ def _can_judge(hit: Booleans, learn: Booleans, held: Booleans) -> bool:
 
 def _digest(table: TableRows, laid: Laid) -> str:
     """Give the SHA-256 of what is learned from; what the test holds makes no other search."""
-    columns = {name: table.ready.frame.loc[laid.learn, name] for name in table.features}
-    cells = pd.DataFrame(columns).assign(
-        **{"": table.outcome[laid.learn], " ": table.groups[laid.learn].astype(str)}
-    )
+    cells = table.ready.frame.loc[laid.learn, list(table.features)]
     found = hashlib.sha256("\n".join(table.features).encode())
     found.update(pd.util.hash_pandas_object(cells, index=False).to_numpy("<u8").tobytes())
+    found.update("\n".join(table.groups[laid.learn].astype(str)).encode())
+    found.update(table.outcome[laid.learn].tobytes())
     if laid.dates is not None:
         found.update(laid.dates[laid.learn].astype("<i8").tobytes())
     return found.hexdigest()

@@ -28,11 +28,12 @@ WINDOW = np.timedelta64(CHURN.main_horizon_days + CHURN.grace_days, "D")
 
 
 def flat(rows: int = 320, seed: int = 1) -> pd.DataFrame:
-    """Half of the accounts leave, and `usage` tells of them."""
+    """Half of the accounts leave, and `usage` tells of them; of some the plan is not known."""
     random = np.random.default_rng(seed)
-    usage, noise = random.normal(size=(2, rows))
+    usage = random.normal(size=rows)
     left = random.random(rows) < 1 / (1 + np.exp(2 * usage))
-    return pd.DataFrame({"usage": usage, "noise": noise, "label": left.astype(int)})
+    plan = random.choice(["pro", "team", None], rows)
+    return pd.DataFrame({"usage": usage, "plan": plan, "label": left.astype(int)})
 
 
 def dated() -> pd.DataFrame:
@@ -114,6 +115,16 @@ def test_a_second_sitting_goes_on_where_the_first_one_ended(
     assert again.trials == of_flat.trials
     assert again.bundle.digest == of_flat.bundle.digest
     assert len(list(tmp_path.glob("*.jsonl"))) == 1
+
+
+def test_another_value_to_learn_from_is_another_search(
+    of_flat: TableTrained, tmp_path: Path
+) -> None:
+    tune(flat(), tmp_path, 1)
+    other = flat()
+    other.loc[other.index.difference(of_flat.rows)[0], "usage"] += 1.0
+    tune(other, tmp_path, 1)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
 
 
 def test_a_table_without_dates_keeps_a_quarter_apart(of_flat: TableTrained) -> None:
