@@ -141,6 +141,41 @@ def oracle_probabilities(
     return pd.concat(parts, ignore_index=True)
 
 
+def oracle_added_shares(
+    company: Path,
+    as_of_dates: Iterable[date | datetime],
+    horizons_days: Sequence[int],
+    plays: int = FEWEST_PLAYS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Estimate what each paying account adds by expanding within h, given everything at as_of.
+
+    Returns
+    -------
+    pandas.DataFrame
+        account_id, as_of, horizon_days, probability (as `oracle_probabilities` has it) and
+        added_share: the mean over all plays of what the MRR at the horizon lies above that at
+        as_of, as a share of it, of the plays that expanded within the horizon; 0 of the others.
+
+    Raises
+    ------
+    SourceError
+        As `oracle_probabilities`.
+    """
+    truth = read_truth(company)
+    parts = []
+    for moment in _midnights(as_of_dates):
+        month, rows = _month(truth, moment)
+        days, levels = _played(truth, rows, month, "expansion", horizons_days, plays, seed)
+        mrr = rows["mrr"].to_numpy(dtype=np.float32)
+        for horizon, level in zip(horizons_days, levels, strict=True):
+            came = days < horizon
+            share = np.where(came, np.maximum(level / mrr - 1, 0), 0)
+            told = {"probability": came.mean(axis=0), "added_share": share.mean(axis=0)}
+            parts.append(_told(rows, moment, horizon, told))
+    return pd.concat(parts, ignore_index=True)
+
+
 def skill_share(auc_model: float, auc_oracle: float) -> float:
     """Give the share of the oracle's skill, (AUC - 0.5) / (AUC of the oracle - 0.5)."""
     return (auc_model - 0.5) / (auc_oracle - 0.5)
@@ -173,44 +208,55 @@ def _midnights(dates: Iterable[date | datetime]) -> Iterator[datetime]:
 def _at_date(
     truth: Truth, as_of: datetime, question: str, horizons: Sequence[int], plays: int, seed: int
 ) -> pd.DataFrame:
+    month, rows = _month(truth, as_of)
+    days, _ = _played(truth, rows, month, question, horizons, plays, seed)
+    parts = [
+        _told(rows, as_of, horizon, {"probability": (days < horizon).mean(axis=0)})
+        for horizon in horizons
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _month(truth: Truth, as_of: datetime) -> tuple[int, pd.DataFrame]:
+    """Give the month that starts at a date, and who pays at its start."""
     month = truth.calendar.month_at(as_of)
     if month is None or month > truth.calendar.months:
         raise SourceError(
             f"The oracle knows the first days of the months from {FIRST_DAY:%Y-%m-%d}, not "
             f"{as_of:%Y-%m-%d}. Ask for one of those."
         )
-    rows = truth.states[truth.states["month"] == month]
-    days = event_days(truth, rows, month, question, max(horizons), plays, seed)
-    shares = [(days < horizon).mean(axis=0) for horizon in horizons]
-    parts = [
-        pd.DataFrame(
-            {
-                "account_id": rows["account_id"].to_numpy(),
-                "as_of": np.datetime64(as_of, "us"),
-                "horizon_days": horizon,
-                "probability": share,
-            }
-        )
-        for horizon, share in zip(horizons, shares, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return month, truth.states[truth.states["month"] == month]
 
 
-def event_days(
+def _told(
+    rows: pd.DataFrame, as_of: datetime, horizon: int, told: dict[str, Floats]
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "account_id": rows["account_id"].to_numpy(),
+            "as_of": np.datetime64(as_of, "us"),
+            "horizon_days": horizon,
+            **told,
+        }
+    )
+
+
+def _played(
     truth: Truth,
     rows: pd.DataFrame,
     month: int,
     question: str,
-    horizon_days: int,
+    horizons: Sequence[int],
     plays: int,
     seed: int,
-) -> Floats:
-    """Play accounts forward and give the day of each play's first event.
+) -> tuple[Floats, Floats]:
+    """Play accounts forward.
 
     Returns
     -------
-    numpy.ndarray
-        Days from the month's start, shape (plays, rows); inf where none comes in the horizon.
+    The day of each play's first event from the month's start, shape (plays, rows), inf where none
+    comes by the last horizon; and of expansion the MRR just before each horizon, shape (horizons,
+    plays, rows).
     """
     traits = truth.traits.set_index("account_id").loc[rows["account_id"]]
     accounts = Accounts(**{f.name: _single(traits[f.name]) for f in fields(Accounts)})
@@ -218,12 +264,11 @@ def event_days(
     size = max(1, CELLS_AT_ONCE // max(len(rows), 1))
     rng = np.random.default_rng([seed, month, OUTCOMES.index(question)])
     chunks = [min(size, plays - done) for done in range(0, plays, size)]
-    return np.concatenate(
-        [
-            _play(truth, state, accounts, month, question, horizon_days, chunk, rng)
-            for chunk in chunks
-        ]
-    )
+    parts = [
+        _play(truth, state, accounts, month, question, horizons, chunk, rng) for chunk in chunks
+    ]
+    days, levels = zip(*parts, strict=True)
+    return np.concatenate(days), np.concatenate(levels, axis=1)
 
 
 def _single(column: pd.Series) -> Any:  # noqa: ANN401 - floats, whole numbers or truth values
@@ -237,14 +282,14 @@ def _play(
     accounts: Accounts,
     month: int,
     question: str,
-    horizon_days: int,
+    horizons: Sequence[int],
     plays: int,
     rng: np.random.Generator,
-) -> Floats:
+) -> tuple[Floats, Floats]:
     cal, shape = truth.calendar, (plays, len(accounts))
     start = int(cal.starts[month])
-    until = start + horizon_days + (0 if question == "churn" else GRACE_DAYS)
-    watch = _Watch.begin(question, state.mrr, shape)
+    until = start + max(horizons) + (0 if question == "churn" else GRACE_DAYS)
+    watch = _Watch.begin(question, state.mrr, shape, horizons)
     state = replace(
         state,
         **{f.name: np.broadcast_to(getattr(state, f.name), shape) for f in fields(State)},
@@ -255,7 +300,7 @@ def _play(
         bad_year = next_bad_year(truth.world, bad_year, rng)
         watch = watch.see(happened, start)
         month += 1
-    return watch.first(int(cal.starts[month]) - start)
+    return watch.first(int(cal.starts[month]) - start), watch.levels
 
 
 @dataclass(frozen=True)
@@ -270,19 +315,29 @@ class _Watch:
         Day from which MRR has stood beyond the threshold; inf while it does not.
     found
         Day of the first event; inf while there was none.
+    horizons
+        Days at which the MRR is kept; none but for expansion.
+    levels
+        The MRR just before each of them, shape (horizons, plays, accounts).
     """
 
     question: str
     threshold: Floats
     since: Floats
     found: Floats
+    horizons: tuple[int, ...]
+    levels: Floats
 
     @classmethod
-    def begin(cls, question: str, mrr: Floats, shape: tuple[int, int]) -> "_Watch":
+    def begin(
+        cls, question: str, mrr: Floats, shape: tuple[int, int], horizons: Sequence[int]
+    ) -> "_Watch":
         sign = -1 if question == "contraction" else 1
         threshold = mrr * (1 + sign * (CHANGE - TOLERANCE))
         never = np.full(shape, np.inf, dtype=np.float32)
-        return cls(question, threshold, never, never)
+        kept = tuple(horizons) if question == "expansion" else ()
+        levels = np.broadcast_to(mrr.astype(np.float32), (len(kept), *shape))
+        return cls(question, threshold, never, never, kept, levels)
 
     def see(self, month: Month, start: int) -> "_Watch":
         """Take in one month's changes of MRR, in order of time."""
@@ -304,7 +359,12 @@ class _Watch:
         held = day - self.since >= GRACE_DAYS
         found = np.where(held & (self.since < self.found), self.since, self.found)
         since = np.where(is_beyond, np.minimum(self.since, day), np.inf)
-        return replace(self, since=since, found=found)
+        then = [
+            np.where(day < horizon, mrr, level)
+            for horizon, level in zip(self.horizons, self.levels, strict=True)
+        ]
+        levels = np.stack(then) if then else self.levels
+        return replace(self, since=since, found=found, levels=levels)
 
     def first(self, end: int) -> Floats:
         """Give the first events' days, counting what has held for the grace at the end."""

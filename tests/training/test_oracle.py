@@ -16,6 +16,7 @@ from features.sources.sample.truth import write_truth
 from features.sources.sample.world import Drift, Growth, Money, Risk, World, calendar
 from training.oracle import (
     can_leave_within,
+    oracle_added_shares,
     oracle_probabilities,
     read_truth,
     skill_share,
@@ -188,3 +189,33 @@ def test_it_refuses_a_company_without_a_truth(tmp_path):
 def test_it_refuses_an_unknown_question(truth_of):
     with pytest.raises(SourceError, match="answers churn, expansion, contraction"):
         oracle_probabilities(truth_of(World(), 30, 14), [JANUARY], "regret", [90])
+
+
+def test_one_purchase_of_a_known_size_adds_its_share_of_the_seats(truth_of):
+    # Whoever buys in January buys half as many seats again, rounded up, and nothing else happens.
+    company = truth_of(_plain_world(-20.0, upsell=-1.0), 60, 14)
+    rows = oracle_added_shares(company, [JANUARY], [31], plays=500)
+    seats = read_truth(company).states[["account_id", "as_of", "seats"]]
+    rows = rows.merge(seats, on=["account_id", "as_of"])
+    known = rows["probability"] * np.ceil(rows["seats"] / 2) / rows["seats"]
+    assert rows["probability"].between(0.15, 0.4).all()
+    np.testing.assert_allclose(rows["added_share"], known, rtol=1e-3)
+
+
+def test_what_is_lost_again_by_the_horizon_adds_nothing(truth_of):
+    # Everybody buys in each month. On a month's term 12 % leave in each, so that a fifth are there
+    # after a year: what the others had bought adds nothing.
+    company = truth_of(_plain_world(-2.0, upsell=20.0), 120, 14)
+    rows = _joined(company, oracle_added_shares(company, [JANUARY], [365], plays=300))
+    rows = rows[rows["leaves_on"] > 10_000]
+    monthly = rows.loc[rows["term_months"] == 1, "added_share"]
+    stayed = rows.loc[rows["term_months"] > 1, "added_share"]
+    assert len(monthly) > 5
+    assert 0.1 < monthly.mean() / stayed.mean() < 0.35
+
+
+def test_what_is_added_comes_with_the_same_probability(truth_of):
+    company = truth_of(_plain_world(-2.0, upsell=-1.0), 60, 14)
+    added = oracle_added_shares(company, [JANUARY], [31, 90], plays=50)
+    alone = oracle_probabilities(company, [JANUARY], "expansion", [31, 90], plays=50)
+    pd.testing.assert_frame_equal(added[list(alone)], alone)
