@@ -1,11 +1,11 @@
 """Hold what expansions were expected to add against what they added, by other ways to tell amounts.
 
-    python -m benchmarks.amounts [--seeds 41 42] [--accounts 300] [--write FILE]
+    python -m benchmarks.amounts [--seeds 41 42] [--accounts 300] [--public NAME] [--write FILE]
 
 Run from the project's root. Each seed makes a sample company; at six past dates the probability to
-expand and each way to tell amounts are learned, and held against the dates that followed. Intervals
-are over customers. With --write the figures go into FILE, between the lines <!-- figures --> and
-<!-- end of figures -->.
+expand and each way to tell amounts are learned, and held against the dates that followed, and so
+for public sets. Intervals are over customers. With --write the figures go into FILE, between the
+lines <!-- figures --> and <!-- end of figures -->.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.figures import between, table
+from benchmarks.histories import read
 from benchmarks.sample_company import MONTHS, write_between
 from features.built import Built, built, month_starts
 from features.errors import TooLittleDataError
@@ -36,18 +37,24 @@ from training.amount import added, shape_of
 from training.bundling import FeatureList, answerable, fit_bundle
 from training.fit import BoosterParams
 from training.next_product import next_product_figures
+from training.oracle import oracle_added_shares
 from training.prepare import dates_of, features_of, labelled_rows
 from training.splits import Split, on_record, origins, outcome_known_by
 from training.tested import scored_later
 
 Floats = NDArray[np.float64]
+Part = tuple[pd.DataFrame, bool]
 
-ALWAYS, BOOSTER = "always", "booster"
+ALWAYS, BOOSTER, ORACLE = "always", "booster", "oracle"
+PLAYS = 2000
+FEW_PLAYS = 20
+"""What the oracle says of an account counts as so many plays less: they are as everybody's."""
 WAYS: Mapping[str, str] = {
     MEAN: "the mean share",
     ALWAYS: "by account, always",
     BY_ACCOUNT: "by account where the past says so",
     BOOSTER: "a booster, always",
+    ORACLE: "the oracle, with its probability",
 }
 HEAD = (
     "horizon",
@@ -67,24 +74,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What expansions were expected to add, and did.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[41, 42])
     parser.add_argument("--accounts", type=int, default=300)
+    parser.add_argument("--public", nargs="*", default=[])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    parts, kept = [], []
-    for seed in options.seeds:
-        for rows, by_account in tested(seed, options.accounts):
-            parts.append(rows)
-            kept.append(by_account)
-        print(f"seed {seed}: {sum(map(len, parts)):,} rows so far", file=sys.stderr, flush=True)
-    seeds = " ".join(map(str, options.seeds))
-    command = f"python -m benchmarks.amounts --accounts {options.accounts} --seeds {seeds}"
-    lines = page(command, pd.concat(parts, ignore_index=True), kept)
+    sample = [part for seed in options.seeds for part in tested(seed, options.accounts)]
+    public = {name: rolled_public(name, options.data) for name in options.public}
+    command = (
+        f"python -m benchmarks.amounts --accounts {options.accounts} "
+        f"--seeds {' '.join(map(str, options.seeds))}"
+        + (f" --public {' '.join(options.public)}" if options.public else "")
+    )
+    lines = page(command, sample, public)
     print("\n".join(lines))
     if options.write:
         write_between(options.write, lines)
 
 
-def tested(seed: int, accounts: int) -> Iterator[tuple[pd.DataFrame, bool]]:
+def say(words: str) -> None:
+    """Tell people how far it is."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def rolled_public(name: str, data: Path) -> list[Part]:
+    """Give what `tested` gives, of a public set; there is no truth beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return list(_rolled(read(data, name, Path(folder), say)))
+
+
+def tested(seed: int, accounts: int) -> Iterator[Part]:
     """Give by origin the later rows of a company, and whether accounts were told apart there."""
+    say(f"sample of {accounts}, seed {seed}")
     with tempfile.TemporaryDirectory() as folder:
         company, home = Path(folder) / "company", Home(Path(folder) / "home")
         simulate(company, accounts=accounts, months=MONTHS, seed=seed)
@@ -93,10 +113,10 @@ def tested(seed: int, accounts: int) -> Iterator[tuple[pd.DataFrame, bool]]:
         for rows, by_account in _rolled(history):
             names = ("account_id", "customer_group")
             named = {name: f"{seed}-" + rows[name].astype(str) for name in names}
-            yield rows.assign(**named), by_account
+            yield _with_oracle(rows, company).assign(**named), by_account
 
 
-def _rolled(history: Built) -> Iterator[tuple[pd.DataFrame, bool]]:
+def _rolled(history: Built) -> Iterator[Part]:
     panel, features = labelled_rows(history, EXPANSION), features_of(history, EXPANSION)
     dates = dates_of(history, panel, EXPANSION)
     for split in origins(dates, history.source.extracted_at, EXPANSION):
@@ -118,6 +138,27 @@ def _rolled(history: Built) -> Iterator[tuple[pd.DataFrame, bool]]:
         }
         amount = bundle.amount
         yield later.assign(**columns), amount is not None and amount.shape is not None
+
+
+def _with_oracle(rows: pd.DataFrame, company: Path) -> pd.DataFrame:
+    """Add what the truth says: ``best__<h>d``, the probability, and ``oracle__<h>d``, the share."""
+    horizons = EXPANSION.horizons_days
+    dates = [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique())]
+    truth = oracle_added_shares(company, dates, horizons, PLAYS)
+    for days in horizons:
+        told = truth[truth["horizon_days"] == days]
+        probability, share = told["probability"], told["added_share"]
+        mean = share.sum() / probability.sum()
+        told = told.assign(
+            **{
+                f"best__{days}d": probability,
+                f"{ORACLE}__{days}d": (share * PLAYS + mean * FEW_PLAYS)
+                / (probability * PLAYS + FEW_PLAYS),
+            }
+        )
+        columns = ["account_id", "as_of", f"best__{days}d", f"{ORACLE}__{days}d"]
+        rows = rows.merge(told[columns], on=["account_id", "as_of"], how="left")
+    return rows
 
 
 def _always(bundle: Bundle, rows: pd.DataFrame, later: pd.DataFrame) -> Floats:
@@ -156,25 +197,35 @@ def _boosted(
     return np.column_stack(shares)
 
 
-def page(command: str, rows: pd.DataFrame, kept: list[bool]) -> list[str]:
+def page(command: str, sample: list[Part], public: Mapping[str, list[Part]]) -> list[str]:
     """Give the figures as lines of Markdown."""
-    lines = [
-        _line(rows, days, way)
-        for days in EXPANSION.horizons_days
-        if f"{MEAN}__{days}d" in rows
-        for way in WAYS
-    ]
+    rows = _pooled(sample)
+    lines = [_line(rows, days, way) for days in EXPANSION.horizons_days for way in WAYS]
     made = (
-        f"Made by `{command}`: {MONTHS} months a company, six origins each, intervals of 95 %. "
-        f"Accounts were told apart at {sum(kept)} of {len(kept)} origins."
+        f"Made by `{command}`: {MONTHS} months a sample company, at most six origins each, "
+        f"intervals of 95 %. {_kept(sample)}"
     )
-    return [
+    found = [
         made,
         "",
         table(HEAD, lines),
         "",
         *_of_products(next_product_figures(rows, EXPANSION)),
     ]
+    main_days = EXPANSION.main_horizon_days
+    for name, parts in public.items():
+        others = [_line(_pooled(parts), main_days, way) for way in WAYS if way != ORACLE]
+        found += ["", f"The public set {name}. {_kept(parts)}", "", table(HEAD, others)]
+    return found
+
+
+def _pooled(parts: list[Part]) -> pd.DataFrame:
+    return pd.concat([rows for rows, _ in parts], ignore_index=True)
+
+
+def _kept(parts: list[Part]) -> str:
+    told = sum(by_account for _, by_account in parts)
+    return f"The past told accounts apart at {told} of {len(parts)} origins."
 
 
 def _of_products(found: Mapping[str, Any]) -> list[str]:
@@ -198,8 +249,11 @@ def _of_products(found: Mapping[str, Any]) -> list[str]:
 
 
 def _line(rows: pd.DataFrame, days: int, way: str) -> list[str]:
-    columns = [f"outcome__{days}d", *(f"{name}__{days}d" for name in WAYS)]
+    named = [f"{name}__{days}d" for name in ("outcome", *WAYS)]
+    columns = [name for name in named if name in rows]
     kept = rows[np.isfinite(rows[columns]).all(axis=1)]
+    if way == ORACLE:
+        kept = kept.assign(**{f"probability__{days}d": kept[f"best__{days}d"]})
     found = of_way(kept, days, way)
     than: dict[str, Any] = {} if way == MEAN else above(kept, days, way, MEAN)["deviance"]
     agreement = found["rank_agreement"]
