@@ -10,6 +10,8 @@
 # What `tenure train churn` and `tenure backtest churn` do, step by step, with what to look at.
 
 # %%
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,6 +20,8 @@ from models.churn import CHURN
 from serving.console import Session
 from training.backtest import backtest
 from training.backtest_page import backtest_document
+from training.beside_oracle import beside_oracle
+from training.capacity import Economics, Team
 from training.register import register
 from training.run import train
 
@@ -25,6 +29,7 @@ ORIGINS = 3  # enough for a first look; `tenure backtest` takes six
 FIGURES = ("auc", "average_precision", "brier", "log_loss")
 
 session = Session()
+economics = Economics(**session.settings.economics)
 built = session.history(None)
 
 # %% [markdown]
@@ -34,7 +39,7 @@ built = session.history(None)
 # dates. The registry keeps it as challenger; it serves nobody until `tenure promote` takes it.
 
 # %%
-trained = train(built, CHURN)
+trained = train(built, CHURN, economics=economics)
 registered = register(trained, session.registry)
 print(trained.audit.text())
 print(*registered.remarks, sep="\n")
@@ -46,8 +51,14 @@ print(*registered.remarks, sep="\n")
 
 # %%
 rolled = backtest(
-    built, CHURN, champion=session.registry.champion(CHURN.name), limit=ORIGINS, progress=print
+    built,
+    CHURN,
+    champion=session.registry.champion(CHURN.name),
+    team=Team(economics=economics),
+    limit=ORIGINS,
+    progress=print,
 )
+rolled = beside_oracle(rolled, Path(session.source(None)))
 metrics = rolled.metrics
 print(*rolled.notes, sep="\n")
 
@@ -94,7 +105,7 @@ axes.set(xlabel="what the model said", ylabel="what happened")
 
 # %% [markdown]
 # **What a team finds** that can call only so many accounts. Recall is the share of the losses on
-# the list; profit rests on stated assumptions (`training/capacity.py`).
+# the list; profit rests on what a call costs and wins, as the settings state it.
 
 # %%
 lists = pd.DataFrame(
@@ -107,6 +118,20 @@ lists = pd.DataFrame(
     }
 ).T
 lists
+
+# %% [markdown]
+# **The best list.** How long it should be depends on the chance to save, which nobody knows. Here
+# each chance gets its best length, and the profits are averaged: the expected maximum profit.
+
+# %%
+best_lists = pd.DataFrame(
+    {
+        order: {name: figure["value"] for name, figure in found.items()}
+        for order, found in metrics["best_lists"].items()
+        if found
+    }
+).T
+best_lists
 
 # %% [markdown]
 # **Parts of the base.** Where it works, and where it rests on too few losses to tell.
@@ -143,6 +168,20 @@ early = pd.DataFrame(metrics["lead_time"]).map(
     lambda found: found["value"] if isinstance(found, dict) else found
 )
 early
+
+# %% [markdown]
+# **The best possible.** Of the sample company it is known: the oracle plays true states forward.
+# The share of its skill (AUC less one half) is how much was found of what could be. A company of
+# its own has no such truth, and no such cell.
+
+# %%
+oracle = pd.DataFrame(
+    {
+        population: found["skill_share"]
+        for population, found in metrics.get("oracle", {"populations": {}})["populations"].items()
+    }
+).T
+oracle
 
 # %% [markdown]
 # All of it stands on one page that opens without a network, and in MLflow.

@@ -19,6 +19,7 @@ from models.bundle import row_covariates
 from models.churn import CHURN
 from models.intervals import matrix
 from training.fit import LinearParams
+from training.oracle import oracle_probabilities
 from training.prepare import labelled_rows
 from training.run import train
 from training.splits import on_record
@@ -290,6 +291,21 @@ def test_the_back_test_is_what_scikit_learn_says_of_its_rows(tested) -> None:
     drawn = tested.reliability
     assert (drawn["rows"] * drawn["observed"]).sum() == pytest.approx(outcome.sum())
     assert (drawn["rows"] * drawn["predicted"]).sum() == pytest.approx(probability.sum())
+
+
+def test_the_oracle_stands_beside_the_back_test_and_its_skill_is_scikit_learns(
+    tested, sample
+) -> None:
+    rows = tested.rolled.test_rows
+    dates = [stamp.to_pydatetime() for stamp in rows["as_of"].unique()]
+    truth = oracle_probabilities(sample.folder, dates, "churn", [90])
+    told = rows.merge(truth, on=["account_id", "as_of"])
+    best, own = (
+        roc_auc_score(told["outcome__90d"], told[name]) - 0.5
+        for name in ("probability", "probability__90d")
+    )
+    assert tested.oracle.loc["pooled", "value"] == pytest.approx(own / best)
+    assert "<h2>Against the best possible</h2>" in Path(tested.document["report"]).read_text()
 
 
 def touched_by_sql(rows: pd.DataFrame, database: sqlite3.Connection) -> np.ndarray:
