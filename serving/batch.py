@@ -1,6 +1,7 @@
-"""Scores of a whole company where its feature rows lie: on Spark, by the same models.
+"""Scores and renewals of a whole company where its feature rows lie: on Spark, by the same models.
 
-Each worker scores its rows as `serving.score` does; only ranks need to know of the others.
+Each worker scores its rows as `serving.score` does, and tells of renewals as `serving.renewals`
+does; only ranks need to know of the others.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,12 +22,19 @@ from features.partitioned import DATE, whole, write_feature_parts
 from features.windows import Rows
 from models.bundle import Bundle
 from models.cells import feature_matrix
+from models.intervals import TERM_END, TERM_MONTHS
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.scored import COLUMNS, FIELDS
+from serving.renewals import COLUMNS as OF_RENEWALS
+from serving.renewals import FIELDS as RENEWAL_FIELDS
+from serving.renewals import NOTICE, told_renewals
 from serving.score import score
 
 _GROUP = ("model", "horizon_days", "status")
+_STATE = ("status", "mrr", "term_end_day")
+_HAS_ROW = "_has_row"
+_OF_TERMS = frozenset({NOTICE, TERM_END, TERM_MONTHS})
 
 
 def score_on_spark(
@@ -50,11 +58,12 @@ def score_on_spark(
     registry
         Holds the champions.
     out
-        The folder that gets `features` and `scores`, each in parts.
+        The folder that gets `features`, `scores` and `renewals`, each in parts.
     running
         Who computes and writes.
     own
-        The company's own features; of them and ours, those are computed that a champion reads.
+        The company's own features; of them and ours, those are computed that a champion reads, and
+        those that tell of the signed term.
 
     Raises
     ------
@@ -65,13 +74,14 @@ def score_on_spark(
     bundles = {name: bundle for name, bundle in found.items() if bundle is not None}
     if not bundles:
         raise ModelError("Expected a champion to score with, got none. Run: tenure promote churn")
-    features, scores = out / "features", out / "scores"
-    read = {column for bundle in bundles.values() for column in bundle.features}
+    features, scores, renewals = (out / name for name in ("features", "scores", "renewals"))
+    read = {column for bundle in bundles.values() for column in bundle.features} | _OF_TERMS
     chosen = [each for each in available(source, own, touches=True) if each.column in read]
     states = write_feature_parts(source, [as_of], chosen, features, running)
     at = (as_of, datetime.now(UTC).replace(tzinfo=None))
     score_parts(bundles, features, states, at, scores, running)
-    return {"features": features, "scores": scores}
+    renewal_parts(bundles.get("churn"), features, states, as_of, renewals, running)
+    return {"features": features, "scores": scores, "renewals": renewals}
 
 
 def score_parts(
@@ -103,30 +113,73 @@ def score_parts(
         When the table lacks a feature of a model.
     """
     day, scored_at = at
-    as_of = pd.Timestamp(day).as_unit("us")
     travelling = {name: replace(bundle) for name, bundle in bundles.items()}
 
     def scored(batch: pd.DataFrame) -> pd.DataFrame:
-        rows = batch.assign(as_of=as_of, mrr=batch["mrr"].astype("float64") / FIXED)
-        known = rows[["account_id", "as_of", "status", "mrr"]]
-        has_row = rows[_HAS_ROW].notna()
-        table = rows.loc[has_row].drop(columns=["status", "mrr", _HAS_ROW])
+        table, known = _table_and_states(batch, day)
         return score(travelling, table, known, scored_at)
 
-    table = running.scan(parts / f"{DATE}={day:%Y-%m-%d}")
-    nothing = pd.DataFrame(columns=table.collect_schema().names(), dtype="float64")
+    together, nothing = _together(parts, states, day, running)
     for name, bundle in bundles.items():  # here, for a worker's error comes without its class
         feature_matrix(nothing, bundle.features, bundle.categories, name)
-    has_row = table.with_columns(nw.lit(1).alias(_HAS_ROW))
-    together = states.select("account_id", "status", "mrr").join(
-        has_row, on="account_id", how="left"
-    )
     scores = _ranked(running.map(together, scored, pa.schema(FIELDS)), running)
     with whole(out) as aside:
         running.write(scores, aside, by=DATE, then=["account_id", "model", "horizon_days"])
 
 
-_HAS_ROW = "_has_row"
+def renewal_parts(
+    churn: Bundle | None, parts: Path, states: Rows, day: date, out: Path, running: Cluster
+) -> None:
+    """Tell of one date's next renewals from a partitioned feature table, in partitioned files.
+
+    Parameters
+    ----------
+    churn
+        The champion; without one there are dates and no probabilities.
+    parts, states, running
+        As `score_parts` takes them.
+    day
+        The states' date.
+    out
+        Gets `as_of=<date>/*.parquet` with what `serving.renewals.renewals` gives but the date.
+    """
+    travelling = None if churn is None else replace(churn)
+
+    def told(batch: pd.DataFrame) -> pd.DataFrame:
+        table, known = _table_and_states(batch, day)
+        active = known.loc[known["status"] == "active", "account_id"]
+        rows = table[table["account_id"].isin(active)]
+        said = pd.DataFrame(index=pd.Index(rows["account_id"]))
+        if travelling is not None:
+            columns = list(travelling.question.horizons_days)
+            said = pd.DataFrame(travelling.probabilities(rows), said.index, columns)
+        return told_renewals(travelling, said, table, known)
+
+    together, _ = _together(parts, states, day, running)
+    renewals = running.map(together, told, pa.schema(RENEWAL_FIELDS))
+    with whole(out) as aside:
+        running.write(_dated(renewals).select(*OF_RENEWALS), aside, by=DATE, then=["account_id"])
+
+
+def _together(parts: Path, states: Rows, day: date, running: Cluster) -> tuple[Rows, pd.DataFrame]:
+    """Put each account's feature row beside its state; and give such a table without a row."""
+    table = running.scan(parts / f"{DATE}={day:%Y-%m-%d}")
+    nothing = pd.DataFrame(columns=table.collect_schema().names(), dtype="float64")
+    has_row = table.with_columns(nw.lit(1).alias(_HAS_ROW))
+    known = states.select("account_id", *_STATE)
+    return known.join(has_row, on="account_id", how="left"), nothing
+
+
+def _table_and_states(batch: pd.DataFrame, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part a batch of the two again, as `features.build` and `features.spine` give them."""
+    ends = pd.to_datetime(batch["term_end_day"], unit="D").astype("datetime64[us]")
+    rows = batch.assign(
+        as_of=pd.Timestamp(day).as_unit("us"),
+        mrr=batch["mrr"].astype("float64") / FIXED,
+        term_ends_at=ends,
+    )
+    table = rows[rows[_HAS_ROW].notna()].drop(columns=[*_STATE, "term_ends_at", _HAS_ROW])
+    return table, rows[["account_id", "as_of", "status", "mrr", "term_ends_at"]]
 
 
 def _ranked(scores: Rows, running: Cluster) -> Rows:
@@ -136,5 +189,9 @@ def _ranked(scores: Rows, running: Cluster) -> Rows:
     place = nw.col("_one").cum_sum().over(*_GROUP, order_by=["_down", "account_id"])
     is_scored = nw.col("status") == "scored"
     ranked = ordered.with_columns(rank=nw.when(is_scored).then(place))
-    dated = ranked.with_columns(nw.col(DATE).cast(nw.Date).cast(nw.String))
-    return dated.select(*COLUMNS)
+    return _dated(ranked).select(*COLUMNS)
+
+
+def _dated(rows: Rows) -> Rows:
+    """Give the date as text, as it names the folder."""
+    return rows.with_columns(nw.col(DATE).cast(nw.Date).cast(nw.String))

@@ -39,6 +39,23 @@ def renewals(
     before as_of once it has passed. renewal_probability (0 to 1) is that of no churn by the end of
     the day on which the term ends, NaN beyond the longest horizon and for what was not scored.
     """
+    return told_renewals(bundles.get("churn"), _scored(scores), table, states)
+
+
+def told_renewals(
+    churn: Bundle | None, said: pd.DataFrame, table: pd.DataFrame, states: pd.DataFrame
+) -> pd.DataFrame:
+    """Give what `renewals` gives, from the probabilities of churn of accounts that have a row.
+
+    Parameters
+    ----------
+    churn
+        The model; without one there are dates and no probabilities.
+    said
+        Indexed by account_id, a column for each horizon.
+    table, states
+        As `renewals` takes them.
+    """
     ending = states.loc[states["term_ends_at"].notna(), ["account_id", "as_of", "term_ends_at"]]
     found = ending.rename(columns={"term_ends_at": "renewal_date"})
     found = found.sort_values("account_id", ignore_index=True)
@@ -48,7 +65,7 @@ def renewals(
         found["notice_deadline"] = found["as_of"] + pd.to_timedelta(days, unit="D")
     else:
         found["notice_deadline"] = pd.NaT
-    found["renewal_probability"] = found["account_id"].map(_said(bundles, scores, by_account))
+    found["renewal_probability"] = found["account_id"].map(_renewed(churn, said, by_account))
     times = dict.fromkeys(("renewal_date", "notice_deadline"), "datetime64[us]")
     return found.astype({**times, "renewal_probability": "float64"})[list(COLUMNS)]
 
@@ -59,15 +76,17 @@ def write_renewals(renewals: pd.DataFrame, path: Path) -> None:
     write_whole(pa.Table.from_pandas(renewals, schema=schema, preserve_index=False), path)
 
 
-def _said(
-    bundles: Mapping[str, Bundle], scores: pd.DataFrame, by_account: pd.DataFrame
+def _scored(scores: pd.DataFrame) -> pd.DataFrame:
+    """Give the probabilities of churn that were scored, by account and horizon."""
+    scored = scores[(scores["model"] == "churn") & (scores["status"] == "scored")]
+    return scored.pivot_table(index="account_id", columns="horizon_days", values="probability")
+
+
+def _renewed(
+    churn: Bundle | None, said: pd.DataFrame, by_account: pd.DataFrame
 ) -> "pd.Series[float]":
-    churn = bundles.get("churn")
     if churn is None:
         return pd.Series(dtype="float64")
-    scored = scores[(scores["model"] == "churn") & (scores["status"] == "scored")]
-    said = scored.pivot_table(index="account_id", columns="horizon_days", values="probability")
-    probabilities = said[list(churn.question.horizons_days)]
-    rows = by_account.loc[probabilities.index]
-    renewed = churn.renewal_probabilities(rows, probabilities.to_numpy(dtype=float))
-    return pd.Series(renewed, index=probabilities.index)
+    probabilities = said[list(churn.question.horizons_days)].to_numpy(dtype=float)
+    renewed = churn.renewal_probabilities(by_account.loc[said.index], probabilities)
+    return pd.Series(renewed, index=said.index)

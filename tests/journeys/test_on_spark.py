@@ -13,8 +13,11 @@ from features.home import Home
 from features.sources.check import check
 from models.bundle import Bundle
 from models.gate import Gate, GateReport
+from models.intervals import COVARIATES
 from models.record import Training
 from models.registry import Registry
+from models.renewal import AtTermEnd
+from serving.renewals import renewals
 from serving.score import score
 
 pytestmark = pytest.mark.usefixtures("one_spark")
@@ -95,7 +98,7 @@ def test_score_checks_a_log_measures_and_scores_as_one_machine_does(
     line.json("score", "--source", str(folder), "--spark-out", str(out))
     source = check(str(folder), home=Home(tmp_path / "here"))
     here = built(source, [source.extracted_at.date()], home=Home(tmp_path / "here"))
-    found = read(out / "scores")
+    found, renewing = read(out / "scores"), read(out / "renewals")
     expected = score({"churn": bundle}, here.table, here.states, found["scored_at"].iloc[0])
     keys = ["account_id", "horizon_days"]
     same = ["account_id", "status", "horizon_days", "probability", "rank"]
@@ -105,16 +108,24 @@ def test_score_checks_a_log_measures_and_scores_as_one_machine_does(
         check_dtype=False,
         check_exact=True,
     )
+    told = renewals({"churn": bundle}, expected, here.table, here.states)
+    assert told["account_id"].tolist() == ["a", "b"]
+    assert told["renewal_probability"].notna().all()
+    pd.testing.assert_frame_equal(renewing[list(told)].astype(told.dtypes), told, check_exact=True)
 
 
 def champion(home: Home, stumps: Callable[..., Bundle], work: Path) -> Bundle:
     page = work / "report.html"
     page.write_text("<p>How sure</p>", encoding="utf-8")
-    cuts = ("usage__events__28d", 1.5, 1.0, -1.0), ("lifecycle__mrr", 60.0, 0.5, -0.5)
+    cuts = (
+        ("usage__events__28d", 1.5, 1.0, -1.0),
+        ("lifecycle__mrr", 60.0, 0.5, -0.5),
+        (COVARIATES[2], 45.0, 0.3, -0.3),
+    )
     registry = Registry(home)
     version = registry.log(
         Training(
-            bundle=stumps(*cuts),
+            bundle=stumps(*cuts, at_term_end=AtTermEnd(0.8, 0.6)),
             parameters={},
             metrics={"metrics": {}, "by_horizon": {}},
             data={"fingerprint": "d" * 64, "rows": 1, "extracted_at": "2024-01-01"},
