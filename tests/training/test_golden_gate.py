@@ -5,15 +5,19 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from features.home import Home
 from models.bundle import Bundle, load
 from models.gate import Gate
+from models.golden import Golden
 from models.record import Training
 from models.registry import Registry
+from training.gates import Trial, decide
 from training.register import judge
 
 EVENTS, PLAN = "usage__events__28d", "lifecycle__plan"
@@ -146,3 +150,28 @@ def test_a_golden_set_that_is_gone_changed_or_was_never_kept_is_refused(
     with registry.tracking.client() as client:
         client.delete_model_version_tag("tenure-churn", "1", "golden")
     assert "older than such sets" in golden_gate(registry).sentence
+
+
+def answered(curves: list[list[float]], kept: list[list[float]]) -> Gate:
+    """Give the gate's answer on a model that says this of the rows of a golden set."""
+    golden = Golden(pd.DataFrame(index=range(len(kept))), np.array(kept))
+    model = SimpleNamespace(probabilities=lambda _: np.array(curves))
+    trial = Trial("churn", "1", Path("nowhere"), None, ROWS, [], registered=lambda: (model, golden))
+    (gate,) = (gate for gate in decide(trial).gates if gate.name == "golden_set")
+    return gate
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-12, 2e-12])
+def test_answers_may_lie_apart_by_what_is_allowed(apart: float) -> None:
+    assert answered([[0.1, 0.25 + apart]], [[0.1, 0.25]]).passed == (apart < 1.5e-12)
+
+
+@pytest.mark.parametrize("planted", [1.5, -0.1, 0.25, np.nan], ids=str)
+def test_answers_that_are_no_rising_probabilities_are_refused(planted: float) -> None:
+    curves = [[0.1, 0.2, 0.3, planted]]
+    assert not answered(curves, curves).passed
+
+
+def test_a_golden_set_of_no_rows_or_of_another_shape_is_refused() -> None:
+    assert "Expected answers of shape" in answered([[0.1, 0.2]], [[0.1, 0.2, 0.3]]).sentence
+    assert "Expected answers of shape" in answered([], []).sentence
