@@ -52,7 +52,7 @@ FEW_PLAYS = 20
 WAYS: Mapping[str, str] = {
     MEAN: "the mean share",
     ALWAYS: "by account, always",
-    BY_ACCOUNT: "by account where the past says so",
+    BY_ACCOUNT: "by account unless the past says no",
     BOOSTER: "a booster, always",
     ORACLE: "the oracle, with its probability",
 }

@@ -41,9 +41,9 @@ class Judged:
     standard_error: float
 
     @property
-    def is_better_by_account(self) -> bool:
-        """Whether telling accounts apart was better by more than the standard error."""
-        return self.mean_share - self.by_account > self.standard_error
+    def is_worse_by_account(self) -> bool:
+        """Whether telling accounts apart was worse by more than the standard error."""
+        return self.by_account - self.mean_share > self.standard_error
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Amount:
         By horizon in days, over the expansions that were learned from: MRR added over MRR. A
         horizon within which none was seen is left out.
     shape
-        None where the mean share tells amounts as well.
+        None where the mean share stands for every account.
     judged
         By what that was decided; None where there was too little to compare.
     """

@@ -1,8 +1,8 @@
 """How much an expansion adds, learned from those that were known at a border.
 
 A share of the MRR at ``as_of``: the mean one, or one by account from a regression of its logarithm
-whose weights a normal prior draws to 0. The latter is kept only where it told later expansions
-better in the past of the very company that it is learned from.
+whose weights a normal prior draws to 0, and so its answer to the mean. The mean stands where the
+regression told later expansions worse in the past of the very company, and where few are known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def amount_of(
     if question.outcome != "expansion":
         return None
     judged = judge(rows, question, features, border)
-    is_by_account = judged is not None and judged.is_better_by_account
+    is_by_account = judged is not None and not judged.is_worse_by_account
     shape = shape_of(rows, question, features, border) if is_by_account else None
     return Amount(mean_shares(rows, question, border), shape, judged)
 

@@ -45,7 +45,7 @@ ADDED = (
     "absolute error (money) and rank agreement (Spearman's) are of the amounts of those that did "
     "expand; first tenth is the share of all added MRR that stood on the first tenth of each date. "
     "By the mean share every account adds the same share of what it pays; a model tells accounts "
-    "apart only where that was better in its own past."
+    "apart unless that was worse in its own past."
 )
 
 

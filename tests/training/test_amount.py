@@ -127,10 +127,25 @@ def test_accounts_are_told_apart_where_that_was_better_on_later_expansions(
     assert large > 5 * abs(noise)
 
 
-def test_the_mean_share_stands_where_nothing_tells_amounts_apart(company: pd.DataFrame) -> None:
+def test_where_nothing_tells_amounts_apart_every_share_is_about_the_mean(
+    company: pd.DataFrame,
+) -> None:
     found = amount_of(company, QUESTION, ("noise",), BORDER)
+    hit = company[company["event_days"].notna()]
+    said = found.shares(hit[["noise"]].to_numpy(np.float32), (30,))
+    assert np.abs(said / found.mean_shares[30] - 1).mean() < 0.05
+
+
+def test_the_mean_share_stands_where_telling_apart_was_worse_on_later_expansions(
+    company: pd.DataFrame,
+) -> None:
+    # What made an expansion large makes it small in the second half, which no past could tell.
+    turned = company.copy()
+    turned.loc[turned["as_of"] > FIRST + timedelta(days=450), "large"] *= -1
+    found = amount_of(turned, QUESTION, ("large", "noise"), FIRST + timedelta(days=700))
+    assert found.judged.is_worse_by_account
     assert found.shape is None
-    assert not found.judged.is_better_by_account
+    assert "is the mean share: on" in found.sentence()
 
 
 def test_the_mean_share_stands_where_too_few_grew(company: pd.DataFrame) -> None:
