@@ -98,6 +98,19 @@ def test_a_company_that_loses_few_promotes_a_model_that_past_dates_bear_out(
     assert "intervals are wide" in told.sentence
 
 
+def test_a_company_of_twenty_losses_is_refused_for_its_model_and_not_for_its_size(
+    trial: Make, world: Callable[..., Built]
+) -> None:
+    company = world(accounts=35, months=30, seed=2)
+    its = train(company, CHURN)
+    rows = described(labelled_rows(company, CHURN), company.source)
+    assert 15 <= lost(rows) <= 30
+    report = decide(trial(its.bundle, rows=rows, ways=lambda: (way(its), None)))
+    assert gate(report, "later_period").passed
+    assert not gate(report, "log_loss").passed
+    assert "all of the interval must lie below 0" in gate(report, "log_loss").sentence
+
+
 def test_its_rows_are_those_of_past_dates_and_the_later_ones_each_once(
     trial: Make, rows: pd.DataFrame
 ) -> None:
