@@ -241,7 +241,8 @@ ORACLE = (
     "This company was made up, so that the best possible answer is known: the oracle plays each "
     "account's true state forward {plays:,} times, and never looks at what came. No model sees it. "
     "Skill is the AUC less one half; its share of the oracle's is how much was found of what could "
-    "be. The truth tells of {rows:,} of {of:,} rows: it knows no duplicates of the CRM."
+    "be. The truth tells of {rows:,} of {of:,} rows: it knows no duplicates of the CRM, and of a "
+    "large company only some dates are asked about."
 )
 POPULATIONS = MappingProxyType({"pooled": "all", "can_leave": "can leave within the horizon"})
 

@@ -22,13 +22,18 @@ from training.oracle import FEWEST_PLAYS, has_truth, oracle_probabilities
 Floats = NDArray[np.float64]
 
 KEYS = ["account_id", "as_of"]
+MOST_ROWS = 60_000
+"""Playing more rows forward takes longer than a large company's back-test should."""
+
 CHANCE = 0.5
 """The AUC of an order that knows nothing."""
 
 ASKED = ("pooled", CAN_LEAVE)
 
 
-def beside_oracle(found: Backtest, company: Path, plays: int = FEWEST_PLAYS) -> Backtest:
+def beside_oracle(
+    found: Backtest, company: Path, plays: int = FEWEST_PLAYS, most_rows: int = MOST_ROWS
+) -> Backtest:
     """Add to a back-test's figures those of the oracle, where the source carries its truth.
 
     Parameters
@@ -37,6 +42,8 @@ def beside_oracle(found: Backtest, company: Path, plays: int = FEWEST_PLAYS) -> 
         The source's folder; without a truth in it the back-test comes back as it is.
     plays
         Futures played for each date.
+    most_rows
+        Beyond so many rows only every second, third, … date is asked about.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def beside_oracle(found: Backtest, company: Path, plays: int = FEWEST_PLAYS) -> 
     """
     if not has_truth(company):
         return found
-    rows = _told(found.test_rows, found.question, company, plays)
+    rows = _told(_thinned(found.test_rows, most_rows), found.question, company, plays)
     days = found.question.main_horizon_days
     parts = {name: rows[populations(rows, days)[name]] for name in ASKED}
     told = {
@@ -58,6 +65,13 @@ def beside_oracle(found: Backtest, company: Path, plays: int = FEWEST_PLAYS) -> 
         "populations": {name: _figures(part, days) for name, part in parts.items()},
     }
     return replace(found, metrics={**found.metrics, "oracle": told})
+
+
+def _thinned(rows: pd.DataFrame, most_rows: int) -> pd.DataFrame:
+    """Keep dates that lie evenly apart, as many as make that number of rows."""
+    dates = np.sort(rows["as_of"].unique())
+    step = max(1, int(np.ceil(len(rows) / most_rows)))
+    return rows[rows["as_of"].isin(dates[::step])]
 
 
 def _told(rows: pd.DataFrame, question: Question, company: Path, plays: int) -> pd.DataFrame:

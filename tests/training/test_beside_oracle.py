@@ -120,6 +120,15 @@ def test_what_models_learn_from_is_the_same_beside_another_truth(
     assert found["oracle"] != usual["oracle"]
 
 
+def test_of_many_rows_only_some_dates_are_asked_about(company: Path, rolled: Backtest) -> None:
+    rows = rolled.test_rows
+    dates = np.sort(rows["as_of"].unique())
+    half = beside_oracle(rolled, company, PLAYS, most_rows=len(rows) // 2 + 1).metrics["oracle"]
+    kept = rows[rows["as_of"].isin(dates[::2]) & rows["account_id"].str.startswith("acc-")]
+    assert (half["rows"], half["of"]) == (len(kept), len(rows))
+    assert half["populations"]["pooled"]["model"]["events"] == kept["outcome__90d"].sum()
+
+
 def test_a_source_without_a_truth_has_no_oracle(rolled: Backtest, tmp_path: Path) -> None:
     assert beside_oracle(rolled, tmp_path) is rolled
     assert beside_oracle(rolled, Path("postgresql://host/database")) is rolled
