@@ -9,25 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import GateError, ModelError
+from features.errors import GateError
 from features.home import Home, private
 from models.backtested import Backtested, log_backtested
 from models.bundle import Bundle, load
 from models.gate import GateReport
-from models.golden import GOLDEN_FILE, Golden, golden_from_text
+from models.golden import Golden
 from models.lock import alone, moved
-from models.logged import DIGEST, GOLDEN, MADE_FROM, ROOT, ensure_named, log_training
-from models.made_from import MadeFrom, made_from_text
-from models.record import (
-    AUDIT_FILE,
-    BUNDLE_FOLDER,
-    MADE_FROM_FILE,
-    AuditRecord,
-    RegisteredModel,
-    Training,
-)
+from models.logged import ensure_named, log_training
+from models.made_from import MadeFrom
+from models.record import AuditRecord, RegisteredModel, Training
 from models.standing import CHALLENGER, CHAMPION, PREFIX, crown, registered_name, step_back
 from models.tracking import Tracking
+from models.versions import Version
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ class Registry:
         """
         folder = self.folder(model, version)
         cure = f"Delete {folder}, or train the model again."
-        return self._demanded(model, version, load(folder), cure)
+        return self._version(model, version).demanded(load(folder), cure)
 
     def fetch_anew(self, model: str, version: str) -> Bundle:
         """Give a version's bundle as `fetch` does, but from the registry, not as kept at home.
@@ -91,11 +85,10 @@ class Registry:
         ModelError
             When there is no such version, or its files are not the ones that were registered.
         """
-        run_id = self._version(model, version).run_id
+        registered = self._version(model, version)
         with tempfile.TemporaryDirectory(prefix="tenure-anew-") as aside:
-            folder = self.tracking.download(run_id, f"{ROOT}/{BUNDLE_FOLDER}", aside)
             cure = "The registry's files were exchanged: train the model again."
-            return self._demanded(model, version, load(folder), cure)
+            return registered.demanded(load(registered.bundle_into(aside)), cure)
 
     def golden(self, model: str, version: str) -> Golden:
         """Give the golden set that was kept with a version.
@@ -105,14 +98,7 @@ class Registry:
         ModelError
             When there is no such version, it has no golden set, or that was changed.
         """
-        registered, which = self._version(model, version), f"{model} {version}"
-        if GOLDEN not in registered.tags:
-            raise ModelError(
-                f"Expected a golden set of {which}, got a version older than such sets. Train it "
-                f"anew: tenure train {model}"
-            )
-        text = self._kept(registered.run_id, GOLDEN_FILE)
-        return golden_from_text(text, registered.tags[GOLDEN], which)
+        return self._version(model, version).golden()
 
     def folder(self, model: str, version: str) -> Path:
         """Give the local folder of a version's bundle; fetched once, then kept below the home."""
@@ -121,8 +107,7 @@ class Registry:
         if not target.is_dir():
             private(private(self.home.bundles) / model)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as aside:
-                bundle = f"{ROOT}/{BUNDLE_FOLDER}"
-                moved(self.tracking.download(registered.run_id, bundle, aside), target)
+                moved(registered.bundle_into(aside), target)
         return target
 
     def champion(self, model: str) -> Bundle | None:
@@ -143,7 +128,7 @@ class Registry:
 
     def audit(self, model: str, version: str) -> AuditRecord:
         """Give the leakage audit that was kept with a version."""
-        return AuditRecord.from_json(self._kept(self._version(model, version).run_id, AUDIT_FILE))
+        return self._version(model, version).audit()
 
     def made_from(self, model: str, version: str) -> MadeFrom:
         """Give what a version was made from.
@@ -153,14 +138,7 @@ class Registry:
         ModelError
             When there is no such version, it has no such record, or that was changed.
         """
-        registered, which = self._version(model, version), f"{model} {version}"
-        if MADE_FROM not in registered.tags:
-            raise ModelError(
-                f"Expected a record of what {which} was made from, got a version older than such "
-                f"records. Train it anew: tenure train {model}"
-            )
-        text = self._kept(registered.run_id, MADE_FROM_FILE)
-        return made_from_text(text, registered.tags[MADE_FROM], which)
+        return self._version(model, version).made_from()
 
     def promote(self, model: str, version: str, gate_report: GateReport) -> None:
         """Make a version the champion.
@@ -211,33 +189,10 @@ class Registry:
         """The place that keeps them."""
         return Tracking(self.home, self.tracking_uri)
 
-    def _demanded(self, model: str, version: str, bundle: Bundle, cure: str) -> Bundle:
-        """Give a bundle its number, and refuse one that is not the version that was registered."""
-        registered = self._version(model, version).tags.get(DIGEST)
-        if bundle.digest != registered:
-            raise ModelError(
-                f"Expected {model} {version} with digest {registered}, got {bundle.digest}. {cure}"
-            )
-        return bundle.with_version(str(version))
-
     def _registered(self, model: str) -> Any:  # noqa: ANN401 - MLflow's model or None
         with self.tracking.client() as client:
             found = client.search_registered_models(f"name = '{registered_name(model)}'")
         return found[0] if found else None
 
-    def _version(self, model: str, version: str) -> Any:  # noqa: ANN401 - MLflow's version
-        with self.tracking.client() as client:
-            found = client.search_model_versions(f"name = '{registered_name(model)}'")
-        for candidate in found:
-            if str(candidate.version) == str(version):
-                return candidate
-        known = ", ".join(str(each.version) for each in found) or "none"
-        raise ModelError(
-            f"Expected a version of {model} in the registry, got {version}; there are: {known}. "
-            f"Run tenure train {model}, or name one of those."
-        )
-
-    def _kept(self, run_id: str, name: str) -> str:
-        with tempfile.TemporaryDirectory(prefix="tenure-record-") as aside:
-            kept = self.tracking.download(run_id, f"{ROOT}/{name}", aside)
-            return kept.read_text(encoding="utf-8")
+    def _version(self, model: str, version: str) -> Version:
+        return Version.of(self.tracking, model, version)
