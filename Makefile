@@ -61,7 +61,7 @@ lock: $(INSTALLED) ## make the lock files anew from pyproject.toml (needs uv)
 		uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --quiet --constraints requirements.lock - --output-file requirements-spark.lock
 
-results: $(INSTALLED) ## docs/results.md: figures on the public sets and the sample company
+results: $(INSTALLED) ## docs/results.md: figures on public sets and sample companies (hours; can be taken up again)
 	@$(BIN)/python -m benchmarks.results
 
 scale: $(INSTALLED) $(SPARK) ## docs/scale.md: growth with the log, when to move to Spark, a plan

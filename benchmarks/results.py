@@ -1,8 +1,9 @@
 """Write docs/results.md: what Tenure reaches on public data, and on a company whose truth is known.
 
-    python -m benchmarks.results [--data ../shared/data] [--out docs/results.md]
+    python -m benchmarks.results [--data ../shared/data] [--out docs/results.md] [--cache DIR]
 
-Run from the project's root. Without the public data only the sample company is measured.
+Run from the project's root. Without the public data only sample companies are measured. Those of
+many seeds are kept in the cache (or BENCHMARKS_CACHE), as `benchmarks.seeds` says.
 """
 
 import argparse
@@ -12,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import flat, histories, sample
+from benchmarks import flat, histories, sample, seeds
+from benchmarks.companies import Kept
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,6 +41,8 @@ def main() -> None:
                 f"The public data is missing ({options.data.name}), so its figures are too.\n"
             ]
         parts += [sample.section(Path(aside), _say, options.accounts)]
+        kept = Kept(options.cache / "companies", options.accounts)
+        parts += [seeds.section(kept, seeds.SEEDS, _say)]
     options.out.write_text("\n".join(parts), encoding="utf-8")
     _say(f"wrote {options.out} in {time.monotonic() - started:.0f} s")
 
@@ -50,7 +54,9 @@ def _options() -> argparse.Namespace:
     usual = os.environ.get("TENURE_PUBLIC_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=Path, default=Path(usual), help="folder of the public sets")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results.md")
-    parser.add_argument("--accounts", type=int, default=2000, help="size of the sample company")
+    parser.add_argument("--accounts", type=int, default=2000, help="size of a sample company")
+    cache = os.environ.get("BENCHMARKS_CACHE", Path.home() / ".cache" / "tenure-benchmarks")
+    parser.add_argument("--cache", type=Path, default=Path(cache), help="of many sample companies")
     return parser.parse_args()
 
 
