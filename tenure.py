@@ -87,6 +87,7 @@ def quickstart(
         tested[name] = _backtested(
             session, built, QUESTIONS[name], str(folder), limit=QUICK_ORIGINS
         )
+    gates["churn"].demand()  # there is no list without it
     released = released_now(session, built.source)
     lines = [
         "\nWhom to call first:",

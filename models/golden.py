@@ -26,6 +26,8 @@ MISSING_SHARE = 0.15
 BESIDE = (0.5, 0.999, 1.001, 1.5)
 """Where values lie, as a share of one at which the answer changes: close beside it, and farther."""
 UNSEEN = "a value that was never seen"
+LARGEST = float(np.finfo(np.float32).max) / max(BESIDE)
+"""Features are kept in 32 bits."""
 TERMS: Mapping[str, tuple[float, ...]] = MappingProxyType(
     {intervals.TERM_END: (20.0, 60.0, 130.0, 300.0), intervals.TERM_MONTHS: (1.0, 12.0)}
 )
@@ -126,17 +128,23 @@ def _turning_points(bundle: Bundle) -> dict[str, Floats]:
     for features, thresholds in zip(which, where, strict=True):
         for feature, threshold in zip(features, thresholds, strict=True):
             found.setdefault(bundle.columns[int(feature)], []).append(threshold)
-    return {name: np.unique(values) for name, values in found.items()}
+    placed = {name: _placed(values) for name, values in found.items()}
+    return {name: values for name, values in placed.items() if len(values)}
+
+
+def _placed(values: Sequence[float]) -> Floats:
+    """Keep where a feature can lie: LightGBM parts any value from a missing one at the largest."""
+    return np.unique([value for value in values if abs(value) < LARGEST])
 
 
 def _numbers(line: str) -> list[float]:
     return [float(word) for word in line.partition("=")[2].split()]
 
 
-def _plain(cell: object) -> str | float | None:
+def _plain(cell: str | float | None) -> str | float | None:
     if isinstance(cell, str):
         return cell
-    return float(cell) if isinstance(cell, float) and np.isfinite(cell) else None
+    return None if cell is None or np.isnan(cell) else float(cell)
 
 
 def _series(cells: Sequence[str | float | None]) -> pd.Series:

@@ -87,6 +87,16 @@ def test_a_column_that_the_model_never_splits_on_has_values_too(
     assert golden_set(replace(bundle, booster_text=dumb)).rows["support__tickets__90d"].max() > 1
 
 
+def test_a_model_that_asks_only_whether_a_value_is_missing_answers_its_text_alike(
+    stumps: Callable[..., Bundle],
+) -> None:
+    largest = np.finfo(np.float64).max  # where LightGBM parts any value from a missing one
+    bundle = stumps((EVENTS, largest, 1.0, -1.0), ("support__tickets__90d", 1.0, 0.5, -0.5))
+    golden = golden_set(bundle)
+    assert np.isfinite(golden.rows[EVENTS].dropna()).all()
+    assert (bundle.probabilities(back(golden).rows) == golden.probabilities).all()
+
+
 def test_a_changed_text_is_refused(model: Bundle) -> None:
     text = golden_set(model).to_text()
     kept = json.loads(text)
