@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.errors import ModelError
 from models import intervals
 from models.bundle import Bundle
-from models.made_from import sha256_of
+from models.made_from import demand_registered
 
 Floats = NDArray[np.float64]
 
@@ -85,12 +84,7 @@ def golden_from_text(text: str, registered: str | None, version: str) -> Golden:
     ModelError
         When the text is not the one that was registered.
     """
-    found = sha256_of(text)
-    if found != registered:
-        raise ModelError(
-            f"Expected the golden set of {version} with the SHA-256 {registered}, got {found}: it "
-            "was changed since. Restore it from a copy, or train the model again."
-        )
+    demand_registered(text, registered, f"golden set of {version}")
     kept = json.loads(text)
     rows = pd.DataFrame({name: _series(cells) for name, cells in kept["rows"].items()})
     return Golden(rows, np.array(kept["probabilities"], dtype=float))

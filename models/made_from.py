@@ -132,6 +132,22 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def demand_registered(text: str, registered: str | None, what: str) -> None:
+    """Refuse a text that is not the one whose SHA-256 the registry keeps.
+
+    Raises
+    ------
+    ModelError
+        When it is another.
+    """
+    found = sha256_of(text)
+    if found != registered:
+        raise ModelError(
+            f"Expected the {what} with the SHA-256 {registered}, got {found}: it was changed "
+            "since. Restore it from a copy, or train the model again."
+        )
+
+
 def made_from_text(text: str, registered: str | None, version: str) -> MadeFrom:
     """Read a record back.
 
@@ -147,12 +163,7 @@ def made_from_text(text: str, registered: str | None, version: str) -> MadeFrom:
     ModelError
         When the text is not the one that was registered.
     """
-    found = sha256_of(text)
-    if found != registered:
-        raise ModelError(
-            f"Expected the record of {version} with the SHA-256 {registered}, got {found}: it was "
-            "changed since. Restore it from a copy, or train the model again."
-        )
+    demand_registered(text, registered, f"record of {version}")
     kept = json.loads(text)
     read = _history if kept["kind"] == "history" else _ready_table
     return MadeFrom(
