@@ -4,29 +4,28 @@
 
 Run from the project's root. Logs and companies are made once, in the cache (or BENCHMARKS_CACHE).
 Each form runs in a process of its own, and is charged with all of its CPU time, user and system,
-and with its peak memory. A run that was measured is kept in the cache and not measured again, so
-the whole can be broken off and taken up; --repeat says how many there shall be of each, --page only
-writes the page. All forms of the usage features are compared with the first one's result.
+and with its peak memory, and those of the processes that it starts. A run that was measured is kept
+in the cache and not measured again, so the whole can be broken off and taken up; --repeat says how
+many there shall be of each, --page only writes the page. All forms of the usage features are
+compared with the first one's result.
 """
 
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from benchmarks.asked import COLUMNS, KEY
+from benchmarks.charged import Cost, charged
 from benchmarks.forms import FORMS, Form
 from benchmarks.usage import account_names, as_of_times
 from features.garbage import collect_rarely
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = Path("docs/benchmarks.md")
 
 
 @dataclass(frozen=True)
@@ -119,28 +118,20 @@ def _run(step: str, name: str, events: int, cache: Cache) -> None:
         compute(folder / form.reads)
 
 
-def _measured(form: Form, events: int, cache: Cache) -> dict[str, float]:
+def _measured(form: Form, events: int, cache: Cache) -> Mapping[str, float]:
     """Run a form in a process of its own, hold its result against the first, and give its cost."""
     cache.of(events)
     if form.ready:
         _child("ready", form, events, cache)
-    used = _child("run", form, events, cache)
+    cost = _child("run", form, events, cache)
     if form.rows:
         _child("compare", form, events, cache)  # a child's peak begins at its parent's
-    return {"cpu_s": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / 1024}
+    return asdict(cost)
 
 
-def _child(step: str, form: Form, events: int, cache: Cache) -> Any:  # noqa: ANN401 - what the system says of a process
+def _child(step: str, form: Form, events: int, cache: Cache) -> Cost:
     command = [sys.executable, "-m", "benchmarks.features", "--child", step, "--form", form.name]
-    child = subprocess.Popen(
-        [*command, "--events", str(events), "--cache", str(cache.folder)], cwd=ROOT
-    )
-    _, status, used = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(
-            f"Expected {form.name} to end well, got status {status}. See its last lines."
-        )
-    return used
+    return charged([*command, "--events", str(events), "--cache", str(cache.folder)])
 
 
 def _compare(form: Form, events: int, cache: Cache) -> None:

@@ -48,6 +48,7 @@ FORMS = (
     Form("Tenure, as it comes (Polars)", "ours:on_polars"),
     Form("Tenure, by definition on DuckDB", "ours:as_defined_on_duckdb", (SMALL,)),
     Form("Tenure, by definition on Polars", "ours:as_defined_on_polars", (SMALL,)),
+    Form("Tenure, by definition on Spark", "ours:as_defined_on_spark", (SMALL,)),
     Form(JOIN, "by_duckdb:range_join"),
     Form("DuckDB, account x day first", "by_duckdb:by_day"),
     Form("Polars, snapshot by snapshot", "by_polars:by_snapshot"),

@@ -104,3 +104,8 @@ def as_defined_on_duckdb(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.Dat
 def as_defined_on_polars(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
     """Build on Polars without the fold."""
     return by_engine(log, accounts, as_ofs, engine=Engine.POLARS, fold=False)
+
+
+def as_defined_on_spark(log: Path, accounts: Accounts, as_ofs: AsOfs) -> pd.DataFrame:
+    """Build on Spark, in local mode."""
+    return by_engine(log, accounts, as_ofs, engine=Engine.SPARK)

@@ -29,7 +29,7 @@ over 7, 28 and 90 days, distinct kinds, days since the last event, the trend ove
 counts of each kind, strictly before each date; all results are equal. The hand-written forms are in
 `benchmarks/by_duckdb.py`, `by_polars.py` and `by_pandas.py`, and were frozen before the fold of
 Tenure was tuned. A form *by definition* runs the features' readable definition without the fold.
-Spark runs in processes of its own: [scale](scale.md) has what all of those take, over four sizes.
+Spark is charged with all processes that it starts; [scale](scale.md) has it over four sizes.
 """
 
 
