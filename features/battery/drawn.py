@@ -247,7 +247,7 @@ def _ticket(dice: _Dice, number: int, first: datetime) -> Row:
         "reopened_at": dice.later(resolved or first, 30, 0.3),
         "escalated_at": dice.later(first, 10, 0.4),
         "priority": dice.one_of("low", "normal", "high", "urgent"),
-        "category": dice.one_of("bug", "how", None),
+        "category": dice.one_of("bug", "How-to", "billing", "feature request", None),
         "channel": dice.one_of("mail", "phone"),
         "csat": dice.one_of(1.0, 3.0, 4.5),
         "csat_at": dice.later(first, 80),
@@ -315,7 +315,9 @@ def _engagement(dice: _Dice, _: int, first: datetime) -> Row:
     return {
         "occurred_at": first,
         "channel": dice.one_of("community", "webinar", "email", "event", "fair"),
-        "action": dice.one_of("opened", "clicked", "attended", "registered", "posted", None),
+        "action": dice.one_of(
+            "opened", "Plans viewed", "price_notice_opened", "downgrade-plan viewed", None
+        ),
     }
 
 

@@ -17,6 +17,7 @@ from features.declare import (
     difference,
     over,
 )
+from features.named import BUYING, LEAVING, PRICE_CHANGES, speaks_of
 from features.wording import against_before, in_window, unless_none
 
 NAMED = ("community", "webinar", "email", "event")
@@ -29,9 +30,18 @@ EMAILS = replace(CHANNELS, where=nw.col("channel") == "email")
 EVENTS = replace(CHANNELS, where=nw.col("channel") == "event")
 ELSEWHERE = replace(CHANNELS, where=~nw.col("channel").is_in(NAMED))
 IN_PERSON = replace(CHANNELS, where=nw.col("channel") != "email")
+ACTIONS = Facts("engagement", at="occurred_at", uses=("action",))
+LOOKED_AT_LEAVING = replace(ACTIONS, where=speaks_of("action", LEAVING))
+LOOKED_AT_BUYING = replace(
+    ACTIONS, where=speaks_of("action", BUYING) & ~speaks_of("action", LEAVING)
+)
+PRICE_NEWS = replace(ACTIONS, where=speaks_of("action", PRICE_CHANGES))
 
 SOME_EMAILS = "{value} [activity|activities] on emails"
 SOME = "{value} engagement [activity|activities]"
+SOME_BUYING = "{value} [look|looks] at plans, prices or add-ons"
+SOME_LEAVING = "{value} [look|looks] at cancelling or downgrading"
+SOME_NEWS = "{value} [activity|activities] around a change of price"
 BEFORE = against_before(
     "{engagement__activities__<days>d} engagement [activity|activities]",
     "engagement__activities__<days>d",
@@ -186,5 +196,48 @@ FEATURES = (
                 " own"
             ),
         ),
+    ),
+    *over(
+        (28, 90),
+        Feature(
+            "engagement",
+            "looks_at_buying",
+            Total(LOOKED_AT_BUYING),
+            Unit.ITEMS,
+            subject="interest in more",
+            description="Activities in the last <days> days whose action speaks of plans, pricing,"
+            " an upgrade, an add-on or a quote.",
+            text=in_window(SOME_BUYING, "engagement__looks_at_buying__90d"),
+        ),
+        {90: in_window(SOME_BUYING, "engagement__looks_at_buying__28d")},
+    ),
+    *over(
+        (28, 90),
+        Feature(
+            "engagement",
+            "looks_at_leaving",
+            Total(LOOKED_AT_LEAVING),
+            Unit.ITEMS,
+            subject="interest in leaving",
+            description="Activities in the last <days> days whose action speaks of cancelling, of a"
+            " downgrade or of closing the account.",
+            text=in_window(SOME_LEAVING, "engagement__looks_at_leaving__90d"),
+            risk="up",
+        ),
+        {90: in_window(SOME_LEAVING, "engagement__looks_at_leaving__28d")},
+    ),
+    *over(
+        (90, 180),
+        Feature(
+            "engagement",
+            "price_news",
+            Total(PRICE_NEWS),
+            Unit.ITEMS,
+            subject="news of prices",
+            description="Activities in the last <days> days whose action speaks of a change of"
+            " price.",
+            text=in_window(SOME_NEWS, "engagement__price_news__180d"),
+        ),
+        {180: in_window(SOME_NEWS, "engagement__price_news__90d")},
     ),
 )

@@ -1,5 +1,7 @@
 """What customers asked for help with."""
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from features.declare import (
@@ -17,6 +19,7 @@ from features.declare import (
     over,
     ratio,
 )
+from features.named import BILLING, DEFECTS, QUESTIONS, WISHES, speaks_of
 from features.windows import Rows
 from features.wording import against_before, in_window, unless_none
 
@@ -53,6 +56,10 @@ OPEN_ESCALATED = Facts("support_tickets", at="escalated_at", until="resolved_at"
 ESCALATED = Facts("support_tickets", at="escalated_at")
 REOPENED = Facts("support_tickets", at="reopened_at")
 CATEGORIES = Facts("support_tickets", at="opened_at", uses=("category",))
+ON_BILLING = replace(CATEGORIES, where=speaks_of("category", BILLING))
+ON_DEFECTS = replace(CATEGORIES, where=speaks_of("category", DEFECTS))
+QUESTIONS_ASKED = replace(CATEGORIES, where=speaks_of("category", QUESTIONS))
+WISHED_FOR = replace(CATEGORIES, where=speaks_of("category", WISHES))
 
 SOME_OPENED = "{value} [ticket|tickets] opened"
 SOME_ESCALATED = "{value} [ticket|tickets] escalated"
@@ -229,6 +236,70 @@ FEATURES = (
                 "No ticket of a known category in the last <days> days",
                 "{support__tickets_opened__90d} [ticket|tickets] in {value}"
                 " [category|categories] in the last <days> days",
+            ),
+        ),
+    ),
+    *over(
+        (90,),
+        Feature(
+            "support",
+            "billing_tickets",
+            Total(ON_BILLING),
+            Unit.TICKETS,
+            subject="tickets on billing",
+            description="Tickets opened in the last <days> days whose category speaks of"
+            " billing, payment, price or contract.",
+            text=Text(
+                "{value} [ticket|tickets] on billing or contract,"
+                " of {support__tickets_opened__90d} in the last <days> days"
+            ),
+        ),
+    ),
+    *over(
+        (90,),
+        Feature(
+            "support",
+            "defect_tickets",
+            Total(ON_DEFECTS),
+            Unit.TICKETS,
+            subject="defects reported",
+            description="Tickets opened in the last <days> days whose category speaks of"
+            " a defect, an error or an outage.",
+            text=Text(
+                "{value} [ticket|tickets] on defects,"
+                " of {support__tickets_opened__90d} in the last <days> days"
+            ),
+        ),
+    ),
+    *over(
+        (90,),
+        Feature(
+            "support",
+            "questions",
+            Total(QUESTIONS_ASKED),
+            Unit.TICKETS,
+            subject="questions",
+            description="Tickets opened in the last <days> days whose category speaks of"
+            " a question or how to use something.",
+            text=Text(
+                "{value} [question|questions] how to use the product,"
+                " of {support__tickets_opened__90d} in the last <days> days"
+            ),
+        ),
+    ),
+    *over(
+        (90,),
+        Feature(
+            "support",
+            "wishes",
+            Total(WISHED_FOR),
+            Unit.TICKETS,
+            subject="wishes",
+            description="Tickets opened in the last <days> days whose category speaks of"
+            " a request or an idea.",
+            text=Text(
+                "{value} [ticket|tickets] with a wish,"
+                " of {support__tickets_opened__90d} in the last <days> days"
             ),
         ),
     ),

@@ -94,6 +94,11 @@ QUERIES = {
     f" {within('occurred_at', 28)} GROUP BY user_id)",
     "engagement__channels__90d": "SELECT count(DISTINCT channel) FROM engagement WHERE"
     f" {within('occurred_at', 90)}",
+    "engagement__looks_at_buying__90d": "SELECT count(*) FROM engagement WHERE"
+    " lower(action) LIKE 'plans%' AND lower(action) NOT LIKE '%downgrade%' AND"
+    f" {within('occurred_at', 90)}",
+    "support__defect_tickets__90d": "SELECT count(*) FROM support_tickets WHERE category = 'bug'"
+    f" AND {within('opened_at', 90)}",
     "services__late_projects": f"SELECT count(*) FROM projects WHERE {MINE} AND started_at <"
     " :as_of AND due_at < :as_of AND (completed_at IS NULL OR completed_at >= :as_of) AND"
     " (completed_at IS NULL OR date(completed_at) > date(due_at))",

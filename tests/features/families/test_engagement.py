@@ -102,3 +102,39 @@ def test_an_email_is_not_taking_part(
         "engagement__days_since_taking_part": but_emails,
     }
     assert values(source, list(expected), as_of) == expected
+
+
+LOOKS = COMPANY | {
+    "engagement": """
+        account_id occurred_at      channel action
+        a          2024-02-01T10:00 web     plans_viewed
+        a          2024-04-20T10:00 web     Pricing-page
+        a          2024-04-25T10:00 web     downgrade_plans_viewed
+        a          2024-04-26T10:00 email   price_notice_opened
+        a          2024-04-27T10:00 email   -
+        a          2024-05-10T10:00 web     explained
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        ("2024-02-02", [1, 1, 0, 0, 0, 0]),
+        ("2024-04-27", [1, 2, 1, 1, 1, 1]),
+        ("2024-05-28", [0, 1, 0, 1, 1, 1]),
+        ("2024-08-01", [0, 0, 0, 0, 0, 1]),
+    ],
+)
+def test_an_action_counts_for_what_its_name_speaks_of(
+    company: Company, values: Values, as_of: str, expected: list[float]
+) -> None:
+    columns = [
+        "engagement__looks_at_buying__28d",
+        "engagement__looks_at_buying__90d",
+        "engagement__looks_at_leaving__28d",
+        "engagement__looks_at_leaving__90d",
+        "engagement__price_news__90d",
+        "engagement__price_news__180d",
+    ]
+    assert list(values(company(LOOKS), columns, as_of).values()) == expected
