@@ -84,10 +84,11 @@ def quickstart(
     for name in ("churn", "expansion"):
         registered = _trained(session, built, QUESTIONS[name], poisoned=poisoned)
         gates[name] = _judged(session, built, QUESTIONS[name], registered.version)
+        if name == "churn":
+            gates[name].demand()  # there is no list without it
         tested[name] = _backtested(
             session, built, QUESTIONS[name], str(folder), limit=QUICK_ORIGINS
         )
-    gates["churn"].demand()  # there is no list without it
     released = released_now(session, built.source)
     lines = [
         "\nWhom to call first:",

@@ -22,6 +22,8 @@ from models.scored import check_scores, read_scores
 
 ROOT = Path(__file__).parents[2]
 COMPANY = ("--accounts", "500", "--months", "36", "--seed", "3")
+SHORT = ("--accounts", "80", "--months", "20", "--seed", "3")
+"""Events enough to train, and too few later ones for the gates."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,16 @@ def test_it_ends_with_the_list_the_figures_and_how_to_open_the_page(
 def test_it_says_what_it_is_at(quickstart: Quickstart) -> None:
     for step in ("Making a sample company", "Training churn", "Back-testing", "Scoring"):
         assert step in quickstart.progress
+
+
+def test_a_history_too_short_for_a_gate_ends_with_the_gates_name_and_no_list(
+    tmp_path: Path,
+) -> None:
+    done = tenure(tmp_path / "home", "quickstart", *SHORT)
+    assert (done.returncode, done.stdout) == (1, "")
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("tenure: Expected churn 1 to pass its gates, got: later_period: ")
+    assert "Training expansion" not in done.stderr
 
 
 def test_its_scores_keep_the_contract_and_every_account_has_one(quickstart: Quickstart) -> None:
