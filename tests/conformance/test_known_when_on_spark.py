@@ -17,7 +17,7 @@ from features.catalog import catalog
 from features.engine import Engine
 
 BATCHES = int(os.environ.get("BATTERY_BATCHES", "1"))
-DRAWS = 3
+DRAWS = 3 * int(os.environ.get("BATTERY_SIZE", "1"))
 BATTERY = settings(
     max_examples=BATCHES, deadline=None, derandomize=BATCHES == 1, phases=[Phase.generate]
 )
