@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _SET_CHILD_SUBREAPER = 36
@@ -20,8 +20,10 @@ class Cost:
     mb: float
 
 
-def charged(command: Sequence[str]) -> Cost:
+def charged(command: Sequence[str], env: Mapping[str, str] = os.environ) -> Cost:
     """Run a command until nothing that it started is left; on Linux, by a process without others.
+
+    `env` is its whole environment.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def charged(command: Sequence[str]) -> Cost:
         It failed.
     """
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # whom it leaves behind becomes ours
-    own = os.posix_spawnp(command[0], command, os.environ)
+    own = os.posix_spawnp(command[0], command, env)
     cpu_s = mb = 0.0
     while True:
         try:

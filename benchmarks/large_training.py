@@ -4,22 +4,22 @@
 
 Run from the project's root, on an otherwise idle machine: the figure to reach is one of wall time.
 The company is made and checked once, in the cache (or BENCHMARKS_CACHE), and is not charged; its
-features are built anew by the first verb, and are. Ends with 1 where a figure is not reached.
+features are built anew by the first verb, and are. The table comes last, below what the verbs say.
+Ends with 1 where a figure is not reached.
 """
 
 import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.charged import charged
 from benchmarks.figures import table
 
-ROOT = Path(__file__).resolve().parent.parent
 MOST_MINUTES, MOST_GIB = 20.0, 8.0
 SEED = 20
 VERBS = (("train", "churn"), ("backtest", "churn"))
@@ -27,7 +27,7 @@ VERBS = (("train", "churn"), ("backtest", "churn"))
 
 @dataclass(frozen=True)
 class Took:
-    """What a verb took: minutes by the clock and of CPU, and its largest resident set."""
+    """What a verb took: minutes by the clock and of CPU, and the largest resident sets."""
 
     verb: str
     minutes: float
@@ -44,7 +44,7 @@ def main() -> None:
         _tenure(home, "simulate", *_sample(company, options.accounts, options.months))
         _tenure(home, "validate", str(company))
     shutil.rmtree(home / "snapshots", ignore_errors=True)
-    took = [_tenure(home, *verb, "--source", str(company), "--json") for verb in VERBS]
+    took = [_tenure(home, *verb, "--source", str(company)) for verb in VERBS]
     minutes, gib = sum(each.minutes for each in took), max(each.gib for each in took)
     rows = [[t.verb, f"{t.minutes:.1f}", f"{t.cpu_minutes:.1f}", f"{t.gib:.1f}"] for t in took]
     reach = ["to reach", f"{MOST_MINUTES:g} in all", "", f"{MOST_GIB:g}"]
@@ -72,23 +72,18 @@ def _sample(company: Path, accounts: int, months: int) -> tuple[str, ...]:
 
 
 def _tenure(home: Path, *arguments: str) -> Took:
-    """Run a verb in a process of its own; raise SystemExit where it fails."""
+    """Run a verb, and charge it with every process that it starts; SystemExit where it fails."""
     home.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    child = subprocess.Popen(
+    cost = charged(
         [sys.executable, "-m", "tenure", *arguments],
-        cwd=ROOT,
         env={**os.environ, "TENURE_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
     )
-    _, status, used = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(f"Expected tenure {arguments[0]} to end well, got status {status}.")
     return Took(
         verb=arguments[0],
         minutes=(time.monotonic() - started) / 60,
-        cpu_minutes=(used.ru_utime + used.ru_stime) / 60,
-        gib=used.ru_maxrss / 2**20,
+        cpu_minutes=cost.cpu_s / 60,
+        gib=cost.mb / 1024,
     )
 
 
