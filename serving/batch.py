@@ -1,7 +1,7 @@
-"""Scores and renewals of a whole company where its feature rows lie: on Spark, by the same models.
+"""Scores of a whole company where its feature rows lie: on Spark, by the same models.
 
-Each worker scores its rows as `serving.score` does, and tells of renewals as `serving.renewals`
-does; only ranks need to know of the others.
+Each worker scores its rows as `serving.score` does, and tells of renewals and next products as
+`serving.renewals` and `serving.next_products` do; only ranks need to know of the others.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,13 +19,18 @@ from features.declare import FIXED, Feature
 from features.engine import Cluster
 from features.errors import ModelError
 from features.partitioned import DATE, whole, write_feature_parts
+from features.spine import snapshot_days
 from features.windows import Rows
 from models.bundle import Bundle
 from models.cells import feature_matrix
+from models.holdings import held_in, held_rows
 from models.intervals import TERM_END, TERM_MONTHS
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.scored import COLUMNS, FIELDS
+from serving.next_products import COLUMNS as OF_PRODUCTS
+from serving.next_products import FIELDS as PRODUCT_FIELDS
+from serving.next_products import learned_of, told
 from serving.renewals import COLUMNS as OF_RENEWALS
 from serving.renewals import FIELDS as RENEWAL_FIELDS
 from serving.renewals import NOTICE, told_renewals
@@ -58,7 +63,7 @@ def score_on_spark(
     registry
         Holds the champions.
     out
-        The folder that gets `features`, `scores` and `renewals`, each in parts.
+        The folder that gets `features`, `scores`, `renewals` and `next_products`, each in parts.
     running
         Who computes and writes.
     own
@@ -74,14 +79,16 @@ def score_on_spark(
     bundles = {name: bundle for name, bundle in found.items() if bundle is not None}
     if not bundles:
         raise ModelError("Expected a champion to score with, got none. Run: tenure promote churn")
-    features, scores, renewals = (out / name for name in ("features", "scores", "renewals"))
+    written = {name: out / name for name in ("features", "scores", "renewals", "next_products")}
+    features, scores, renewals, products = written.values()
     read = {column for bundle in bundles.values() for column in bundle.features} | _OF_TERMS
     chosen = [each for each in available(source, own, touches=True) if each.column in read]
     states = write_feature_parts(source, [as_of], chosen, features, running)
     at = (as_of, datetime.now(UTC).replace(tzinfo=None))
     score_parts(bundles, features, states, at, scores, running)
     renewal_parts(bundles.get("churn"), features, states, as_of, renewals, running)
-    return {"features": features, "scores": scores, "renewals": renewals}
+    product_parts(bundles, source, states, as_of, products, running)
+    return written
 
 
 def score_parts(
@@ -145,7 +152,7 @@ def renewal_parts(
     """
     travelling = None if churn is None else replace(churn)
 
-    def told(batch: pd.DataFrame) -> pd.DataFrame:
+    def renewing(batch: pd.DataFrame) -> pd.DataFrame:
         table, known = _table_and_states(batch, day)
         active = known.loc[known["status"] == "active", "account_id"]
         rows = table[table["account_id"].isin(active)]
@@ -156,9 +163,45 @@ def renewal_parts(
         return told_renewals(travelling, said, table, known)
 
     together, _ = _together(parts, states, day, running)
-    renewals = running.map(together, told, pa.schema(RENEWAL_FIELDS))
+    renewals = running.map(together, renewing, pa.schema(RENEWAL_FIELDS))
     with whole(out) as aside:
         running.write(_dated(renewals).select(*OF_RENEWALS), aside, by=DATE, then=["account_id"])
+
+
+def product_parts(
+    bundles: Mapping[str, Bundle],
+    source: CheckedSource,
+    states: Rows,
+    day: date,
+    out: Path,
+    running: Cluster,
+) -> None:
+    """Name one date's next products, in partitioned files.
+
+    Parameters
+    ----------
+    bundles, source, running
+        As `score_on_spark` has them.
+    states, day
+        What `features.spine.state_rows` gives of that date.
+    out
+        Gets `as_of=<date>/*.parquet` with what `serving.next_products.next_products` gives; no
+        date's folder where that gives no row.
+    """
+    learned, schema = learned_of(bundles), pa.schema([*PRODUCT_FIELDS, (DATE, pa.string())])
+    if learned is None:
+        rows = running.frame({name: [] for name in schema.names}, schema)
+    else:
+        (number,) = snapshot_days([day])
+        measured = held_rows(source, states, number, learned.products, running)
+
+        def named(batch: pd.DataFrame) -> pd.DataFrame:
+            had = batch.assign(held=held_in(batch, learned.products))
+            return told(learned, had).assign(**{DATE: f"{day:%Y-%m-%d}"})
+
+        rows = running.map(measured, named, schema)
+    with whole(out) as aside:
+        running.write(rows.select(*OF_PRODUCTS, DATE), aside, by=DATE, then=["account_id"])
 
 
 def _together(parts: Path, states: Rows, day: date, running: Cluster) -> tuple[Rows, pd.DataFrame]:

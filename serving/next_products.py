@@ -3,12 +3,20 @@
 from collections.abc import Mapping
 
 import pandas as pd
+import pyarrow as pa
 
 from features.checked import CheckedSource
 from models.bundle import Bundle
 from models.holdings import held
+from models.next_product import NextProducts
 
-COLUMNS = ("account_id", "product", "share", "text")
+FIELDS = (
+    ("account_id", pa.string()),
+    ("product", pa.string()),
+    ("share", pa.float64()),
+    ("text", pa.string()),
+)
+COLUMNS = tuple(name for name, _ in FIELDS)
 
 
 def next_products(
@@ -30,12 +38,22 @@ def next_products(
     says on which purchases it rests. No row without a model of expansion, nor from one that
     learned of one product only, or of none.
     """
-    expansion = bundles.get("expansion")
-    learned = None if expansion is None else expansion.next_products
+    learned = learned_of(bundles)
     if learned is None:
         return nothing()
     active = states.loc[states["status"] == "active", ["account_id", "as_of"]]
     had = held(source, active, learned.products).sort_values("account_id")
+    return told(learned, had)
+
+
+def learned_of(bundles: Mapping[str, Bundle]) -> NextProducts | None:
+    """Give what the model of expansion learned of purchases, if there is one and it did."""
+    expansion = bundles.get("expansion")
+    return None if expansion is None else expansion.next_products
+
+
+def told(learned: NextProducts, had: pd.DataFrame) -> pd.DataFrame:
+    """Give what `next_products` gives, in the order of rows of account_id and held (a tuple)."""
     ranked = [learned.ranked(names)[:1] for names in had["held"]]
     rows = [
         (account_id, best.product, best.share, best.text)

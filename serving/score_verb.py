@@ -17,7 +17,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 TOP = 10
 WIDTH = 100
 RENEWALS = "The next renewals, their probability and notice deadlines, as a .parquet file."
-ON_SPARK = "On Spark instead: features, scores, renewals in parts in this folder, none published."
+ON_SPARK = "On Spark, unpublished: features, scores, renewals and next_products in this folder."
 
 
 @click.command()

@@ -14,6 +14,7 @@ from features.sources.check import check
 from models.bundle import Bundle
 from models.gate import Gate, GateReport
 from models.intervals import COVARIATES
+from models.next_product import NextProducts
 from models.record import Training
 from models.registry import Registry
 from models.renewal import AtTermEnd
@@ -33,8 +34,10 @@ TABLES = {
         s1              a          base    100  2023-01-15 -          12          5
         s2              b          base    50.5 2023-03-31 -          1           -
         s3              c          base    70   2023-02-01 2024-02-10 -           2
+        s4              b          maps    5    2023-05-01 -          1           -
     """,
 }
+LEARNED = NextProducts(("base", "maps"), {"maps": 3}, {("base",): {"maps": 3}})
 DATES = ("2024-02-01", "2024-03-01")
 
 
@@ -89,7 +92,8 @@ def test_score_checks_a_log_measures_and_scores_as_one_machine_does(
     log = pl.DataFrame(events).with_columns(occurred_at=days)
     log.write_parquet(folder / "usage_events" / "1.parquet")
     line, out = tenure(), tmp_path / "out"
-    bundle = champion(Home(line.home), stumps, tmp_path)
+    bundle = champion(Home(line.home), stumps, tmp_path, at_term_end=AtTermEnd(0.8, 0.6))
+    growing = champion(Home(line.home), stumps, tmp_path, model="expansion", next_products=LEARNED)
     # a row in four is of an unknown account
     refused = line.run("score", "--source", str(folder), "--spark-out", str(out))
     assert (refused.returncode, out.exists()) == (1, False)
@@ -99,22 +103,25 @@ def test_score_checks_a_log_measures_and_scores_as_one_machine_does(
     source = check(str(folder), home=Home(tmp_path / "here"))
     here = built(source, [source.extracted_at.date()], home=Home(tmp_path / "here"))
     found, renewing = read(out / "scores"), read(out / "renewals")
-    expected = score({"churn": bundle}, here.table, here.states, found["scored_at"].iloc[0])
-    keys = ["account_id", "horizon_days"]
-    same = ["account_id", "status", "horizon_days", "probability", "rank"]
+    bundles = {"churn": bundle, "expansion": growing}
+    expected = score(bundles, here.table, here.states, found["scored_at"].iloc[0])
+    keys = ["account_id", "model", "horizon_days"]
+    same = ["account_id", "model", "status", "horizon_days", "probability", "rank"]
     pd.testing.assert_frame_equal(
         found.sort_values(keys, ignore_index=True)[same],
         expected.sort_values(keys, ignore_index=True)[same],
         check_dtype=False,
         check_exact=True,
     )
-    told = renewals({"churn": bundle}, expected, here.table, here.states)
+    told = renewals(bundles, expected, here.table, here.states)
     assert told["account_id"].tolist() == ["a", "b"]
     assert told["renewal_probability"].notna().all()
     pd.testing.assert_frame_equal(renewing[list(told)].astype(told.dtypes), told, check_exact=True)
+    named = read(out / "next_products")
+    assert named[["account_id", "product", "share"]].to_numpy().tolist() == [["a", "maps", 1.0]]
 
 
-def champion(home: Home, stumps: Callable[..., Bundle], work: Path) -> Bundle:
+def champion(home: Home, stumps: Callable[..., Bundle], work: Path, **fields: object) -> Bundle:
     page = work / "report.html"
     page.write_text("<p>How sure</p>", encoding="utf-8")
     cuts = (
@@ -122,10 +129,10 @@ def champion(home: Home, stumps: Callable[..., Bundle], work: Path) -> Bundle:
         ("lifecycle__mrr", 60.0, 0.5, -0.5),
         (COVARIATES[2], 45.0, 0.3, -0.3),
     )
-    registry = Registry(home)
+    registry, bundle = Registry(home), stumps(*cuts, **fields)
     version = registry.log(
         Training(
-            bundle=stumps(*cuts, at_term_end=AtTermEnd(0.8, 0.6)),
+            bundle=bundle,
             parameters={},
             metrics={"metrics": {}, "by_horizon": {}},
             data={"fingerprint": "d" * 64, "rows": 1, "extracted_at": "2024-01-01"},
@@ -134,5 +141,6 @@ def champion(home: Home, stumps: Callable[..., Bundle], work: Path) -> Bundle:
         )
     )
     gates = (Gate("log_loss", passed=True, sentence="Better."),)
-    registry.promote("churn", version, GateReport("churn", version, None, gates))
-    return registry.fetch("churn", version)
+    model = bundle.question.name
+    registry.promote(model, version, GateReport(model, version, None, gates))
+    return registry.fetch(model, version)

@@ -1,6 +1,8 @@
-"""Scores and renewals from Spark are those from here."""
+"""Scores, renewals and next products from Spark are those from here."""
 
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -8,12 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.checked import CheckedSource
 from features.declare import FIXED
 from features.engine import cluster
 from features.errors import ModelError
+from features.spine import account_states, state_rows
 from models.bundle import Bundle
+from models.next_product import NextProducts
 from models.scored import COLUMNS, check_scores
-from serving.batch import renewal_parts, score_parts
+from serving.batch import product_parts, renewal_parts, score_parts
+from serving.next_products import next_products
 from serving.renewals import renewals
 from serving.score import score
 
@@ -27,6 +33,39 @@ STATES = pa.schema(
     ]
 )
 EPOCH = pd.Timestamp(0)
+PAYING = {
+    "accounts": """
+        account_id  created_at
+        core-only   2023-01-01
+        has-maps    2023-01-01
+        had-maps    2023-01-01
+        has-all     2023-01-01
+        leaving     2023-01-01
+        taken-over  2023-01-01
+    """,
+    "account_merges": """
+        from_account_id  into_account_id  merged_at
+        taken-over       core-only        2024-05-01
+    """,
+    "subscriptions": """
+        subscription_id account_id product mrr started_at ended_at   cancel_requested_at
+        s1              core-only  core    100 2024-01-01 -          -
+        s2              has-maps   core    100 2024-01-01 -          -
+        s3              has-maps   maps    10  2024-04-01 -          -
+        s4              had-maps   core    100 2024-01-01 -          -
+        s5              had-maps   maps    10  2024-01-01 2024-03-01 -
+        s6              has-all    core    100 2024-01-01 -          -
+        s7              has-all    maps    10  2024-01-01 -          -
+        s8              has-all    pay     10  2024-01-01 -          -
+        s9              leaving    core    10  2024-01-01 -          2024-02-01
+        s10             taken-over pay     10  2024-01-01 -          -
+    """,
+}
+LEARNED = NextProducts(
+    products=("core", "maps", "pay"),
+    bought={"maps": 30, "pay": 10},
+    after={("core",): {"maps": 9, "pay": 3}},
+)
 NOW = datetime(2025, 2, 1, 6)  # noqa: DTZ001 - naive UTC, as everywhere
 
 
@@ -89,3 +128,25 @@ def test_a_table_without_a_feature_of_the_model_is_refused(
     without = table.drop(columns=bundles["churn"].features[0])
     with pytest.raises(ModelError, match=bundles["churn"].features[0]):
         write(bundles, parts(tmp_path / "in", without), states, tmp_path / "out")
+
+
+def test_next_products_are_the_same_to_the_bit(
+    company: Callable[..., CheckedSource], bundles: dict[str, Bundle], tmp_path: Path
+) -> None:
+    source, day = company(PAYING, extracted_at="2024-06-01T00:00"), date(2024, 6, 1)
+    growing = {"expansion": replace(bundles["expansion"], next_products=LEARNED)}
+    with cluster() as running:
+        states = running.settle(state_rows(source, [day], running))
+        for name, models in (("found", growing), ("none", bundles)):
+            product_parts(models, source, states, day, tmp_path / name, running)
+    expected = next_products(growing, source, account_states(source, [day]))
+    assert expected[["account_id", "product"]].to_numpy().tolist() == [
+        ["core-only", "maps"],
+        ["had-maps", "maps"],
+        ["has-maps", "pay"],
+    ]
+    found = rows_in(tmp_path / "found")
+    assert set(found["as_of"]) == {pd.Timestamp(day)}
+    found = found[list(expected)].astype(expected.dtypes)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert not list((tmp_path / "none").glob("as_of=*"))
