@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.errors import TooLittleDataError
@@ -26,6 +27,9 @@ from training.renewals import at_term_end
 from training.splits import Split, known_days, outcome_known_by
 
 FEWEST_GROUPS_AT_A_HORIZON = 10
+ENOUGH_TO_ANCHOR = 40_000
+"""Rows on which as many events shall be expected as came."""
+_SEED = 7
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,9 @@ def fit_bundle(
 ) -> Bundle:
     """Fit on the first slice, calibrate on the second, fit again on both.
 
-    The calibration is kept over the second fit: it corrects how bold such a booster is on later
-    rows, and the second fit has the younger rows to learn from (as scikit-learn's
-    CalibratedClassifierCV does with ``ensemble=False``). No row of either lies beyond the border.
+    The slope is kept over the second fit: it corrects how bold such a booster is on later rows, and
+    the second fit has the younger rows to learn from (as scikit-learn's CalibratedClassifierCV does
+    with ``ensemble=False``). No row of either lies beyond the border.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def fit_bundle(
             final, *early = pool.map(fit, borders)
         found = replace(
             final,
-            calibration=_calibration(early[0], rows, split) if early else final.calibration,
+            calibration=_calibration(final, early, rows, split),
             base_rates=base_rates(rows, question, split.test_from),
             at_term_end=at_term_end(rows, question, split.test_from),
             amount=amount_of(rows, question, features.names, split.test_from),
@@ -164,13 +168,30 @@ def directions(features: FeatureList, question: Question) -> Mapping[str, int]:
     )
 
 
-def _calibration(early: Bundle, rows: pd.DataFrame, split: Split) -> Calibration:
-    """Calibrate on the rows after the early fit's border, as far as the last border knows them."""
-    question = early.question
-    later = rows[split.is_calibration(rows["as_of"])]
-    event_days = later["event_days"].to_numpy(dtype=float)
-    counts = at_risk(question, event_days, known_days(later, split.test_from, question))
-    return calibrate(early.raw_log_odds(later), counts, happened_in(question, event_days))
+def _calibration(
+    final: Bundle, early: Sequence[Bundle], rows: pd.DataFrame, split: Split
+) -> Calibration:
+    """Find the slope on rows new to the early fit, and the intercepts on the final fit's own.
+
+    The intercepts of the early fit would count twice what only the later years were like.
+    """
+    slope = 1.0
+    if early:
+        later = rows[split.is_calibration(rows["as_of"])]
+        slope = calibrate(*_known_outcomes(early[0], later, split.test_from)).slope
+    own = rows[rows["as_of"] < split.test_from]
+    own = own.sample(min(len(own), ENOUGH_TO_ANCHOR), random_state=_SEED)
+    return calibrate(*_known_outcomes(final, own, split.test_from), slope=slope)
+
+
+def _known_outcomes(
+    bundle: Bundle, rows: pd.DataFrame, border: datetime
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Give raw log odds, what is known at the border, and what came; each (n, intervals)."""
+    question = bundle.question
+    event_days = rows["event_days"].to_numpy(dtype=float)
+    counts = at_risk(question, event_days, known_days(rows, border, question))
+    return bundle.raw_log_odds(rows), counts, happened_in(question, event_days)
 
 
 def base_rates(rows: pd.DataFrame, question: Question, border: datetime) -> Mapping[int, float]:

@@ -5,6 +5,8 @@ draw a and d_k to 0 and b to 1: an interval that the slice hardly shows takes th
 an empty slice changes nothing.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,36 +18,46 @@ INTERCEPT_SD = 1.0
 OFFSET_SD = 0.25
 SLOPE_SD = 0.25
 SLOWEST_SLOPE = 0.05
+_HELD_SD = 1e-4
 _STEPS = 50
 _TINY = 1e-9
 
 
-def calibrate(raw: Floats, counts: NDArray[np.bool_], happened: NDArray[np.bool_]) -> Calibration:
+def calibrate(
+    raw: Floats,
+    counts: NDArray[np.bool_],
+    happened: NDArray[np.bool_],
+    slope: float | None = None,
+) -> Calibration:
     """Fit the calibration of raw log odds.
 
     Parameters
     ----------
     raw
-        Raw log odds of rows that the booster was not fitted on, shape (n, intervals).
+        Raw log odds, shape (n, intervals): of rows that the booster was not fitted on, where the
+        slope is to be found.
     counts
         Which of them have a known outcome, same shape.
     happened
         Whether the event came in the interval, same shape.
+    slope
+        Held as it is, where it is given: only the intercepts are fitted.
     """
     row, interval = counts.nonzero()
     if not len(row):
-        return identity(raw.shape[1])
+        return replace(identity(raw.shape[1]), slope=slope or 1.0)
     design = np.zeros((len(row), raw.shape[1] + 2))
     design[:, 0] = 1.0
     design[np.arange(len(row)), 1 + interval] = 1.0
     design[:, -1] = raw[row, interval]
     prior = np.zeros(design.shape[1])
-    prior[-1] = 1.0
+    prior[-1] = 1.0 if slope is None else slope
     precision = np.full(design.shape[1], OFFSET_SD**-2)
-    precision[0], precision[-1] = INTERCEPT_SD**-2, SLOPE_SD**-2
+    precision[0] = INTERCEPT_SD**-2
+    precision[-1] = (SLOPE_SD if slope is None else _HELD_SD) ** -2
     found = logistic_map(design, happened[row, interval].astype(float), prior, precision)
     intercepts = tuple(float(found[0] + offset) for offset in found[1:-1])
-    return Calibration(intercepts, max(float(found[-1]), SLOWEST_SLOPE))
+    return Calibration(intercepts, slope or max(float(found[-1]), SLOWEST_SLOPE))
 
 
 def logistic_map(

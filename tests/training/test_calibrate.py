@@ -58,6 +58,14 @@ def test_the_slope_never_turns_the_order() -> None:
     assert calibrate(raw, counts, happened).slope > 0
 
 
+def test_a_slope_that_is_held_stays_and_as_many_are_expected_as_came() -> None:
+    raw, counts, happened = drawn(40_000, (0.5, -0.2), 0.7)
+    found = calibrate(raw, counts, happened, slope=1.3)
+    expected = 1 / (1 + np.exp(-found.log_odds(raw)))
+    assert found.slope == 1.3
+    assert expected.sum(axis=0) == pytest.approx(happened.sum(axis=0), rel=0.02)
+
+
 def test_its_newton_steps_agree_with_scikit_learns_ridge() -> None:
     rng = np.random.default_rng(3)
     cells = rng.normal(size=(500, 3))
