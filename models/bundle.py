@@ -22,6 +22,7 @@ from models.calibration import Calibration, calibration_from_json
 from models.cells import feature_matrix
 from models.linear import Linear, linear_from_json
 from models.next_product import NextProducts, next_products_from_json
+from models.peers import Peers, peers_from_json
 from models.question import Question, question_from_json
 from models.renewal import AtTermEnd, at_term_end_from_json, term_columns
 
@@ -89,6 +90,8 @@ class Bundle:
         How much MRR an expansion adds; None for another outcome.
     next_products
         Which product is taken up next; None for another outcome, and where there is but one.
+    peers
+        With what an account's numbers are compared; None in bundles of before there were any.
     """
 
     question: Question
@@ -106,6 +109,7 @@ class Bundle:
     at_term_end: AtTermEnd | None = None
     amount: Amount | None = None
     next_products: NextProducts | None = None
+    peers: Peers | None = None
 
     def with_version(self, version: str) -> "Bundle":
         """Return the same model under another version, as a registry numbers it."""
@@ -113,20 +117,16 @@ class Bundle:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over what the model computes with, whatever its version is called."""
-        parts = [
-            self.model_file[1],
-            json.dumps(asdict(self.calibration)),
-            json.dumps(asdict(self.question)),
-            json.dumps([self.features, dict(self.categories)]),
-        ]
-        if self.at_term_end is not None:  # older bundles keep the digest that they had
-            parts.append(json.dumps(asdict(self.at_term_end)))
-        if self.amount is not None and self.amount.shape is not None:
-            parts.append(self.amount.to_text())
-        if self.next_products is not None:
-            parts.append(json.dumps(self.next_products.to_json()))
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        """SHA-256 over all that is served of the model, whatever its version is called, and when.
+
+        A bundle of before there were peers keeps the digest that it had, which knows of neither
+        base rates nor mean shares.
+        """
+        if self.peers is None:
+            return _sha256(_older_parts(self))
+        same = replace(self, version="", trained_at=datetime.min)  # noqa: DTZ901 - naive UTC
+        amount = "" if self.amount is None else self.amount.to_text()
+        return _sha256([self.model_file[1], _to_json(same), amount])
 
     @property
     def model_file(self) -> tuple[str, str]:
@@ -284,6 +284,26 @@ def _logistic(log_odds: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-log_odds))
 
 
+def _older_parts(bundle: Bundle) -> list[str]:
+    parts = [
+        bundle.model_file[1],
+        json.dumps(asdict(bundle.calibration)),
+        json.dumps(asdict(bundle.question)),
+        json.dumps([bundle.features, dict(bundle.categories)]),
+    ]
+    if bundle.at_term_end is not None:  # still older bundles keep the digest that they had
+        parts.append(json.dumps(asdict(bundle.at_term_end)))
+    if bundle.amount is not None and bundle.amount.shape is not None:
+        parts.append(bundle.amount.to_text())
+    if bundle.next_products is not None:
+        parts.append(json.dumps(bundle.next_products.to_json()))
+    return parts
+
+
+def _sha256(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle as text and JSON, and a manifest with the SHA-256 of each file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -342,6 +362,7 @@ def _to_json(bundle: Bundle) -> str:
         "categories": {name: list(values) for name, values in bundle.categories.items()},
         "next_products": bundle.next_products and bundle.next_products.to_json(),
         "at_term_end": None if bundle.at_term_end is None else asdict(bundle.at_term_end),
+        "peers": bundle.peers and bundle.peers.to_json(),
     }
     return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -365,6 +386,7 @@ def _from_json(fields: Mapping[str, Any]) -> Bundle:
         at_term_end=at_term_end_from_json(fields.get("at_term_end")),
         amount=_older_amount(fields),
         next_products=next_products_from_json(fields.get("next_products")),
+        peers=peers_from_json(fields.get("peers")),
     )
 
 

@@ -1,8 +1,15 @@
 """Families of reasons: what one talk with a customer is about, and one play answers."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEADING = 3
+"""Among so many first reasons each family speaks once."""
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
@@ -20,7 +27,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "price": "what is asked for: prices, news of them, tickets on bills",
         "billing": "what is paid: late, open and failed payments, credits",
         "size": "MRR, seats and products, and how they change",
-        "contract": "what was signed, since when, and where it stands in its term",
+        "contract": "what was signed, how long ago it began, and where it stands in its term",
         "hierarchy": "parent and sister companies",
         "touches": "what the team did",
     }
@@ -41,7 +48,8 @@ _OF_SUBJECT: Mapping[str, str] = MappingProxyType(
         "products in use": "adoption",
         "products never used": "adoption",
         "products used": "adoption",
-        "time to value": "services",
+        "time to value": "contract",
+        "first use": "contract",
         "contacts": "team",
         "defects reported": "reliability",
         "tickets on billing": "price",
@@ -63,8 +71,40 @@ _OF_SUBJECT: Mapping[str, str] = MappingProxyType(
 def family_of(entry: Mapping[str, Any]) -> str:
     """Name the family of a catalogue entry, as `features.catalog.catalog_json` gives it.
 
-    A group of a company's own features is a family. A column of a ready table, which has neither
-    group nor subject, is its own.
+    A group of a company's own features is a family. A column of a ready table, of which nothing is
+    declared, is its own.
     """
-    group = str(entry.get("group") or entry["column"])
+    group = str(entry.get("group", entry["column"]) if "text" in entry else entry["column"])
     return _OF_SUBJECT.get(str(entry.get("subject")), _OF_GROUP.get(group, group))
+
+
+def in_order(sums: NDArray[np.float64], families: Sequence[str]) -> list[int]:
+    """Give the numbers of subjects with an effect in the order in which they speak.
+
+    Those that raise the probability come first, the strongest ahead, then those that lower it. The
+    first three are of three families, if there are so many: of the families that raise it most,
+    all subjects together, the strongest subject. Where an account stands in its term is common to
+    many, so that what went wrong leads before it.
+
+    Parameters
+    ----------
+    sums
+        Effect of each subject, shape (subjects,).
+    families
+        Of each subject.
+    """
+    there = np.flatnonzero(sums)
+    strongest: list[int] = there[np.lexsort((-np.abs(sums[there]), sums[there] < 0))].tolist()
+    speakers: dict[str, int] = {}
+    together: defaultdict[str, float] = defaultdict(float)
+    for at in strongest:
+        speakers.setdefault(families[at], at)
+        together[families[at]] += sums[at]
+
+    def place(family: str) -> tuple[bool, bool, float]:
+        speaker = float(sums[speakers[family]])
+        pull = together[family] if speaker > 0 else -together[family]
+        return speaker < 0, family in CONTEXT, -pull
+
+    leading = [speakers[family] for family in sorted(speakers, key=place)[:LEADING]]
+    return leading + [at for at in strongest if at not in leading]

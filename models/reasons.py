@@ -1,7 +1,7 @@
 """From contributions to sentences: why a probability is what it is, in the account's numbers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import pandas as pd
 
 from features.catalog import sentence
 from models.bundle import Bundle
+from models.families import CONTEXT, family_of, in_order
+from models.peers import Peers
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,11 +45,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class _Subjects:
-    """Which columns measure which thing."""
+    """Which columns measure which thing, and which family that is of."""
 
     entries: tuple[Mapping[str, Any], ...]
     names: tuple[str, ...]
     members: npt.NDArray[np.bool_]
+    families: tuple[str, ...]
 
     def sums(self, effects: Floats) -> Floats:
         return effects @ self.members.T.astype(np.float64)
@@ -59,7 +62,8 @@ def explain(
     """Give each row's strongest reasons, those that raise the probability first.
 
     The contributions of all columns that measure one subject (its windows, ratios and trends) are
-    added up; the sentence is that of the column that pulls most in the sum's direction.
+    added up; the sentence is that of the column that pulls most in the sum's direction. Of each
+    family one subject at most is among the first three.
 
     Parameters
     ----------
@@ -85,7 +89,8 @@ def explain(
     """
     if limit < 1 or rows.empty:
         return [() for _ in range(len(rows))]
-    return _worded(bundle, rows, bundle.contributions(rows, horizon_days), limit)
+    effects = bundle.contributions(rows, horizon_days)
+    return _Writer(bundle, rows).reasons(effects, limit)
 
 
 def explain_by_horizon(
@@ -100,22 +105,41 @@ def explain_by_horizon(
     """
     if limit < 1:
         return {days: [()] * len(rows) for days in bundle.question.horizons_days}
-    return {
-        days: _worded(bundle, rows, explained.effects, limit)
-        for days, explained in bundle.explained_by_horizon(rows).items()
-    }
+    explained = bundle.explained_by_horizon(rows)
+    writer = _Writer(bundle, rows)
+    return {days: writer.reasons(each.effects, limit) for days, each in explained.items()}
 
 
-def _worded(
-    bundle: Bundle, rows: pd.DataFrame, effects: Floats, limit: int
-) -> list[tuple[Reason, ...]]:
-    subjects = _subjects(bundle)
-    told = {*bundle.features, *(name for entry in subjects.entries for name in _named(entry))}
-    records = rows.loc[:, [name for name in rows.columns if name in told]].to_dict("records")
-    return [
-        tuple(_reasons(subjects, own, sums, record, limit))
-        for own, sums, record in zip(effects, subjects.sums(effects), records, strict=True)
-    ]
+class _Writer:
+    """Writes the reasons of rows; a sentence that several horizons share is written once."""
+
+    def __init__(self, bundle: Bundle, rows: pd.DataFrame) -> None:
+        self._subjects = _subjects(bundle)
+        self._peers = bundle.peers or Peers({})
+        entries = self._subjects.entries
+        told = {*bundle.features, *(name for entry in entries for name in _named(entry))}
+        known = rows.loc[:, [name for name in rows.columns if name in told]]
+        self._records = known.to_dict("records")
+        self._written: list[dict[int, str]] = [{} for _ in self._records]
+
+    def reasons(self, effects: Floats, limit: int) -> list[tuple[Reason, ...]]:
+        sums = self._subjects.sums(effects)
+        return [self._of_row(row, effects[row], sums[row], limit) for row in range(len(sums))]
+
+    def _of_row(self, row: int, effects: Floats, sums: Floats, limit: int) -> tuple[Reason, ...]:
+        order = in_order(sums, self._subjects.families)[:limit]
+        return tuple(self._reason(row, at, effects, float(sums[at])) for at in order)
+
+    def _reason(self, row: int, subject: int, effects: Floats, effect: float) -> Reason:
+        # A column that pulls against the sum would give the sum a wrong sentence.
+        pull = effects * math.copysign(1.0, effect)
+        column = int(np.where(self._subjects.members[subject], pull, -np.inf).argmax())
+        entry, record = self._subjects.entries[column], self._records[row]
+        value = _number(record[entry["column"]])
+        text = self._written[row].get(column)
+        if text is None:
+            text = self._written[row][column] = _text(entry, record, value, self._peers)
+        return Reason(entry["column"], value, effect, text)
 
 
 def importance(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> dict[str, float]:
@@ -132,32 +156,8 @@ def _subjects(bundle: Bundle) -> _Subjects:
     measured = [str(entry.get("subject") or entry["column"]) for entry in entries]
     names = tuple(dict.fromkeys(measured))
     members = np.array([[name == own for own in measured] for name in names], dtype=bool)
-    return _Subjects(entries, names, members)
-
-
-def _reasons(
-    subjects: _Subjects, effects: Floats, sums: Floats, record: Mapping[Any, Any], limit: int
-) -> list[Reason]:
-    # Raising ones first, the strongest of them leading; then the strongest of the lowering ones.
-    order = sorted(np.flatnonzero(sums), key=lambda at: (sums[at] < 0, -abs(sums[at])))
-    return [
-        _reason(subjects.entries, effects, subjects.members[at], float(sums[at]), record)
-        for at in order[:limit]
-    ]
-
-
-def _reason(
-    entries: Sequence[Mapping[str, Any]],
-    effects: Floats,
-    members: npt.NDArray[np.bool_],
-    effect: float,
-    record: Mapping[Any, Any],
-) -> Reason:
-    # A column that pulls against the sum would give the sum a wrong sentence.
-    pull = np.where(members, effects * math.copysign(1.0, effect), -np.inf)
-    entry = entries[int(pull.argmax())]
-    value = _number(record[entry["column"]])
-    return Reason(entry["column"], value, effect, _text(entry, record))
+    families = tuple(family_of(entries[own.argmax()]) for own in members)
+    return _Subjects(entries, names, members, families)
 
 
 def _named(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -166,15 +166,20 @@ def _named(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return units
 
 
-def _text(entry: Mapping[str, Any], record: Mapping[Any, Any]) -> str:
+def _text(
+    entry: Mapping[str, Any], record: Mapping[Any, Any], value: float | None, peers: Peers
+) -> str:
     if "text" in entry:
-        return sentence(entry, record)
+        text = sentence(entry, record)
+        # That a term ends sooner than most says no more than when it ends.
+        if value is None or family_of(entry) in CONTEXT:
+            return text
+        return peers.beside(entry, value, text)
     # A column of a ready table from elsewhere has a name and no sentence.
-    value = record[entry["column"]]
-    number = _number(value)
-    if number is not None:
-        return f"{entry['column']} is {number:,.6g}"
-    return f"No {entry['column']} on record" if pd.isna(value) else f"{entry['column']} is {value}"
+    if value is not None:
+        return f"{entry['column']} is {value:,.6g}"
+    cell = record[entry["column"]]
+    return f"No {entry['column']} on record" if pd.isna(cell) else f"{entry['column']} is {cell}"
 
 
 def _number(value: object) -> float | None:

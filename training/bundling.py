@@ -23,6 +23,7 @@ from training.calibrate import calibrate
 from training.fit import LinearParams, Params, fit_hazard, hazard_rows
 from training.fit_linear import fit_linear
 from training.next_product import next_products_of
+from training.peers import peers_of
 from training.renewals import at_term_end
 from training.splits import Split, known_days, outcome_known_by
 
@@ -110,6 +111,7 @@ def fit_bundle(
             at_term_end=at_term_end(rows, question, split.test_from),
             amount=amount_of(rows, question, features.names, split.test_from),
             next_products=next_products_of(rows, question, split.test_from),
+            peers=peers_of(rows, features.names, split.test_from),
         )
     return found.with_version(found.digest[:12])
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from models.bundle import Bundle, row_covariates
 from models.calibration import Calibration
 from models.cells import feature_matrix
 from models.intervals import COVARIATES, matrix
+from models.peers import Peers
 from models.question import Question
 from training.calibrate import calibrate
 from training.fit import BoosterParams, fit_booster
@@ -121,6 +123,7 @@ def _fitted(table: TableRows, rows: Booleans, line: Calibration, repeat: int = 0
         trained_at=datetime.now(UTC).replace(tzinfo=None),
         as_of_range=(date.min, date.min),
         categories=categories,
+        peers=Peers(MappingProxyType({})),
     )
 
 

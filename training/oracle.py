@@ -64,11 +64,7 @@ def read_truth(company: Path) -> Truth:
     SourceError
         If the folder holds no truth, since then it is no sample company.
     """
-    folder = company / FOLDER
-    if not has_truth(company):
-        raise SourceError(
-            f"{company} has no truth beside its tables. Make a company with `tenure simulate`."
-        )
+    folder = _folder(company)
     described = json.loads((folder / "world.json").read_text())
     return Truth(
         world=_world(described["world"]),
@@ -77,6 +73,25 @@ def read_truth(company: Path) -> Truth:
         traits=pd.read_parquet(folder / "traits.parquet"),
         bad_year=tuple(described["bad_year_months_left"]),
     )
+
+
+def read_causes(company: Path) -> pd.DataFrame:
+    """Read why each account was lost, and each purchase: account_id, event, occurred_at, cause.
+
+    Raises
+    ------
+    SourceError
+        As `read_truth`.
+    """
+    return pd.read_parquet(_folder(company) / "causes.parquet")
+
+
+def _folder(company: Path) -> Path:
+    if not has_truth(company):
+        raise SourceError(
+            f"{company} has no truth beside its tables. Make a company with `tenure simulate`."
+        )
+    return company / FOLDER
 
 
 def _world(described: dict[str, Any]) -> World:

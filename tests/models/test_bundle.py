@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from features.errors import ModelError
+from models.amount import Amount
 from models.bundle import Bundle, load, save
 from models.calibration import Calibration
 from models.churn import CHURN
 from models.intervals import COVARIATES, covariates, cumulative, matrix
+from models.peers import Peers
 from models.renewal import AtTermEnd
 from training.fit import BoosterParams, fit_booster
 
@@ -83,7 +85,7 @@ def test_a_bundle_of_an_older_release_loads_and_tells_no_renewal(
 ) -> None:
     save(bundle, tmp_path)
     fields = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
-    del fields["at_term_end"]
+    del fields["at_term_end"], fields["peers"]
     text = json.dumps(fields)
     (tmp_path / "bundle.json").write_text(text, encoding="utf-8")
     sums = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
@@ -92,6 +94,44 @@ def test_a_bundle_of_an_older_release_loads_and_tells_no_renewal(
     again, rows = load(tmp_path), rows_of(5)
     assert again.digest == bundle.digest
     assert np.isnan(again.renewal_probabilities(rows, again.probabilities(rows))).all()
+
+
+def test_with_what_numbers_are_compared_comes_back(bundle: Bundle, tmp_path: Path) -> None:
+    comparing = replace(bundle, peers=Peers({FEATURES[0]: (3.0, 5.0, 30.0, None)}))
+    save(comparing, tmp_path)
+    again = load(tmp_path)
+    assert again == comparing
+    assert again.digest == comparing.digest
+
+
+@pytest.mark.parametrize(
+    "exchanged",
+    [
+        {"base_rates": {30: 0.02, 90: 0.5, 180: 0.1, 365: 0.2}},
+        {"amount": Amount({90: 0.9})},
+        {"peers": Peers({FEATURES[0]: (3.0, 5.0, 30.0, 99.0)})},
+        {"catalogue": ({"column": FEATURES[0], "text": {"level": "All is well: {value}"}},)},
+        {"features_fingerprint": "another"},
+        {"as_of_range": (date(2023, 1, 1), date(2026, 6, 1))},
+        {"categories": {"plan": ("a",)}},
+        {"at_term_end": AtTermEnd(monthly=0.25, longer=0.75)},
+        {"calibration": Calibration((0.0,) * 4)},
+        {"question": replace(CHURN, name="other")},
+    ],
+    ids=lambda exchanged: next(iter(exchanged)),
+)
+def test_nothing_that_is_served_can_be_exchanged_under_the_same_digest(
+    bundle: Bundle, tmp_path: Path, exchanged: dict[str, object]
+) -> None:
+    own = replace(bundle, peers=Peers({}), amount=Amount({90: 0.2}))
+    save(replace(own, **exchanged), tmp_path)  # with a manifest that fits
+    assert load(tmp_path).digest != own.digest
+
+
+def test_when_and_under_which_name_a_model_was_made_are_not_in_its_digest(bundle: Bundle) -> None:
+    own = replace(bundle, peers=Peers({}))
+    later = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC
+    assert replace(own, trained_at=later, version="7").digest == own.digest
 
 
 def test_no_rows_give_no_renewals(bundle: Bundle) -> None:

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 
+import numpy as np
 import pytest
 
 from features.catalog import catalog, catalog_json
-from models.families import _OF_GROUP, _OF_SUBJECT, CONTEXT, FAMILIES, family_of
+from models.families import _OF_GROUP, _OF_SUBJECT, CONTEXT, FAMILIES, family_of, in_order
 
 ENTRIES = tuple(catalog_json(catalog()))
 
@@ -34,6 +35,7 @@ def test_no_rule_is_about_a_group_or_a_subject_that_there_is_not() -> None:
         ("people__contacts_left__90d", "team"),
         ("lifecycle__days_to_term_end", "contract"),
         ("lifecycle__seats_change__90d", "size"),
+        ("adoption__days_since_first_broad_use", "contract"),
     ],
 )
 def test_a_feature_is_of_the_family_that_a_talk_would_be_about(column: str, family: str) -> None:
@@ -46,9 +48,30 @@ def test_only_families_that_there_are_say_no_more_than_where_an_account_stands()
 
 
 def test_a_companys_own_group_is_a_family() -> None:
-    own = {"column": "ours__took_reports", "group": "ours", "subject": "course on reports"}
+    own = {"column": "ours__took_reports", "group": "ours", "subject": "course", "text": {}}
     assert family_of(own) == "ours"
 
 
 def test_a_column_of_a_ready_table_is_its_own_family() -> None:
-    assert family_of({"column": "TotalCharges"}) == "TotalCharges"
+    entry = {"column": "TotalCharges", "group": "table", "subject": "TotalCharges"}
+    assert family_of(entry) == "TotalCharges"
+
+
+@pytest.mark.parametrize(
+    ("said", "effects", "order"),
+    [
+        ("each family once among the first three", "usage 5 usage 4 people 3 price 1", "0 2 3 1"),
+        ("a family by all that it raises", "usage 3 usage 3 people 4 price 1", "0 2 3 1"),
+        ("less what it lowers", "usage 5 usage -4 people 3 price 2", "2 3 0 1"),
+        ("a family may speak again later", "usage 9 usage 8 people 3 price 2 price 1", "0 2 3 1 4"),
+        ("what went wrong before the term", "contract 9 usage 1 people 2 price 3", "3 2 1 0"),
+        ("the term where nothing else raises", "contract 9 usage 1 people -2", "1 0 2"),
+        ("raising before lowering", "usage -5 people 1 price -2", "1 0 2"),
+        ("no effect, no word", "usage 0 people 1", "1"),
+        ("three families before a second word", "usage 3 usage 2 people -1 price -4", "0 3 2 1"),
+    ],
+)
+def test_the_order_in_which_subjects_speak(said: str, effects: str, order: str) -> None:
+    words = effects.split()
+    found = in_order(np.array(words[1::2], dtype=float), words[::2])
+    assert found == [int(at) for at in order.split()], said

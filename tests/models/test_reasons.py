@@ -6,6 +6,7 @@ import pytest
 
 from features.errors import ModelError
 from models.bundle import Bundle
+from models.peers import Peers
 from models.reasons import Reason, explain, explain_by_horizon, importance
 
 Stumps = Callable[..., Bundle]
@@ -131,6 +132,68 @@ def test_the_sentence_has_the_accounts_own_numbers_and_only_a_true_direction(
         "1 active user in four weeks",
         "No use on record",
     ]
+
+
+def test_each_column_of_a_ready_table_is_a_family(stumps: Stumps) -> None:
+    names = ("a", "b", "c", "d")
+    ready = tuple({"column": name, "group": "table", "subject": name} for name in names)
+    cuts = [(name, 0.5, 0.0, 2.0 * (4 - at)) for at, name in enumerate(names)]
+    rows = pd.DataFrame({name: [1.0] for name in names})
+    (reasons,) = explain(stumps(*cuts, catalogue=ready), rows, 30, 9)
+    assert [reason.feature for reason in reasons] == list(names)
+
+
+def test_of_one_family_one_subject_is_among_the_first_three(stumps: Stumps) -> None:
+    told = [("usage", "events"), ("usage", "days"), ("support", "tickets"), ("people", "champion")]
+    catalogue = tuple(
+        {"column": name, "group": group, "subject": name, "unit": "x", "text": {"level": name}}
+        | {"units": {}, "description": ""}
+        for group, name in told
+    )
+    cuts = [(name, 0.5, 0.0, 2.0 * (4 - at)) for at, (_, name) in enumerate(told)]
+    rows = pd.DataFrame({name: [1.0] for _, name in told})
+    (reasons,) = explain(stumps(*cuts, catalogue=catalogue), rows, 30, 9)
+    assert [reason.feature for reason in reasons] == ["events", "tickets", "champion", "days"]
+    (fewer,) = explain(stumps(*cuts, catalogue=catalogue), rows, 30, 2)
+    assert fewer == reasons[:2]
+
+
+def test_a_sentence_says_where_the_account_stands_among_others(stumps: Stumps) -> None:
+    entry = {
+        "column": USERS,
+        "group": "usage",
+        "subject": "active users",
+        "unit": "users",
+        "description": "Active users in 28 days.",
+        "text": {"level": "{value} active [user|users] in four weeks", "missing": "No use known"},
+        "units": {},
+    }
+    peers = Peers({USERS: (13.0, 15.0, 40.0, 50.0)})
+    told = stumps(CUTS[0], catalogue=(entry,), peers=peers)
+    rows = pd.DataFrame({USERS: [12.0, 20.0, np.nan]})
+    texts = [reasons[0].text for reasons in explain(told, rows, 90, 1)]
+    assert texts == [
+        "12 active users in four weeks; 12 is fewer than at 9 of 10 accounts",
+        "20 active users in four weeks",
+        "No use known",
+    ]
+    by_horizon = explain_by_horizon(told, rows, 1)
+    assert [reasons[0].text for reasons in by_horizon[365]] == texts
+
+
+def test_where_it_stands_in_its_term_is_not_compared_with_others(stumps: Stumps) -> None:
+    entry = {
+        "column": "lifecycle__days_to_term_end",
+        "group": "lifecycle",
+        "subject": "time to renewal",
+        "unit": "days",
+        "text": {"level": "The term ends in {value} days"},
+        "units": {},
+    }
+    peers = Peers({entry["column"]: (20.0, 40.0, 300.0, 330.0)})
+    told = stumps((entry["column"], 30.5, 2.0, 0.0), catalogue=(entry,), peers=peers)
+    (reasons,) = explain(told, pd.DataFrame({entry["column"]: [9.0]}), 90, 1)
+    assert reasons[0].text == "The term ends in 9 days"
 
 
 def test_a_subject_without_an_effect_is_no_reason(stumps: Stumps) -> None:
