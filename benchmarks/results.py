@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import flat, histories, sample, seeds
+from benchmarks import flat, histories, reasons, sample, seeds
 from benchmarks.companies import Kept
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +43,7 @@ def main() -> None:
         parts += [sample.section(Path(aside), _say, options.accounts)]
         kept = Kept(options.cache / "companies", options.accounts)
         parts += [seeds.section(kept, seeds.SEEDS, _say)]
+        parts += [reasons.section(options.cache / "reasons", options.accounts, seeds.SEEDS, _say)]
     options.out.write_text("\n".join(parts), encoding="utf-8")
     _say(f"wrote {options.out} in {time.monotonic() - started:.0f} s")
 
