@@ -114,9 +114,9 @@ class _DuckDB:
 
     def scan(self, path: Path) -> Rows:
         rows = self.connection.read_parquet([str(file) for file in _files(path)])
-        kinds = zip(rows.columns, rows.types, strict=True)
-        times = [f'epoch_us("{name}") AS "{name}"' for name, kind in kinds if kind == "TIMESTAMP"]
-        return _lazy(rows.project(f"* REPLACE ({', '.join(times)})") if times else rows)
+        kinds = zip(rows.columns, map(str, rows.types), strict=True)
+        read = [f'{sql} AS "{name}"' for name, kind in kinds if (sql := _exact(name, kind))]
+        return _lazy(rows.project(f"* REPLACE ({', '.join(read)})") if read else rows)
 
     def frame(self, columns: Mapping[str, Any], schema: pa.Schema) -> Rows:
         table = pa.table(dict(columns), schema=schema)
@@ -133,6 +133,13 @@ class _DuckDB:
     def collect(self, frame: Rows) -> pd.DataFrame:
         table: pa.Table = nw.to_native(frame).to_arrow_table()
         return _pandas(table)
+
+
+def _exact(name: str, kind: str) -> str | None:
+    if kind == "TIMESTAMP":
+        return f'epoch_us("{name}")'
+    # DuckDB alone gives a product the width of its factors
+    return f'"{name}"::DECIMAL(38, 4)' if kind == "DECIMAL(18,4)" else None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+LARGEST_MONEY = 10**12
+"""In ten-thousandths, as features add it up, 64 bits hold the sum of nine hundred such rows."""
+
 
 class Type(StrEnum):
     """What a cell holds. Times are naive UTC, money is an exact decimal of four places."""
@@ -197,9 +200,11 @@ def number(
     )
 
 
-def money(name: str, unit: str, *, minimum: float | None = None) -> Column:
+def money(name: str, unit: str, *, minimum: float = -LARGEST_MONEY) -> Column:
     """Declare an amount of the company's one currency; always required."""
-    return Column(name, Type.MONEY, required=True, unit=unit, minimum=minimum)
+    return Column(
+        name, Type.MONEY, required=True, unit=unit, minimum=minimum, maximum=LARGEST_MONEY
+    )
 
 
 def boolean(name: str, *, required: bool = False, overwritten: bool = False) -> Column:

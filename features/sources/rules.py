@@ -155,7 +155,8 @@ def _type_rules(column: Column) -> list[Rule]:
         found.append(Rule(column.name, "is not a finite number", cell.is_finite()))
     if column.dtype in {Type.INTEGER, Type.MONEY}:
         found.append(Rule(column.name, "is not a finite number", ~is_not_finite))
-        found.append(Rule(column.name, f"is not {_a(column)}", text.is_null() | is_not_finite))
+        has_reason = is_not_finite | _is_outside(column, _in_words(column))
+        found.append(Rule(column.name, f"is not {_a(column)}", text.is_null() | has_reason))
     else:
         found.append(Rule(column.name, f"is not {_a(column)}", text.is_null()))
     return found
@@ -176,25 +177,38 @@ def _value_rules(column: Column) -> list[Rule]:
     if column.allowed:
         reason = f"is not one of {', '.join(column.allowed)}"
         found.append(Rule(column.name, reason, cell.is_in(column.allowed)))
+    number = _in_words(column)
     if column.minimum is not None:
-        found.append(
-            Rule(column.name, f"is below {column.minimum:g}", ~_is_below(cell, column.minimum))
-        )
+        reason = f"is below {column.minimum:,}"
+        found.append(Rule(column.name, reason, ~_is_below(number, column.minimum)))
     if column.maximum is not None:
-        found.append(
-            Rule(column.name, f"is above {column.maximum:g}", ~_is_above(cell, column.maximum))
-        )
+        reason = f"is above {column.maximum:,}"
+        found.append(Rule(column.name, reason, ~_is_above(number, column.maximum)))
     return found
 
 
-def _is_below(cell: pl.Expr, minimum: float) -> pl.Expr:
+def _in_words(column: Column) -> pl.Expr:
+    """Read a number also where it is too large for the column's type."""
+    cell = pl.col(column.name).cast(pl.Float64)
+    text = pl.col(unreadable(column.name)).cast(pl.Float64, strict=False)
+    return cell.fill_null(text)
+
+
+def _is_outside(column: Column, number: pl.Expr) -> pl.Expr:
+    sides = [pl.lit(value=False)]
+    if column.minimum is not None:
+        sides.append(_is_below(number, column.minimum))
+    if column.maximum is not None:
+        sides.append(_is_above(number, column.maximum))
+    return pl.any_horizontal(sides).fill_null(value=False)
+
+
+def _is_below(number: pl.Expr, minimum: float) -> pl.Expr:
     # an infinity has a reason of its own
-    number = cell.cast(pl.Float64)
     return number.is_finite() & (number < minimum)
 
 
-def _is_above(cell: pl.Expr, maximum: float) -> pl.Expr:
-    number = cell.cast(pl.Float64)
+def _is_above(number: pl.Expr, maximum: float) -> pl.Expr:
     return number.is_finite() & (number > maximum)
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import narwhals as nw
@@ -105,6 +106,15 @@ def test_an_engine_gives_the_numbers_worked_out_by_hand(
     source: CheckedSource, engine: Engine
 ) -> None:
     pd.testing.assert_frame_equal(on(engine, source), expected(), check_exact=True)
+
+
+@pytest.mark.parametrize("engine", [Engine.DUCKDB, Engine.POLARS])
+def test_the_largest_money_is_added_up(company: Company, engine: Engine) -> None:
+    rows = TABLES["subscriptions"].replace("99999999.9999", "999999999999.999")
+    rows = rows.replace("50 ", "1000000000000 ")
+    source = company(TABLES | {"subscriptions": rows}, extracted_at="2024-06-01")
+    states = account_states(source, [date(2024, 5, 2)], engine=engine)
+    assert states["mrr"].tolist() == [1_000_000_000_100.099, 1_000_000_000_000.0]
 
 
 @pytest.mark.usefixtures("spark")

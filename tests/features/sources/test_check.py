@@ -140,6 +140,21 @@ BROKEN = {
         SUBSCRIPTIONS.replace("100.10", "-1"),
         ("mrr", "is below 0", "-1.0000"),
     ),
+    "an amount beyond what can be added up": (
+        "subscriptions",
+        SUBSCRIPTIONS.replace("100.10", "1000000000000.01"),
+        ("mrr", "is above 1,000,000,000,000", "1000000000000.0100"),
+    ),
+    "an amount too long for its type": (
+        "subscriptions",
+        SUBSCRIPTIONS.replace("100.10", "1e15"),
+        ("mrr", "is above 1,000,000,000,000", "1e15"),
+    ),
+    "a credit beyond what can be added up": (
+        "invoices",
+        "invoice_id account_id issued_at due_at amount\ni1 a 2024-03-01 2024-04-01 -1e13",
+        ("amount", "is below -1,000,000,000,000", "-10000000000000.0000"),
+    ),
     "an NPS of eleven": (
         "surveys",
         "account_id responded_at kind score\na 2024-03-01 nps 11",
