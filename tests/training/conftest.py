@@ -1,8 +1,9 @@
-"""Companies made straight as checked tables, for tests that need many rows or many companies."""
+"""Companies made straight as checked tables, for tests of many rows, and trials at the gates."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 
 from features.built import Built
 from features.checked import CheckedSource
+from models.audit_checks import CHECKS
+from models.bundle import Bundle, load, save
+from models.golden import golden_set
+from training.trial import Trial
 
 COLUMNS = ("subscription_id", "account_id", "product", "mrr", "started_at", "ended_at")
 
@@ -95,5 +100,27 @@ def world(checked_rows: Callable[..., CheckedSource]) -> Callable[..., Built]:
         features = ["x__fixed", "x__lately", "x__noise"]
         table = frame[["account_id", "as_of", *features]]
         return Built(source=source, features=(), states=states, table=table)
+
+    return make
+
+
+@pytest.fixture
+def trial_of(tmp_path: Path) -> Callable[..., Trial]:
+    """A factory: a model and rows in, the trial of a first challenger with a clean audit out."""
+
+    def make(bundle: Bundle, rows: pd.DataFrame, **fields: Any) -> Trial:
+        folder = tmp_path / "challenger"
+        save(bundle, folder)
+        values: dict[str, Any] = {
+            "model": "churn",
+            "version": "2",
+            "challenger": folder,
+            "champion": None,
+            "rows": rows,
+            "audit": [],
+            "audit_checks": dict.fromkeys(CHECKS, "Looked at."),
+            "registered": lambda: (load(folder), golden_set(bundle)),
+        }
+        return Trial(**(values | fields))
 
     return make

@@ -2,7 +2,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 from features.errors import GateError
 from models.audit_checks import CHECKS
-from models.bundle import Bundle, load, save
+from models.bundle import Bundle
 from models.calibration import Calibration
 from models.gate import GateReport
 from models.golden import golden_set
@@ -63,21 +62,9 @@ def model(stumps: Callable[..., Bundle]) -> Callable[..., Bundle]:
 
 
 @pytest.fixture
-def trial(model: Callable[..., Bundle], tmp_path: Path) -> Make:
+def trial(model: Callable[..., Bundle], trial_of: Make) -> Make:
     def make(challenger: Bundle | None = None, **fields: Any) -> Trial:
-        bundle = challenger or model()
-        save(bundle, tmp_path / "challenger")
-        values = {
-            "model": "churn",
-            "version": "2",
-            "challenger": tmp_path / "challenger",
-            "champion": None,
-            "rows": later_rows(),
-            "audit": [],
-            "audit_checks": dict.fromkeys(CHECKS, "Looked at."),
-            "registered": lambda: (load(tmp_path / "challenger"), golden_set(bundle)),
-        }
-        return Trial(**(values | fields))
+        return trial_of(challenger or model(), **({"rows": later_rows()} | fields))
 
     return make
 

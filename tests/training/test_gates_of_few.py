@@ -12,11 +12,9 @@ import pytest
 from features.built import Built
 from features.errors import ModelError
 from features.home import Home
-from models.audit_checks import CHECKS
-from models.bundle import Bundle, load, save
+from models.bundle import Bundle
 from models.churn import CHURN
 from models.gate import Gate, GateReport
-from models.golden import golden_set
 from models.registry import Registry
 from training.evidence import Way, joined, past_evidence
 from training.fit import BoosterParams, LinearParams, recorded_params
@@ -50,21 +48,10 @@ def rows(company: Built) -> pd.DataFrame:
 
 
 @pytest.fixture
-def trial(trained: Trained, rows: pd.DataFrame, tmp_path: Path) -> Make:
+def trial(trained: Trained, rows: pd.DataFrame, trial_of: Make) -> Make:
     def make(bundle: Bundle = trained.bundle, **fields: Any) -> Trial:
-        save(bundle, tmp_path / "challenger")
-        values = {
-            "model": "churn",
-            "version": "2",
-            "challenger": tmp_path / "challenger",
-            "champion": None,
-            "rows": rows,
-            "audit": [],
-            "audit_checks": dict.fromkeys(CHECKS, "Looked at."),
-            "registered": lambda: (load(tmp_path / "challenger"), golden_set(bundle)),
-            "ways": lambda: (way(trained), None),
-        }
-        return Trial(**(values | fields))
+        usual = {"rows": rows, "ways": lambda: (way(trained), None)}
+        return trial_of(bundle, **(usual | fields))
 
     return make
 
