@@ -25,6 +25,16 @@ def _quotient(part: nw.Expr, whole: nw.Expr) -> nw.Expr:
     return (part - part % whole) // whole
 
 
+def _share(part: nw.Expr, whole: nw.Expr) -> nw.Expr:
+    """Give part / whole in ten-thousandths, rounded down: divided by hand, no product is long."""
+    tens, rest = 100, part
+    share = nw.lit(0, nw.Int64)
+    for worth in (tens * tens, tens, 1):
+        share = share + _quotient(rest, whole) * worth
+        rest = rest % whole * tens
+    return share
+
+
 def week_of(day: nw.Expr) -> nw.Expr:
     """Give the number of a day's week, from Monday to Sunday."""
     return _quotient(day + MONDAY_ON, nw.lit(WEEK, nw.Int64))
@@ -63,7 +73,7 @@ def week_falls(days: Rows, calendar: Rows) -> Rows:
     now = nw.max_horizontal("events", nw.lit(0, nw.Int64)) * nw.col("working_right")
     before = nw.col("events_right") * nw.col("working")
     both = both.with_columns(now=now, before=before)
-    kept = _quotient(nw.col("now") * FIXED, nw.col("before"))
+    kept = _share(nw.col("now"), nw.col("before"))
     fall = nw.max_horizontal(FIXED - kept, nw.lit(0, nw.Int64))
     fell_at = (first_day_after_week(nw.col("week")) - 1) * DAY
     return both.with_columns(fall=fall, fell_at=fell_at).select(

@@ -2,6 +2,9 @@
 
 from features.contracts.table import Table, account, number, text, time
 
+LARGEST_QUANTITY = 10**9
+"""In ten-thousandths, 64 bits hold an account's sum of nine hundred thousand such rows."""
+
 USAGE_EVENTS = Table(
     "usage_events",
     grain="use of the product, one event or a day's count",
@@ -15,6 +18,12 @@ USAGE_EVENTS = Table(
         time("occurred_at", required=True),
         text("event", required=True),
         text("product"),
-        number("quantity", "events", default=1),
+        number(
+            "quantity",
+            "events",
+            minimum=-LARGEST_QUANTITY,
+            maximum=LARGEST_QUANTITY,
+            default=1,
+        ),
     ),
 )

@@ -124,6 +124,18 @@ def test_few_events_make_no_drop(company: Company, values: Values) -> None:
     assert values(source, [FALL], "2024-03-01") == {FALL: None}
 
 
+def test_a_drop_of_the_largest_quantities_is_exact(company: Company, values: Values) -> None:
+    heading, *lines = steady("a", until=date(2024, 5, 5), a_day=10**9).splitlines()
+    kinds = [
+        line.replace("open", kind)
+        for kind in ("open", "save", "send", "sync", "scan")
+        for line in lines
+        if "2024-04-24" not in line or kind == "open"
+    ]
+    source = company({**BASE, "usage_events": "\n".join([heading, *kinds])})
+    assert values(source, [FALL], "2024-05-04") == {FALL: 0.16}  # 21 of 25
+
+
 def test_use_goes_along_with_a_merge(company: Company, values: Values) -> None:
     merges = """
         from_account_id into_account_id merged_at

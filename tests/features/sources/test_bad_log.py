@@ -122,6 +122,26 @@ def test_a_quantity_that_is_no_finite_number_is_set_aside(logged, quantity):
     assert reasons(source) == [(2, "quantity", "is not a finite number")]
 
 
+@pytest.mark.parametrize("quantity", [1e9 + 1, 2e14, 1e15, 1e300])
+def test_a_quantity_that_no_sum_can_hold_is_set_aside(logged, quantity):
+    source = logged(events([1, 2, 3], quantity=[1.0, quantity, -quantity]))
+    assert reasons(source) == [
+        (2, "quantity", "is above 1,000,000,000"),
+        (3, "quantity", "is below -1,000,000,000"),
+    ]
+
+
+def test_such_a_quantity_is_set_aside_from_csv_too(company):
+    log = "account_id occurred_at event quantity\na 2024-01-02 open 1e300\na 2024-01-03 open 1"
+    source = company(BASE | {"usage_events": log}, limit=1.0)
+    assert reasons(source) == [(1, "quantity", "is above 1,000,000,000")]
+
+
+def test_the_largest_quantities_are_added_up(logged):
+    log = events([2] * 3000, quantity=1e9, user_id=[str(user) for user in range(3000)])
+    assert features_of(logged(log), date(2024, 1, 10), "usage__events__28d")["a"] == [3e12]
+
+
 def test_an_account_without_a_row_of_its_own_has_no_use(logged):
     names = ("usage__events__28d", "usage__days_since_last_event")
     (total, since) = features_of(logged(events([1])), date(2024, 1, 10), *names)["silent"]
