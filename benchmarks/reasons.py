@@ -47,6 +47,8 @@ Told = Sequence[tuple[str, float]]
 
 ASKED = 0.80
 """The share of the cases to reach."""
+NOTHING = 0.05
+"""Log odds that nobody would call a reason: a twentieth more or less."""
 FAMILIES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "adoption": frozenset({"usage"}),
@@ -114,7 +116,7 @@ def section(folder: Path, accounts: int, seeds: Sequence[int], say: Say) -> str:
             head,
             table(BY_CAUSE, by_cause(found)),
             "",
-            _apart(found),
+            f"{unseen(found)} {_apart(found)}",
             "",
             "The same effects in other orders:\n",
             table(("first three", "hit"), by_order(found)),
@@ -222,6 +224,25 @@ ORDERS: Mapping[str, Callable[[Told], list[str]]] = MappingProxyType(
         "as shown: families by what all their subjects raise together": as_shown,
     }
 )
+
+
+def unseen(found: Cases) -> str:
+    """Say of how many of the missed cases the model makes nothing of the cause."""
+    missed = [
+        max(_together(told, family) for family in FAMILIES[cause])
+        for told, cause in zip(found.told, found.causes, strict=True)
+        if cause in FAMILIES and not FAMILIES[cause].intersection(as_shown(told))
+    ]
+    nothing = sum(effect < NOTHING for effect in missed)
+    return (
+        f"Of the {len(missed):,} cases that are missed the model makes nothing of the cause in "
+        f"{nothing:,}: no family that tells of it raises the log odds by {NOTHING}, so that no "
+        "order of its effects would name it."
+    )
+
+
+def _together(told: Told, family: str) -> float:
+    return sum(effect for own, effect in told if own == family)
 
 
 def _apart(found: Cases) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.reasons import FAMILIES, Cases, by_cause, by_order, truest
+from benchmarks.reasons import FAMILIES, Cases, by_cause, by_order, truest, unseen
 from features.sources.sample.simulate import simulate
 from features.sources.sample.world import CAUSES
 from models.families import FAMILIES as KNOWN
@@ -76,6 +76,17 @@ def test_other_orders_are_of_the_same_effects() -> None:
     crowded = json.dumps([("people", 1.0), ("usage", 3.0), ("price", 4.0), ("contract", 9.0)])
     hits = [line[1][:5] for line in by_order(Cases(found.rows.assign(reasons=crowded)))]
     assert hits == ["0.000", "0.000", "1.000", "1.000"]
+
+
+def test_of_a_missed_case_it_says_whether_the_model_sees_the_cause() -> None:
+    seen = [("usage", 4.0), ("support", 3.0), ("size", 2.0), ("price", 0.03), ("price", 0.03)]
+    unheard = [("usage", 4.0), ("support", 3.0), ("size", 2.0), ("price", 0.3), ("price", -0.3)]
+    found = cases("a price price -", "b price price -", "c adoption price -", "d other price -")
+    told = [json.dumps(each) for each in (seen, unheard, seen, unheard)]
+    said = unseen(Cases(found.rows.assign(reasons=told)))
+    assert said.startswith(
+        "Of the 2 cases that are missed the model makes nothing of the cause in 1:"
+    )
 
 
 def test_the_truths_three_are_those_that_add_most_at_the_date(tmp_path: Path) -> None:
