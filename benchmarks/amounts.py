@@ -11,12 +11,12 @@ lines <!-- figures --> and <!-- end of figures -->.
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -29,31 +29,32 @@ from features.errors import TooLittleDataError
 from features.home import Home
 from features.sources.check import check
 from features.sources.sample.simulate import simulate
-from models.amount import Amount
+from models.amount import Amount, Judged, Shape
 from models.bundle import Bundle
 from models.expansion import EXPANSION
+from models.trees import Trees
 from training.added import BY_ACCOUNT, MEAN, above, of_way
-from training.amount import added, shape_of
-from training.bundling import FeatureList, answerable, fit_bundle
+from training.amount import shape_of, trees_of
+from training.bundling import answerable, fit_bundle
 from training.fit import BoosterParams
 from training.next_product import next_product_figures
 from training.oracle import oracle_added_shares
 from training.prepare import dates_of, features_of, labelled_rows
-from training.splits import Split, on_record, origins, outcome_known_by
+from training.splits import on_record, origins
 from training.tested import scored_later
 
 Floats = NDArray[np.float64]
-Part = tuple[pd.DataFrame, bool]
+Part = tuple[pd.DataFrame, str]
 
-ALWAYS, BOOSTER, ORACLE = "always", "booster", "oracle"
+ALWAYS, TREES, ORACLE = "always", "trees", "oracle"
 PLAYS = 2000
 FEW_PLAYS = 20
 """What the oracle says of an account counts as so many plays less: they are as everybody's."""
 WAYS: Mapping[str, str] = {
     MEAN: "the mean share",
     ALWAYS: "by account, always",
-    BY_ACCOUNT: "by account unless the past says no",
-    BOOSTER: "a booster, always",
+    TREES: "by trees, always",
+    BY_ACCOUNT: "as the past says",
     ORACLE: "the oracle, with its probability",
 }
 HEAD = (
@@ -103,17 +104,17 @@ def rolled_public(name: str, data: Path) -> list[Part]:
 
 
 def tested(seed: int, accounts: int) -> Iterator[Part]:
-    """Give by origin the later rows of a company, and whether accounts were told apart there."""
+    """Give by origin the later rows of a company, and the way that the past chose there."""
     say(f"sample of {accounts}, seed {seed}")
     with tempfile.TemporaryDirectory() as folder:
         company, home = Path(folder) / "company", Home(Path(folder) / "home")
         simulate(company, accounts=accounts, months=MONTHS, seed=seed)
         source = check(str(company), home=home)
         history = built(source, month_starts(source), home=home)
-        for rows, by_account in _rolled(history):
+        for rows, way in _rolled(history):
             names = ("account_id", "customer_group")
             named = {name: f"{seed}-" + rows[name].astype(str) for name in names}
-            yield _with_oracle(rows, company).assign(**named), by_account
+            yield _with_oracle(rows, company).assign(**named), way
 
 
 def _rolled(history: Built) -> Iterator[Part]:
@@ -127,17 +128,21 @@ def _rolled(history: Built) -> Iterator[Part]:
             continue
         bundle = fit_bundle(rows, asked, features, split, BoosterParams())
         later = scored_later(bundle, rows, split)
-        told = {
-            ALWAYS: _always(bundle, rows, later),
-            BOOSTER: _boosted(rows, later, features, split),
+        learned = {
+            name: learn(rows, asked, features.names, split.test_from)
+            for name, learn in ((ALWAYS, shape_of), (TREES, trees_of))
         }
+        told = {name: _shares(bundle, shape, later) for name, shape in learned.items()}
         columns = {
             f"{name}__{days}d": shares[:, at]
             for name, shares in told.items()
             for at, days in enumerate(asked.horizons_days)
         }
-        amount = bundle.amount
-        yield later.assign(**columns), amount is not None and amount.shape is not None
+        yield later.assign(**columns), _way(bundle.amount and bundle.amount.judged)
+
+
+def _way(judged: Judged | None) -> str:
+    return "the mean share, unasked" if judged is None else judged.way
 
 
 def _with_oracle(rows: pd.DataFrame, company: Path) -> pd.DataFrame:
@@ -161,40 +166,8 @@ def _with_oracle(rows: pd.DataFrame, company: Path) -> pd.DataFrame:
     return rows
 
 
-def _always(bundle: Bundle, rows: pd.DataFrame, later: pd.DataFrame) -> Floats:
-    border = pd.Timestamp(bundle.as_of_range[1]).to_pydatetime()
-    shape = shape_of(rows, bundle.question, bundle.features, border)
+def _shares(bundle: Bundle, shape: Shape | Trees, later: pd.DataFrame) -> Floats:
     return replace(bundle, amount=Amount({}, shape)).added_shares(later)
-
-
-def _boosted(
-    rows: pd.DataFrame, later: pd.DataFrame, features: FeatureList, split: Split
-) -> Floats:
-    """Tell shares by a gamma regression of boosted trees, levelled as the ridge regression is."""
-    names, days = list(features.names), EXPANSION.main_horizon_days
-    hit = rows[outcome_known_by(rows, days, split.test_from, EXPANSION) == 1]
-    hit = hit[added(hit, days) > 0]
-    options = {
-        "objective": "gamma",
-        "num_leaves": 7,
-        "learning_rate": 0.05,
-        "min_data_in_leaf": 20,
-        "lambda_l2": 5.0,
-        "feature_fraction": 0.5,
-        "num_threads": 1,
-        "seed": 7,
-        "verbosity": -1,
-    }
-    data = lightgbm.Dataset(hit[names].to_numpy(np.float32), added(hit, days))
-    booster = lightgbm.train(options, data, num_boost_round=60)
-    shares = []
-    for horizon in EXPANSION.horizons_days:
-        seen = rows[outcome_known_by(rows, horizon, split.test_from, EXPANSION) == 1]
-        mrr = seen["mrr"].to_numpy(dtype=float)
-        said = booster.predict(seen[names].to_numpy(np.float32))
-        level = (added(seen, horizon) * mrr).sum() / (said * mrr).sum() if len(seen) else np.nan
-        shares.append(level * booster.predict(later[names].to_numpy(np.float32)))
-    return np.column_stack(shares)
 
 
 def page(command: str, sample: list[Part], public: Mapping[str, list[Part]]) -> list[str]:
@@ -224,8 +197,9 @@ def _pooled(parts: list[Part]) -> pd.DataFrame:
 
 
 def _kept(parts: list[Part]) -> str:
-    told = sum(by_account for _, by_account in parts)
-    return f"The past told accounts apart at {told} of {len(parts)} origins."
+    ways = Counter(way for _, way in parts)
+    chosen = ", ".join(f"{way} at {count}" for way, count in ways.most_common())
+    return f"Of {len(parts)} origins the past chose {chosen}."
 
 
 def _of_products(found: Mapping[str, Any]) -> list[str]:

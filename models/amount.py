@@ -8,22 +8,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.linear import Linear, linear_from_json
+from models.trees import Trees
 
 Floats = NDArray[np.float64]
 ByHorizon = Mapping[int, float]
+Way = Literal["the mean share", "by account", "by trees"]
 
 _STRETCH = 20_000
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How two ways to tell amounts did on expansions later than those that they learned from.
+    """How the ways to tell amounts did on expansions later than those that they learned from.
 
     Attributes
     ----------
@@ -33,12 +35,25 @@ class Judged:
         Mean Poisson deviance of the share added, by the mean share and by account; less is better.
     standard_error
         Of their difference, over customers.
+    by_trees, trees_error
+        The deviance by boosted trees, and the standard error of its difference from that of the
+        one of the other two that stands; None where trees were not asked, by older releases.
     """
 
     expansions: int
     mean_share: float
     by_account: float
     standard_error: float
+    by_trees: float | None = None
+    trees_error: float | None = None
+
+    @property
+    def way(self) -> Way:
+        """The way that the past says to take; trees only where they were clearly better."""
+        standing = self.mean_share if self.is_worse_by_account else self.by_account
+        if self.by_trees is not None and standing - self.by_trees > (self.trees_error or 0.0):
+            return "by trees"
+        return "the mean share" if self.is_worse_by_account else "by account"
 
     @property
     def is_worse_by_account(self) -> bool:
@@ -48,12 +63,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class Shape:
-    """What tells accounts apart: share = level of the horizon x exp(a sum over features).
+    """What tells accounts apart by a regression: share = level of the horizon x exp(a sum).
 
     Attributes
     ----------
     weights
-        The sum; its intercept is 0.
+        The sum over features; its intercept is 0.
     lowest, highest
         The sum is kept between those of the expansions that it was learned from.
     levels
@@ -93,13 +108,13 @@ class Amount:
         By horizon in days, over the expansions that were learned from: MRR added over MRR. A
         horizon within which none was seen is left out.
     shape
-        None where the mean share stands for every account.
+        What tells accounts apart; None where the mean share stands for every account.
     judged
         By what that was decided; None where there was too little to compare.
     """
 
     mean_shares: ByHorizon
-    shape: Shape | None = None
+    shape: Shape | Trees | None = None
     judged: Judged | None = None
 
     def shares(self, cells: NDArray[np.float32], horizons_days: Sequence[int]) -> Floats:
@@ -113,30 +128,38 @@ class Amount:
         """Say for people how the amounts are told, and by what that was decided."""
         if self.judged is None:
             return "What an expansion adds is the mean share: too few are known to compare ways."
-        how = "told by account" if self.shape else "the mean share"
-        found = self.judged
+        found, is_by_trees = self.judged, isinstance(self.shape, Trees)
+        by_account: Way = "by trees" if is_by_trees else "by account"
+        how = f"told {by_account}" if self.shape else "the mean share"
+        trees = "" if found.by_trees is None else f", by trees {found.by_trees:.4f}"
+        error = found.trees_error if is_by_trees else found.standard_error
         return (
             f"What an expansion adds is {how}: on {found.expansions:,} later expansions the "
-            f"deviance was {found.by_account:.4f} by account and {found.mean_share:.4f} by the "
-            f"mean share (standard error of the difference {found.standard_error:.4f})."
+            f"deviance was {found.by_account:.4f} by account, {found.mean_share:.4f} by the mean "
+            f"share{trees} (standard error of the difference {error:.4f})."
         )
 
     def to_text(self) -> str:
         """Write it as JSON; the same numbers give the same text."""
+        told = None if self.shape is None else self.shape.to_json()
+        judged = None if self.judged is None else asdict(self.judged)
         fields = {
             "mean_shares": dict(self.mean_shares),
-            "shape": None if self.shape is None else self.shape.to_json(),
-            "judged": None if self.judged is None else asdict(self.judged),
+            "shape": told if isinstance(self.shape, Shape) else None,
+            "judged": judged and {name: at for name, at in judged.items() if at is not None},
         }
+        if isinstance(self.shape, Trees):  # no other file than older releases wrote has the name
+            fields["trees"] = told
         return json.dumps(fields, indent=1, allow_nan=False) + "\n"
 
 
 def amount_from_json(fields: Mapping[str, Any]) -> Amount:
     """Rebuild it from the JSON object of its fields."""
-    shape, judged = fields["shape"], fields["judged"]
+    shape, trees, judged = fields["shape"], fields.get("trees"), fields["judged"]
+    regression = None if shape is None else _shape(shape)
     return Amount(
         mean_shares=by_horizon(fields["mean_shares"]),
-        shape=None if shape is None else _shape(shape),
+        shape=_trees(trees) if trees else regression,
         judged=None if judged is None else Judged(**judged),
     )
 
@@ -153,3 +176,7 @@ def _shape(fields: Mapping[str, Any]) -> Shape:
         highest=float(fields["highest"]),
         levels=by_horizon(fields["levels"]),
     )
+
+
+def _trees(fields: Mapping[str, Any]) -> Trees:
+    return Trees("\n".join(fields["text"]), by_horizon(fields["levels"]))

@@ -3,12 +3,14 @@
 A share of the MRR at ``as_of``: the mean one, or one by account from a regression of its logarithm
 whose weights a normal prior draws to 0, and so its answer to the mean. The mean stands where the
 regression told later expansions worse in the past of the very company, and where few are known.
+Boosted trees take the place of either where they told those clearly better.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,8 @@ from models.amount import Amount, ByHorizon, Judged, Shape
 from models.cells import feature_matrix
 from models.linear import Linear, standardised
 from models.question import Question
+from models.trees import Trees
+from training.fit import BoosterParams, fit_booster
 from training.fit_linear import placed
 from training.heldout import standard_error
 from training.splits import origins, outcome_known_by
@@ -31,12 +35,17 @@ FEWEST_GROUPS = 20
 """With fewer customers known to have expanded before a past border it compares nothing."""
 
 FOLDS = 4
-"""At how many past borders the two ways are compared."""
+"""At how many past borders the ways are compared."""
+
+TREES = BoosterParams(trees=60, rows_in_leaf=20, row_share=1.0, bins=255)
+"""How trees are fitted: there are far fewer expansions than rows."""
 
 MOST_ROWS = 20_000
 """Of more expansions the latest so many are learned from."""
 
 _LEAST_NOISE = 1e-6
+
+_Told = TypeVar("_Told", Shape, Trees)
 
 
 def amount_of(
@@ -52,9 +61,12 @@ def amount_of(
     if question.outcome != "expansion":
         return None
     judged = judge(rows, question, features, border)
-    is_by_account = judged is not None and not judged.is_worse_by_account
-    shape = shape_of(rows, question, features, border) if is_by_account else None
-    return Amount(mean_shares(rows, question, border), shape, judged)
+    told: Shape | Trees | None = None
+    if judged is not None and judged.way == "by trees":
+        told = trees_of(rows, question, features, border)
+    elif judged is not None and judged.way == "by account":
+        told = shape_of(rows, question, features, border)
+    return Amount(mean_shares(rows, question, border), told, judged)
 
 
 def added(rows: pd.DataFrame, horizon_days: int) -> Floats:
@@ -85,27 +97,38 @@ def shape_of(
     """
     hits = _hits(rows, question, border)
     shape = _unlevelled(hits[question.main_horizon_days], question, features)
-    levels = {
-        days: _level(hit, days, shape.factors(feature_matrix(hit, features, {}, question.name)))
-        for days, hit in hits.items()
-    }
-    return replace(shape, levels=MappingProxyType(levels))
+    return _levelled(shape, hits, question, features)
+
+
+def trees_of(
+    rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
+) -> Trees:
+    """Fit the share by boosted trees, with the deviance of a gamma distribution as loss.
+
+    Each expansion within the main horizon counts once, as in `shape_of`.
+    """
+    hits = _hits(rows, question, border)
+    trees = _grown(hits[question.main_horizon_days], question, features)
+    return _levelled(trees, hits, question, features)
 
 
 def judge(
     rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
 ) -> Judged | None:
-    """Compare both ways at past borders, on expansions that came later; None with too few.
+    """Compare the ways at past borders, on expansions that came later; None with too few.
 
     Nothing is looked at that was not known at `border`.
     """
     folds = list(_compared(rows, question, features, border))
     if not folds:
         return None
-    mean, by_account = (np.concatenate([fold[at] for fold in folds]) for at in (0, 1))
-    groups = np.concatenate([fold[2] for fold in folds])
+    mean, by_account, by_trees = (np.concatenate([fold[at] for fold in folds]) for at in range(3))
+    groups = np.concatenate([fold[3] for fold in folds])
     error = standard_error(mean - by_account, groups)
-    return Judged(len(mean), float(mean.mean()), float(by_account.mean()), error)
+    found = Judged(len(mean), float(mean.mean()), float(by_account.mean()), error)
+    standing = mean if found.is_worse_by_account else by_account
+    apart = standard_error(standing - by_trees, groups)
+    return replace(found, by_trees=float(by_trees.mean()), trees_error=apart)
 
 
 def deviance(came: Floats, said: Floats) -> Floats:
@@ -116,8 +139,8 @@ def deviance(came: Floats, said: Floats) -> Floats:
 
 def _compared(
     rows: pd.DataFrame, question: Question, features: Sequence[str], border: datetime
-) -> Iterator[tuple[Floats, Floats, NDArray[np.object_]]]:
-    """Give by past border the deviance of later expansions, by both ways, and their customers."""
+) -> Iterator[tuple[Floats, Floats, Floats, NDArray[np.object_]]]:
+    """Give by past border the deviance of later expansions, by each way, and their customers."""
     days = question.main_horizon_days
     hit = _expanded(rows, days, border, question)
     dates = [stamp.to_pydatetime() for stamp in sorted(rows["as_of"].unique()) if stamp < border]
@@ -127,27 +150,53 @@ def _compared(
         grew = before.loc[added(before, days) > 0, "customer_group"].nunique()
         if grew < FEWEST_GROUPS or later.empty:
             continue
-        shape = _unlevelled(before, question, features)
-        learned, asked = (
-            shape.factors(feature_matrix(part, features, {}, question.name))
-            for part in (before, later)
+        cells, asked = (feature_matrix(p, features, {}, question.name) for p in (before, later))
+        came, mean = added(later, days), _level(before, days, np.ones(len(before)))
+        by_account, by_trees = (
+            _level(before, days, told.factors(cells)) * told.factors(asked)
+            for told in (
+                _unlevelled(before, question, features),
+                _grown(before, question, features),
+            )
         )
-        mean, level = (_level(before, days, each) for each in (np.ones(len(before)), learned))
-        came = added(later, days)
         yield (
             deviance(came, np.full(len(came), mean)),
-            deviance(came, level * asked),
+            deviance(came, by_account),
+            deviance(came, by_trees),
             later["customer_group"].to_numpy(dtype=object),
         )
 
 
 def _unlevelled(hit: pd.DataFrame, question: Question, features: Sequence[str]) -> Shape:
-    hit = hit[added(hit, question.main_horizon_days) > 0].tail(MOST_ROWS)
-    cells = feature_matrix(hit, features, {}, question.name)
-    shares = np.log(added(hit, question.main_horizon_days))
-    weights = _ridge(cells, shares, _each_once(hit))
+    cells, shares, counts = _grew(hit, question, features)
+    weights = _ridge(cells, np.log(shares), counts)
     sums = weights.effects(cells).sum(axis=1)
     return Shape(weights, float(sums.min()), float(sums.max()), MappingProxyType({}))
+
+
+def _grown(hit: pd.DataFrame, question: Question, features: Sequence[str]) -> Trees:
+    cells, shares, counts = _grew(hit, question, features)
+    text = fit_booster(cells, shares, features, TREES, weights=counts, objective="gamma")
+    return Trees(text, MappingProxyType({}))
+
+
+def _grew(
+    hit: pd.DataFrame, question: Question, features: Sequence[str]
+) -> tuple[NDArray[np.float32], Floats, Floats]:
+    """Give cells and shares of the latest that still had more by the main horizon, and weights."""
+    hit = hit[added(hit, question.main_horizon_days) > 0].tail(MOST_ROWS)
+    cells = feature_matrix(hit, features, {}, question.name)
+    return cells, added(hit, question.main_horizon_days), _each_once(hit)
+
+
+def _levelled(
+    told: _Told, hits: Mapping[int, pd.DataFrame], question: Question, features: Sequence[str]
+) -> _Told:
+    levels = {
+        days: _level(hit, days, told.factors(feature_matrix(hit, features, {}, question.name)))
+        for days, hit in hits.items()
+    }
+    return replace(told, levels=MappingProxyType(levels))
 
 
 def _hits(rows: pd.DataFrame, question: Question, border: datetime) -> dict[int, pd.DataFrame]:

@@ -85,15 +85,16 @@ def fit_booster(
     weights: NDArray[np.float64] | None = None,
     categorical: Sequence[str] = (),
     directions: Sequence[int] = (),
+    objective: str = "binary",
 ) -> str:
-    """Fit a booster for a yes or no, and give it as text.
+    """Fit a booster, by default for a yes or no, and give it as text.
 
     Parameters
     ----------
     cells
         Shape (n, columns); NaN is missing; a categorical column holds its category's number.
     outcomes
-        0 or 1, shape (n,).
+        0 or 1, shape (n,); amounts above 0 for the objective ``gamma``.
     columns
         Names, in the order of the cells.
     weights
@@ -102,8 +103,10 @@ def fit_booster(
         Names of the columns that are categories.
     directions
         Per column 1 (the probability may not fall with it), -1 (not rise) or 0; none by default.
+    objective
+        LightGBM's name of it.
     """
-    settings = params.to_lightgbm()
+    settings = params.to_lightgbm() | {"objective": objective}
     if any(directions):
         settings["monotone_constraints"] = list(directions)
     data = lightgbm.Dataset(

@@ -17,6 +17,7 @@ from models.calibration import identity
 from models.intervals import COVARIATES
 from models.linear import Linear
 from models.question import Question
+from models.trees import Trees
 
 FEATURES = ("seats", "tickets")
 WEIGHTS = Linear(
@@ -30,6 +31,38 @@ WEIGHTS = Linear(
 SHAPE = Shape(WEIGHTS, lowest=-0.5, highest=0.75, levels={30: 0.2, 90: 0.3})
 JUDGED = Judged(expansions=40, mean_share=0.08, by_account=0.06, standard_error=0.005)
 BY_ACCOUNT = Amount(mean_shares={30: 0.21, 90: 0.32}, shape=SHAPE, judged=JUDGED)
+STUMP = """tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+label_index=0
+max_feature_idx=1
+objective=gamma
+feature_names=seats tickets
+feature_infos=[0:9] [0:9]
+
+Tree=0
+num_leaves=2
+num_cat=0
+split_feature=0
+split_gain=1
+threshold=5
+decision_type=2
+left_child=-1
+right_child=-2
+leaf_value=-0.5 0.25
+leaf_weight=1 1
+leaf_count=1 1
+internal_value=0
+internal_weight=2
+internal_count=2
+is_linear=0
+shrinkage=1
+
+
+end of trees
+"""
+BY_TREES = Amount({30: 0.21}, Trees(STUMP, {30: 0.2, 90: 0.3}), JUDGED)
 NUMBERS = len(FEATURES) + len(COVARIATES)
 
 
@@ -69,6 +102,13 @@ def test_an_account_unlike_any_that_expanded_counts_as_the_most_extreme_of_those
     np.testing.assert_allclose(bundle.added_shares(seats(80)), np.exp([[0.75]]) * [0.2, 0.3])
 
 
+def test_trees_tell_the_horizons_level_times_what_their_leaves_say(bundle: Bundle) -> None:
+    grown = replace(bundle, amount=BY_TREES)
+    expected = np.exp([[-0.5], [0.25], [-0.5]]) * [0.2, 0.3]
+    np.testing.assert_allclose(grown.added_shares(seats(2, 8, 5)), expected)
+    assert grown.added_shares(seats()).shape == (0, 2)
+
+
 def test_without_a_shape_every_account_has_the_mean_share(bundle: Bundle) -> None:
     mean = replace(bundle, amount=Amount({90: 0.32}))
     np.testing.assert_array_equal(mean.added_shares(seats(2, 8)), [[np.nan, 0.32]] * 2)
@@ -78,15 +118,22 @@ def test_a_model_of_another_outcome_adds_nothing_that_is_known(bundle: Bundle) -
     assert np.isnan(replace(bundle, amount=None).added_shares(seats(2, 8))).all()
 
 
-def test_it_comes_back_from_its_folder_and_tells_the_same(bundle: Bundle, tmp_path: Path) -> None:
-    save(bundle, tmp_path)
+@pytest.mark.parametrize("amount", [BY_ACCOUNT, BY_TREES])
+def test_it_comes_back_from_its_folder_and_tells_the_same(
+    bundle: Bundle, tmp_path: Path, amount: Amount
+) -> None:
+    kept = replace(bundle, amount=amount)
+    save(kept, tmp_path)
     again = load(tmp_path)
-    assert again == bundle
-    assert again.digest == bundle.digest
+    assert again == kept
+    assert again.digest == kept.digest
+    np.testing.assert_array_equal(again.added_shares(seats(2, 8)), kept.added_shares(seats(2, 8)))
     assert json.loads((tmp_path / "amount.json").read_text())["judged"]["expansions"] == 40
 
 
-@pytest.mark.parametrize("amount", [BY_ACCOUNT, Amount({30: 0.5}), Amount({}, None, JUDGED)])
+@pytest.mark.parametrize(
+    "amount", [BY_ACCOUNT, BY_TREES, Amount({30: 0.5}), Amount({}, None, JUDGED)]
+)
 def test_its_text_says_all_of_it(amount: Amount) -> None:
     assert amount_from_json(json.loads(amount.to_text())) == amount
 
@@ -103,6 +150,28 @@ def test_a_folder_whose_amounts_are_not_as_saved_is_refused(
         path.write_text(path.read_text().replace("0.21", "0.91"))
     with pytest.raises(ModelError, match=r"other bytes|Expected a model bundle"):
         load(tmp_path)
+
+
+def test_the_text_of_what_an_older_release_kept_stays_as_it_was() -> None:
+    fields = json.loads(BY_ACCOUNT.to_text())
+    assert set(fields) == {"mean_shares", "shape", "judged"}
+    assert set(fields["judged"]) == {"expansions", "mean_share", "by_account", "standard_error"}
+
+
+@pytest.mark.parametrize(
+    ("mean_share", "by_trees", "way"),
+    [
+        (0.08, 0.056, "by account"),  # 0.06 - 0.056 is within the standard error of 0.005
+        (0.08, 0.054, "by trees"),
+        (0.05, 0.046, "the mean share"),
+        (0.05, 0.044, "by trees"),
+    ],
+)
+def test_trees_are_the_way_only_where_they_beat_what_stands_by_more_than_chance(
+    mean_share: float, by_trees: float, way: str
+) -> None:
+    found = replace(JUDGED, mean_share=mean_share, by_trees=by_trees, trees_error=0.005)
+    assert found.way == way
 
 
 def test_amounts_told_by_account_are_part_of_the_digest(bundle: Bundle) -> None:
@@ -131,6 +200,10 @@ def test_a_bundle_of_an_older_release_tells_the_mean_share_under_its_old_digest(
     [
         (BY_ACCOUNT, "told by account: on 40 later expansions the deviance was 0.0600 by account"),
         (Amount({}, None, JUDGED), "is the mean share: on 40 later expansions"),
+        (
+            replace(BY_TREES, judged=replace(JUDGED, by_trees=0.05, trees_error=0.004)),
+            "0.0800 by the mean share, by trees 0.0500 (standard error of the difference 0.0040)",
+        ),
         (Amount({}), "too few are known to compare"),
     ],
 )

@@ -12,6 +12,7 @@ from sklearn.linear_model import Ridge
 from features.checked import CheckedSource
 from models.expansion import EXPANSION
 from models.question import Question
+from models.trees import Trees
 from training.amount import SPREAD, added, amount_of, deviance, judge, mean_shares, shape_of
 from training.labels import label, outcome_within
 
@@ -127,6 +128,37 @@ def test_accounts_are_told_apart_where_that_was_better_on_later_expansions(
     assert large > 5 * abs(noise)
 
 
+@pytest.fixture(scope="module")
+def bent(company: pd.DataFrame) -> pd.DataFrame:
+    """The same accounts, but what adds is to be far from 0 either way: no straight line has it."""
+    share = np.where(company["large"].abs() > 0.7, 0.4, 0.1)
+    return company.assign(mrr_change__30d=share, mrr_change__90d=share)
+
+
+def test_trees_tell_amounts_where_they_were_clearly_better_on_later_expansions(
+    bent: pd.DataFrame,
+) -> None:
+    found = amount_of(bent, QUESTION, ("large", "noise"), BORDER)
+    assert isinstance(found.shape, Trees)
+    assert found.judged.by_trees < found.judged.by_account / 2
+    said = found.shares(np.array([[-1.5, 0], [0, 0], [1.5, 0]], np.float32), (30, 90))
+    np.testing.assert_allclose(said, np.tile([[0.4], [0.1], [0.4]], 2), rtol=0.25)
+    hit = bent[bent["event_days"].notna()]
+    money = found.shares(hit[["large", "noise"]].to_numpy(np.float32), (30,))[:, 0] * hit["mrr"]
+    assert money.sum() == pytest.approx((added(hit, 30) * hit["mrr"]).sum())
+
+
+def test_trees_are_not_taken_where_they_are_not_clearly_better(company: pd.DataFrame) -> None:
+    judged = amount_of(company, QUESTION, ("large", "noise"), BORDER).judged
+    assert judged.way == "by account"
+    assert judged.by_trees > judged.by_account
+
+
+def test_the_same_rows_give_the_same_trees(bent: pd.DataFrame) -> None:
+    once, again = (amount_of(bent, QUESTION, ("large", "noise"), BORDER) for _ in range(2))
+    assert once.to_text() == again.to_text()
+
+
 def test_where_nothing_tells_amounts_apart_every_share_is_about_the_mean(
     company: pd.DataFrame,
 ) -> None:
@@ -191,7 +223,11 @@ def test_an_expansion_counts_once_however_many_dates_saw_it_come() -> None:
     assert counted.weights != pytest.approx(expected.weights)
 
 
-def test_nothing_that_was_not_known_at_the_border_is_learned(company: pd.DataFrame) -> None:
+@pytest.mark.parametrize("kind", ["company", "bent"])
+def test_nothing_that_was_not_known_at_the_border_is_learned(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    company: pd.DataFrame = request.getfixturevalue(kind)
     border = FIRST + timedelta(days=30 * 24)
     is_young = company["as_of"] + timedelta(days=30 + EXPANSION.grace_days) > border
     altered = company.copy()
