@@ -106,7 +106,7 @@ def fit_bundle(
             final, *early = pool.map(fit, borders)
         found = replace(
             final,
-            calibration=_calibration(final, early, rows, split),
+            calibration=_calibration(final, early[0], rows, split) if early else final.calibration,
             base_rates=base_rates(rows, question, split.test_from),
             at_term_end=at_term_end(rows, question, split.test_from),
             amount=amount_of(rows, question, features.names, split.test_from),
@@ -170,17 +170,13 @@ def directions(features: FeatureList, question: Question) -> Mapping[str, int]:
     )
 
 
-def _calibration(
-    final: Bundle, early: Sequence[Bundle], rows: pd.DataFrame, split: Split
-) -> Calibration:
+def _calibration(final: Bundle, early: Bundle, rows: pd.DataFrame, split: Split) -> Calibration:
     """Find the slope on rows new to the early fit, and the intercepts on the final fit's own.
 
     The intercepts of the early fit would count twice what only the later years were like.
     """
-    slope = 1.0
-    if early:
-        later = rows[split.is_calibration(rows["as_of"])]
-        slope = calibrate(*_known_outcomes(early[0], later, split.test_from)).slope
+    later = rows[split.is_calibration(rows["as_of"])]
+    slope = calibrate(*_known_outcomes(early, later, split.test_from)).slope
     own = rows[rows["as_of"] < split.test_from]
     own = own.sample(min(len(own), ENOUGH_TO_ANCHOR), random_state=_SEED)
     return calibrate(*_known_outcomes(final, own, split.test_from), slope=slope)
