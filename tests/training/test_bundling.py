@@ -1,4 +1,4 @@
-"""A bundle is the same to the last bit, however many threads multiply its matrices."""
+"""A bundle is the same with one thread and two, and expects what came in all years it knows."""
 
 from datetime import datetime, timedelta
 
@@ -37,10 +37,12 @@ def rows() -> pd.DataFrame:
     )
 
 
+SPLIT = split_at(DATES, DATES[-2], QUESTION)
+
+
 def fitted(rows: pd.DataFrame, threads: int) -> Bundle:
-    split = split_at(DATES, DATES[-2], QUESTION)
     with threadpool_limits(limits=threads):
-        return fit_bundle(rows, QUESTION, FeatureList(NAMES, (), ""), split, LinearParams())
+        return fit_bundle(rows, QUESTION, FeatureList(NAMES, (), ""), SPLIT, LinearParams())
 
 
 def test_one_thread_and_two_give_the_same_bundle(rows: pd.DataFrame) -> None:
@@ -49,3 +51,13 @@ def test_one_thread_and_two_give_the_same_bundle(rows: pd.DataFrame) -> None:
     assert one.linear == two.linear
     assert one.amount == two.amount
     assert one.digest == two.digest
+
+
+def test_years_that_only_the_second_fit_has_seen_are_not_counted_twice(rows: pd.DataFrame) -> None:
+    is_bad = SPLIT.is_calibration(rows["as_of"])
+    chance = np.where(is_bad, 0.6, 0.2)
+    came = np.random.default_rng(1).random(len(rows)) < chance
+    own = rows.assign(event_days=np.where(came, 5.0, np.nan))
+    known = (own["as_of"] + timedelta(days=60) <= SPLIT.test_from).to_numpy()
+    said = fitted(own, 1).probabilities(own[known])[:, 0]
+    assert said.mean() == pytest.approx(came[known].mean(), rel=0.02)
