@@ -48,7 +48,8 @@ listed.head(10)
 # %% [markdown]
 # ## In sentences
 #
-# One reason for each thing that is measured; those that raise the probability stand first.
+# One reason for each thing that is measured; those that raise the probability stand first. The
+# first three are of three families: three things to talk about.
 
 # %%
 row = today.table[today.table["account_id"] == account_id]

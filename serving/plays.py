@@ -4,18 +4,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from models.intervals import TERM_END
-
-CALENDAR = frozenset(
-    {
-        TERM_END,
-        "lifecycle__days_to_notice_deadline",
-        "lifecycle__days_to_next_notice_deadline",
-        "lifecycle__days_to_decision",
-        "lifecycle__days_to_lapse",
-    }
-)
-"""Features that say no more than where an account stands in its term."""
 PLAYS: Mapping[str, str] = MappingProxyType(
     {
         "usage": "Ask the main users what changed, and offer a session on the job they came for.",
@@ -42,20 +30,13 @@ WITHOUT_REASON = "Call the customer and ask how things are going."
 def leading_reason(reasons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Give the reason that a person should read first, None where nothing raises the score.
 
-    It is the strongest that raises it; where the account stands in its term comes last among them,
-    since the list shows the renewal's date beside it and most accounts near one have it in common.
-
     Parameters
     ----------
     reasons:
-        Reasons of a churn score as the contract's {feature, value, effect, text}.
+        Reasons of a churn score as the contract's {feature, value, effect, text}, in the order in
+        which `models.reasons` gives them.
     """
-    raising = [reason for reason in reasons if reason["effect"] > 0]
-    return max(
-        raising,
-        key=lambda reason: (reason["feature"] not in CALENDAR, reason["effect"]),
-        default=None,
-    )
+    return next((reason for reason in reasons if reason["effect"] > 0), None)
 
 
 def suggested_play(reasons: Sequence[Mapping[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from models.bundle import row_covariates
 from models.churn import CHURN
+from models.families import family_of
 from models.intervals import matrix
 from training.fit import LinearParams
 from training.oracle import oracle_probabilities
@@ -227,14 +228,18 @@ def test_its_probability_is_what_lightgbm_says_of_its_numbers(explained) -> None
     )
 
 
-def test_the_effects_add_up_and_the_reasons_are_the_strongest(explained) -> None:
+def test_the_effects_add_up_and_the_reasons_are_of_three_families_first(explained) -> None:
     found = explained.explained
     assert explained.by_subject.sum() + found.baseline[0] == pytest.approx(found.log_odds[0])
+    entries = {entry["column"]: entry for entry in explained.bundle.catalogue}
+    told = [entries[reason.feature] for reason in explained.reasons]
     effects = [reason.effect for reason in explained.reasons]
-    raising = explained.by_subject[explained.by_subject > 0].sort_values(ascending=False)
-    shown = [effect for effect in effects if effect > 0]
-    assert shown == pytest.approx(raising.to_numpy()[: len(effects)][: len(shown)])
-    assert len(shown) == min(len(raising), 6)
+    own = explained.by_subject[[entry["subject"] for entry in told]]
+    assert effects == pytest.approx(own.to_numpy())
+    assert len({family_of(entry) for entry in told[:3]}) == 3
+    others = explained.by_subject.drop(own.index[:3]).sort_values(ascending=False)
+    in_turn = [*others[others > 0], *others[others < 0].iloc[::-1]]
+    assert effects[3:] == pytest.approx(in_turn[: len(effects) - 3])
 
 
 def test_its_standing_among_its_peers_is_scipys(explained) -> None:

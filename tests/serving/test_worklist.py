@@ -112,15 +112,16 @@ def test_a_horizon_that_was_not_scored_is_an_error(
         ([{"feature": "billing__days_overdue", "effect": -0.4}], WITHOUT_REASON),
         (
             [
+                {"feature": "support__open_tickets", "effect": -0.9},
                 {"feature": "billing__days_overdue", "effect": 0.4},
                 {"feature": "usage__events__28d", "effect": 0.5},
             ],
-            PLAYS["usage"],
+            PLAYS["billing"],
         ),
         ([{"feature": "column_from_elsewhere", "effect": 1.0}], WITHOUT_REASON),
     ],
 )
-def test_the_play_answers_the_strongest_reason_that_raises_the_probability(
+def test_the_play_answers_the_first_reason_that_raises_the_probability(
     reasons: list[dict[str, object]], play: str
 ) -> None:
     assert suggested_play(reasons) == play
