@@ -117,7 +117,7 @@ class Bundle:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all that is served of the model, whatever its version is called, and when.
+        """SHA-256 over all that is served of the model but its version and when it was trained.
 
         A bundle of before there were peers keeps the digest that it had, which knows of neither
         base rates nor mean shares.
