@@ -101,10 +101,10 @@ def in_order(sums: NDArray[np.float64], families: Sequence[str]) -> list[int]:
         speakers.setdefault(families[at], at)
         together[families[at]] += sums[at]
 
-    def place(family: str) -> tuple[bool, bool, float]:
-        speaker = float(sums[speakers[family]])
-        pull = together[family] if speaker > 0 else -together[family]
-        return speaker < 0, family in CONTEXT, -pull
+    def place(family: str) -> tuple[bool, bool, bool, float]:
+        is_lowering = bool(sums[speakers[family]] < 0)
+        pull = -together[family] if is_lowering else together[family]
+        return is_lowering, pull < 0, family in CONTEXT, -pull
 
     leading = [speakers[family] for family in sorted(speakers, key=place)[:LEADING]]
     return leading + [at for at in strongest if at not in leading]

@@ -66,6 +66,7 @@ def test_a_column_of_a_ready_table_is_its_own_family() -> None:
         ("a family may speak again later", "usage 9 usage 8 people 3 price 2 price 1", "0 2 3 1 4"),
         ("what went wrong before the term", "contract 9 usage 1 people 2 price 3", "3 2 1 0"),
         ("the term where nothing else raises", "contract 9 usage 1 people -2", "1 0 2"),
+        ("the term before a family that lowers", "contract 1 usage 2 usage -9 price 1", "3 0 1 2"),
         ("raising before lowering", "usage -5 people 1 price -2", "1 0 2"),
         ("no effect, no word", "usage 0 people 1", "1"),
         ("three families before a second word", "usage 3 usage 2 people -1 price -4", "0 3 2 1"),
