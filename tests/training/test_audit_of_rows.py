@@ -1,5 +1,7 @@
 """Windows that cross their border, and today's rows against those learned from."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from models.expansion import EXPANSION
 from models.made_from import TableRoles
 from training.audit.label_windows import Slice, label_windows, longer_than_said
 from training.audit.naming import names_rows
-from training.audit.train_and_now import train_and_now
+from training.audit.train_and_now import DECIDING_AUC, FEWEST_GROUPS, train_and_now
 from training.laid_out import audit_table
 from training.table import train_table
 
@@ -131,9 +133,41 @@ def test_columns_that_moved_are_a_note_and_one_that_tells_all_stops() -> None:
 
 
 def test_with_too_few_customers_the_comparison_is_not_computed_and_stops() -> None:
-    frame, sides = rows_of(1500, 30)
+    frame, sides = rows_of(1500, 12)
     (finding,) = train_and_now(frame, ["a", "b"], **sides)[1]
     assert (finding.kind, finding.column, finding.stops) == ("not computed", "train_and_now", True)
+
+
+def of_few(customers: int, columns: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The same few customers on 20 dates then and 4 now; half of a number is the customer's own."""
+    dice, count = np.random.default_rng(0), customers * 24
+    own = np.tile(dice.normal(size=(customers, columns)), (24, 1))
+    frame = pd.DataFrame(own + dice.normal(size=(count, columns)))
+    at = np.repeat(np.arange(24), customers)
+    names = np.array([f"c{number % customers}" for number in range(count)], dtype=object)
+    dates = MONTHS.to_numpy("datetime64[us]")[at]
+    sides = {"is_now": at >= 20, "as_of": dates, "groups": names}
+    return frame.rename(columns=str), sides
+
+
+def test_few_customers_are_compared_and_a_column_that_moved_away_is_caught() -> None:
+    frame, sides = of_few(10, columns=300)
+    said, found = train_and_now(frame, list(frame), **sides)
+    assert "told from those learned from with an AUC" in said
+    assert not [each for each in found if each.stops]
+    shifted = frame.assign(moved=frame["0"] + 8.0 * sides["is_now"])
+    found = train_and_now(shifted, list(shifted), **sides)[1]
+    assert [each.column for each in found if each.stops] == ["moved"]
+
+
+def test_chance_seldom_lets_one_of_many_columns_tell_so_few_customers_apart() -> None:
+    side = 2 * FEWEST_GROUPS
+    orders = np.array(list(combinations(range(2 * side), side)))
+    above = orders.sum(axis=1) - sum(range(side))  # pairs in order, Mann and Whitney's U
+    areas = above / side**2
+    reached = (areas >= DECIDING_AUC) | (areas <= 1 - DECIDING_AUC)
+    assert (reached.sum(), len(orders)) == (14, 184_756)
+    assert 300 * reached.mean() < 0.03
 
 
 def test_a_name_that_stands_in_many_rows_is_one_by_what_it_is_called() -> None:

@@ -25,8 +25,14 @@ FAR_AUC = 0.80
 """From here on all columns together are said to have moved."""
 ROWS = 2000
 """Most rows of either side."""
-FEWEST_GROUPS = 20
-"""Fewest customers of either side in a fold."""
+FEWEST_GROUPS = 5
+"""Fewest customers of either side in a fold.
+
+The ten on either side of both folds can stand in 184,756 orders, equally likely where nothing has
+moved; in 14 of them a column reaches 0.97, from below or from above. So one of 300 columns does by
+chance in fewer than 3 of 100 audits, even where all rows of a customer are alike. What tells all is
+found among however few.
+"""
 _LEADING = 3
 
 
@@ -112,10 +118,13 @@ def _folds(
 ) -> npt.NDArray[np.int64]:
     """Give 0 and 1 to rows that share neither customer nor date across them; -1 to the rest.
 
-    Of a side with a single date, that date is in both.
+    Of a side with a single date, that date is in both. Customers that are there now are dealt out
+    first, so that a half has as many of them as the other, or one more.
     """
     names, number = np.unique(groups.astype(str), return_inverse=True)
-    half = np.random.default_rng(1).permutation(len(names))[number] % 2
+    is_there = np.bincount(number, weights=is_now, minlength=len(names)) > 0
+    dealt = np.lexsort((np.random.default_rng(1).permutation(len(names)), ~is_there))
+    half = (np.argsort(dealt) % 2)[number]
     parity = np.full(len(as_of), -1)
     for side in (False, True):
         rows = is_now == side
