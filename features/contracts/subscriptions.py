@@ -19,8 +19,8 @@ SUBSCRIPTIONS = Table(
         time("started_at", required=True, happened=False),
         time("ended_at", ends="started_at", happened=False),
         time("renews_at", ends="started_at", happened=False),
-        integer("term_months", "months", minimum=1),
-        integer("notice_days", "days"),
+        integer("term_months", "months", minimum=1, maximum=1_200),
+        integer("notice_days", "days", maximum=36_500),
         boolean("auto_renew", overwritten=True),
         time("cancel_requested_at"),
         text(

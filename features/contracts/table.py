@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+LARGEST_INTEGER = 10**9
+"""Seats or people of one account: more than there are at any."""
 LARGEST_MONEY = 10**12
 """In ten-thousandths, as features add it up, 64 bits hold the sum of nine hundred such rows."""
 
@@ -170,11 +172,19 @@ def integer(
     name: str,
     unit: str,
     *,
-    minimum: float | None = 0,
+    minimum: float = 0,
+    maximum: float = LARGEST_INTEGER,
     overwritten: bool = False,
 ) -> Column:
     """Declare a whole number."""
-    return Column(name, Type.INTEGER, unit=unit, minimum=minimum, overwritten=overwritten)
+    return Column(
+        name,
+        Type.INTEGER,
+        unit=unit,
+        minimum=minimum,
+        maximum=maximum,
+        overwritten=overwritten,
+    )
 
 
 def number(

@@ -142,6 +142,14 @@ def _with(columns: dict[str, str]) -> dict[str, str]:
     return TABLES | {"subscriptions": signed}
 
 
+@pytest.mark.parametrize("engine", [Engine.DUCKDB, Engine.POLARS])
+def test_the_longest_term_has_an_end(company: Company, engine: Engine) -> None:
+    signed = {"term_months": "1200", "notice_days": "36500"}
+    source = company(_with(signed), extracted_at="2025-06-01")
+    states = account_states(source, ["2024-07-01"], engine=engine).set_index("account_id")
+    assert str(states.loc["early", "term_ends_at"]) == "2124-02-01 00:00:00"
+
+
 def test_a_date_with_a_time_of_day_is_refused(company: Company) -> None:
     with pytest.raises(TenureError, match="00:00 UTC"):
         on(company(MERGED, extracted_at="2025-06-01"), "2024-05-10T08:00")

@@ -67,6 +67,12 @@ def test_a_quantity_that_is_not_given_is_one(company):
     assert "quantity" in source.columns["usage_events"]
 
 
+def signed(column, cell):
+    """Give the first subscription this cell, and the second a 3."""
+    rows = SUBSCRIPTIONS.replace("ended_at", column, 1).replace("-\n", f"{cell}\n")
+    return rows.replace("2024-12-31", "3")
+
+
 BROKEN = {
     "a missing required value": (
         "payments",
@@ -80,9 +86,7 @@ BROKEN = {
     ),
     "a fraction where a whole number belongs": (
         "subscriptions",
-        SUBSCRIPTIONS.replace("ended_at", "seats", 1)
-        .replace("-\n", "2.5\n")
-        .replace("2024-12-31", "3"),
+        signed("seats", "2.5"),
         ("seats", "is not a whole number", "2.5"),
     ),
     "a text where an amount belongs": (
@@ -169,6 +173,21 @@ BROKEN = {
         "support_tickets",
         "ticket_id account_id opened_at csat\nt1 a 2024-03-02 6",
         ("csat", "is above 5", "6.0"),
+    ),
+    "a term of more than a hundred years": (
+        "subscriptions",
+        signed("term_months", "9999999"),
+        ("term_months", "is above 1,200", "9999999"),
+    ),
+    "a notice of more than a hundred years": (
+        "subscriptions",
+        signed("notice_days", "36501"),
+        ("notice_days", "is above 36,500", "36501"),
+    ),
+    "more seats than there are people": (
+        "subscriptions",
+        signed("seats", "1e16"),
+        ("seats", "is above 1,000,000,000", "1e16"),
     ),
     "a merge into an unknown account": (
         "account_merges",
