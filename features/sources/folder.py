@@ -15,17 +15,25 @@ from features.errors import SourceError
 from features.sources.mapping import SourceMap
 from features.sources.sql import first_line, literal, quoted, run
 
+_DATA = frozenset(
+    {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".avro", ".orc", ".parquet", ".xlsx"}
+)
+_READ = frozenset({".csv", ".parquet"})
 _DELIMITERS = ",;\t|"
 _MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills into the work folder
 
 
 @dataclass(frozen=True)
 class FolderReader:
-    """An open folder: a locked-down connection that sees each data file as a view by its stem."""
+    """An open folder: a locked-down connection that sees each data file as a view by its stem.
+
+    `unread` names the files that look like data, and are of no kind that is read.
+    """
 
     connection: duckdb.DuckDBPyConnection
     mapping: SourceMap
     files: Mapping[str, tuple[Path, ...]]
+    unread: tuple[str, ...] = ()
 
     def tables(self) -> tuple[str, ...]:
         """Give the contract tables that the folder has, in the contract's order."""
@@ -34,7 +42,7 @@ class FolderReader:
     def unused_files(self) -> tuple[str, ...]:
         """Give the names of data files that no contract table comes from."""
         used = {*TABLES, *self.mapping.names()}
-        return tuple(stem for stem in self.files if stem not in used)
+        return (*(stem for stem in self.files if stem not in used), *self.unread)
 
     def relation(self, table: str) -> str:
         """Give SQL for the foreign rows of a contract table, to stand after FROM.
@@ -145,7 +153,7 @@ def open_files(mapping: SourceMap, work: Path) -> FolderReader:
     """Open a source folder for who reads its files by their paths: no view is made of them."""
     files = _data_files(mapping.folder)
     connection = _locked_connection(mapping.folder, work, _links(files.values()))
-    return FolderReader(connection, mapping, MappingProxyType(files))
+    return FolderReader(connection, mapping, MappingProxyType(files), _unread(mapping.folder))
 
 
 def _unreadable(connection: duckdb.DuckDBPyConnection, paths: tuple[Path, ...]) -> Path:
@@ -162,8 +170,8 @@ def _data_files(folder: Path) -> dict[str, tuple[Path, ...]]:
     files: dict[str, tuple[Path, ...]] = {}
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and entry.name in TABLES:
-            stem, paths = entry.name, tuple(sorted(entry.rglob("*.parquet")))
-        elif entry.is_file() and entry.suffix in {".csv", ".parquet"}:
+            stem, paths = entry.name, _parts(entry)
+        elif entry.is_file() and entry.suffix in _READ:
             stem, paths = entry.stem, (entry,)
         else:
             continue
@@ -175,6 +183,35 @@ def _data_files(folder: Path) -> dict[str, tuple[Path, ...]]:
         if paths:
             files.setdefault(stem, paths)
     return files
+
+
+def _parts(folder: Path) -> tuple[Path, ...]:
+    """Give the Parquet files of a table's folder, which may hold no other data."""
+    parts = sorted(folder.rglob("*.parquet"))
+    others = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    # what loaders leave beside the parts begins with such a sign: _SUCCESS, _delta_log, .crc
+    others = [path for path in others if not any(part[0] in "._" for part in path.parts)]
+    others = [path for path in others if path.suffix != ".parquet" and _is_data(path)]
+    if others:
+        more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+        raise SourceError(
+            f"Expected only parts called *.parquet in {folder}, got {others[0]}{more}. "
+            f"Write them as Parquet, or put all rows into one file {folder.name}.csv beside it."
+        )
+    return tuple(parts)
+
+
+def _unread(folder: Path) -> tuple[str, ...]:
+    """Name the files beside the tables that look like data, and are of no kind that is read."""
+    return tuple(
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.suffix not in _READ and _is_data(path)
+    )
+
+
+def _is_data(path: Path) -> bool:
+    return not _DATA.isdisjoint(suffix.lower() for suffix in path.suffixes)
 
 
 def _links(files: Iterable[tuple[Path, ...]]) -> list[str]:

@@ -135,6 +135,43 @@ def test_two_files_for_one_table_are_refused(folder, home):
         check(str(folder), home=home)
 
 
+PARTS = {
+    "one of CSV alone": (["2024-01.csv"], "2024-01.csv"),
+    "one of CSV beside Parquet": (["a.parquet", "b.csv"], "b.csv"),
+    "several": (["a.csv", "b/c.csv.gz"], "a.csv and 1 more"),
+    "a name in capitals": (["A.PARQUET"], "A.PARQUET"),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_parts_that_are_not_read_are_refused(folder, home, kind):
+    names, named = PARTS[kind]
+    for name in names:
+        part = folder / "trainings" / name
+        part.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame({"account_id": ["a"], "completed_at": ["2024-01-02"]}).write_parquet(part)
+    with pytest.raises(SourceError, match=rf"trainings, got {named}\. Write them as Parquet"):
+        check(str(folder), home=home)
+
+
+def test_what_loaders_leave_beside_parts_is_no_part(folder, home):
+    parts = folder / "trainings"
+    for name in ("_SUCCESS", ".a.csv.crc", "_delta_log/0.json", "README"):
+        (parts / name).parent.mkdir(parents=True, exist_ok=True)
+        (parts / name).touch()
+    rows = pl.DataFrame({"account_id": ["a"], "completed_at": ["2024-01-02"]})
+    rows.write_parquet(parts / "a.parquet")
+    assert check(str(folder), home=home).counts["trainings"].accepted == 1
+
+
+def test_files_of_a_kind_that_is_not_read_are_noted(folder, home):
+    for name in ("Usage_Events.CSV", "usage_events.csv.gz", "invoices.xlsx", "README.md"):
+        (folder / name).touch()
+    (note,) = check(str(folder), home=home).findings
+    assert note.level == "note"
+    assert note.message.endswith(": Usage_Events.CSV, invoices.xlsx, usage_events.csv.gz")
+
+
 def test_ids_that_became_floats_are_the_ids_they_were(folder, home):
     (folder / "accounts.csv").unlink()
     frame = pl.DataFrame({"account_id": [7.0, 8.0], "created_at": ["2024-01-01"] * 2})
