@@ -17,6 +17,10 @@ _RATES = "__rates"
 def read_rates(reader: FolderReader) -> None:
     """Read the exchange rates that `source.toml` names; SourceError when they are broken."""
     if reader.mapping.rates is None:
+        run(
+            reader.connection,
+            f'CREATE TABLE {_RATES} (currency VARCHAR, "date" DATE, rate DECIMAL(18, 10))',
+        )
         return
     view = quoted(reader.stem("rates", reader.mapping.rates))
     present = reader.columns("rate table", f"SELECT * FROM {view}")
@@ -51,7 +55,8 @@ def row_currency(foreign: Foreign) -> str | None:
     Raises
     ------
     SourceError
-        When `source.toml` maps a currency and names no rates.
+        When `source.toml` maps a currency and names no rates; when a column tells of several
+        currencies and nobody says which is the company's.
     """
     given = foreign.mapping.columns.get(CURRENCY)
     if foreign.reader.mapping.rates is None:
@@ -60,8 +65,31 @@ def row_currency(foreign: Foreign) -> str | None:
                 f"Expected `rates` beside `{given.key}` in source.toml, got none. Name the file "
                 "with the exchange rates, or leave the currency out."
             )
-        return None
+        return _of_an_unmapped_column(foreign)
     return column_of(foreign, CURRENCY, CURRENCY) if _amounts(foreign.table) else None
+
+
+def _of_an_unmapped_column(foreign: Foreign) -> str | None:
+    """Without rates, only money in the company's own currency can be added up."""
+    own, home = foreign.find(CURRENCY), foreign.reader.mapping.currency
+    if own is None or CURRENCY in foreign.mapping.left_out or not _amounts(foreign.table):
+        return None
+    code = raw(quoted(own))
+    if home:
+        is_home = f"coalesce(upper({code}) = upper({literal(home)}), true)"
+        return f"CASE WHEN {is_home} THEN {literal(home)} ELSE {code} END"
+    codes = run(
+        foreign.reader.connection,
+        f"SELECT DISTINCT upper({code}) AS c FROM {foreign.relation} WHERE c IS NOT NULL "
+        "ORDER BY c LIMIT 3",
+    )
+    if len(codes) > 1:
+        raise SourceError(
+            f"Expected money of one currency in the table {foreign.table.name}, got "
+            f"{', '.join(code for (code,) in codes)} in its column {own}. Say the company's "
+            "`currency` and the `rates` in source.toml."
+        )
+    return None
 
 
 def converted(foreign: Foreign, rows: str) -> str:

@@ -102,13 +102,14 @@ def nothing_of(foreign: Foreign) -> Staged:
     """Describe a table of which no rows are read; errors as above."""
     cells = _cells(foreign)
     extras = tuple(_extras(foreign, cells))
+    currency = row_currency(foreign)
     return Staged(
         table=foreign.table,
         files=(),
         columns=tuple(cell.column.name for cell in cells),
         constants=frozenset(cell.column.name for cell in cells if cell.is_constant),
-        extras=(*extras, UNRATED) if row_currency(foreign) else extras,
-        unknown=foreign.unknown({CURRENCY} if foreign.reader.mapping.rates else set()),
+        extras=(*extras, UNRATED) if currency else extras,
+        unknown=foreign.unknown({CURRENCY} if currency or foreign.reader.mapping.rates else set()),
         read=0,
         malformed=(),
         foreign_key=foreign.mapping.key,

@@ -134,6 +134,39 @@ def test_a_broken_rate_table_is_refused(foreign, home, rates, message):
         check(str(folder), home=home)
 
 
+PRICED = {
+    "accounts": "account_id created_at\na 2024-01-01\nb 2024-01-01",
+    "subscriptions": """
+        subscription_id  account_id  product  mrr  started_at  currency
+        s1               a           core     100  2024-02-01  USD
+        s2               b           core     100  2024-02-01  eur
+        s3               b           core     100  2024-02-01  -
+    """,
+}
+
+
+def test_without_rates_money_of_another_currency_is_set_aside(company):
+    source = company(PRICED, currency="EUR", limit=1.0)
+    assert source.read("subscriptions")["subscription_id"].tolist() == ["s2", "s3"]
+    (error,) = [finding for finding in source.findings if finding.level == "error"]
+    assert error.message == "mrr has no exchange rate for the row's currency and date"
+
+
+def test_money_of_several_currencies_is_refused_where_none_is_the_companys(company):
+    with pytest.raises(SourceError, match=r"one currency in .*subscriptions, got EUR, USD.*rates"):
+        company(PRICED, limit=1.0)
+
+
+def test_a_currency_that_is_left_out_is_not_looked_at(company):
+    left_out = {"subscriptions": {"columns": {"currency": False}}}
+    assert company(PRICED, tables=left_out).counts["subscriptions"].accepted == 3
+
+
+def test_money_of_one_currency_needs_no_rates(company):
+    tables = PRICED | {"subscriptions": PRICED["subscriptions"].replace("eur", "USD")}
+    assert company(tables).counts["subscriptions"].accepted == 3
+
+
 MISTAKES = {
     "folder = '.'\ndatabase = 'sqlite:///x'": "`folder` or `database` at `database`",
     "currencies = 'EUR'": "one of folder, database, extracted_at, .* at `currencies`",
