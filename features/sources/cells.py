@@ -5,6 +5,7 @@ from features.contracts import Column, Type
 _TRUE = "'true', 't', 'yes', 'y', '1', '1.0', 'on'"
 _FALSE = "'false', 'f', 'no', 'n', '0', '0.0', 'off'"
 _ISO_DATE = r" *[1-9]\d{3}[-/]\d{1,2}[-/]\d{1,2}"
+_FLOAT_ID = r"\d+[.]0"
 _LARGEST_WHOLE = "1e15"  # above it, doubles skip whole numbers
 _SQL_TYPES = {
     Type.TEXT: "VARCHAR",
@@ -39,6 +40,16 @@ def typed(column: Column, cell: str, native: str) -> str:
 def raw(cell: str) -> str:
     """Give SQL for the cell's own text, null when it is empty."""
     return f"nullif(trim(CAST({cell} AS VARCHAR)), '')"
+
+
+def became_floats(cell: str) -> str:
+    """Give SQL that tells whether each of a column's texts is a whole number written as a float."""
+    return f"coalesce(bool_and(regexp_full_match({raw(cell)}, '{_FLOAT_ID}')), false)"
+
+
+def whole_again(cell: str) -> str:
+    """Give SQL for an id that was written as a float."""
+    return f"regexp_replace({raw(cell)}, '[.]0$', '')"
 
 
 def is_date_only(moment: str) -> str:

@@ -8,13 +8,13 @@ import pyarrow.parquet as pq
 
 from features.contracts import Column, Table, Type
 from features.errors import SourceError
-from features.sources.cells import raw, sql_type, typed
+from features.sources.cells import became_floats, raw, sql_type, typed, whole_again
 from features.sources.currency import ROW_CURRENCY, UNRATED, converted, row_currency
 from features.sources.folder import FolderReader
 from features.sources.foreign import Foreign, foreign_rows
 from features.sources.malformed import malformed_lines, newest_scan
 from features.sources.mapping import CURRENCY
-from features.sources.sql import first_line, literal, quoted, run
+from features.sources.sql import first_line, literal, number, quoted, run
 
 ROW = "row"
 FOREIGN_KEY = "__key"
@@ -148,13 +148,31 @@ def _cell(foreign: Foreign, column: Column) -> _Cell | None:
         return _Cell(column, sql, native, given.is_constant)
     if given:
         name = foreign.demand(given.key, given.column or column.name)
-        return _Cell(column, quoted(name), foreign.columns[name], given.is_constant, name)
+        sql = _own_cell(foreign, column, name)
+        return _Cell(column, sql, foreign.columns[name], given.is_constant, name)
     own = foreign.find(column.name)
     if own:
-        return _Cell(column, quoted(own), foreign.columns[own], is_constant=False, own=own)
+        sql = _own_cell(foreign, column, own)
+        return _Cell(column, sql, foreign.columns[own], is_constant=False, own=own)
     if column.default is not None:
         return _Cell(column, str(column.default), "DOUBLE", is_constant=True)
     return None
+
+
+def _own_cell(foreign: Foreign, column: Column, own: str) -> str:
+    """Give SQL for a foreign column; one of ids that a program wrote as floats to CSV is whole."""
+    name = quoted(own)
+    is_id = column.dtype is Type.TEXT and column.name.endswith("_id")
+    is_text = foreign.columns[own] == "VARCHAR"
+    if not (is_id and is_text) or foreign.reader.parts(foreign.table.name):
+        return name
+    cells = f"FROM {foreign.relation} WHERE {raw(name)} IS NOT NULL"
+    for rows in (f"(SELECT {name} {cells} LIMIT 1)", f"(SELECT {name} {cells})"):
+        # one cell tells of nearly all columns that they are none, before all of them are read
+        query = f"SELECT {became_floats(name)} FROM {rows}"
+        if not number(foreign.reader.connection, query):
+            return name
+    return whole_again(name)
 
 
 def _extras(foreign: Foreign, cells: tuple[_Cell, ...]) -> dict[str, str]:

@@ -183,6 +183,27 @@ def test_ids_that_became_floats_are_the_ids_they_were(folder, home):
     assert source.read("accounts")["account_id"].tolist() == ["7", "8"]
 
 
+CSV_IDS = {
+    "as they are": (["7", "8"], ["7", "8"]),
+    "written as floats": (["7.0", "8.0"], ["7", "8"]),
+    "of which some look like floats": (["1.0", "1.5"], ["1.0", "1.5"]),
+    "that are versions": (["1.0", "1.0.0"], ["1.0", "1.0.0"]),
+}
+
+
+@pytest.mark.parametrize("kind", CSV_IDS)
+def test_ids_of_csv_are_whole_where_all_of_a_column_are_floats(source_folder, home, kind):
+    written, read = CSV_IDS[kind]
+    heading = "subscription_id account_id product mrr started_at"
+    tables = {
+        "accounts": "\n".join(["account_id created_at", *(f"{id_} 2024-01-01" for id_ in read)]),
+        "subscriptions": "\n".join([heading, *(f"s {id_} {id_} 1 2024-01-01" for id_ in written)]),
+    }
+    rows = check(str(source_folder(tables)), home=home).read("subscriptions")
+    assert rows["account_id"].tolist() == read
+    assert rows["product"].tolist() == written
+
+
 def test_nothing_but_the_answer_goes_to_standard_output(folder, home):
     query = "select 'a' as account_id, '2024-01-01' as completed_at "
     query += "where not current_setting('enable_progress_bar')"
