@@ -13,6 +13,7 @@ from features.declare import (
     Feature,
     Formula,
     Missing,
+    Others,
     Recipe,
     Text,
     Unit,
@@ -44,6 +45,7 @@ def keep_to_the_rules(found: Found, ours: Sequence[Feature]) -> None:
     owners = {feature.column: "Tenure" for feature in ours}
     for file, feature in found:
         _well_typed(file, feature)
+        _well_windowed(file, feature)
         _well_named(file, feature)
         if feature.column in owners:
             raise FeatureError(
@@ -64,6 +66,20 @@ def _well_typed(file: Path, feature: Feature) -> None:
             raise FeatureError(
                 f"Expected {name} of {feature.group}__{feature.name} in {file} as features.declare "
                 f"has it, got {given[name]!r:.60}. Choose one from there, such as Unit.TICKETS."
+            )
+
+
+def _well_windowed(file: Path, feature: Feature) -> None:
+    recipe = feature.recipe.total if isinstance(feature.recipe, Others) else feature.recipe
+    shifts = {name: getattr(recipe, name, 0) for name in ("back", "lag_days")}
+    given = {"window_days": feature.window_days, **shifts}
+    for name, number in given.items():
+        least = 0 if name in shifts else 1
+        is_right = type(number) is int and number >= least
+        if not (is_right or (number is None and name == "window_days")):
+            raise FeatureError(
+                f"Expected {name} of {feature.group}__{feature.name} in {file} to be a whole "
+                f"number from {least} on, got {number!r:.60}. A window lies before the snapshot."
             )
 
 

@@ -18,8 +18,8 @@ from features.declare import Distinct, Facts, Feature, Formula, Text, Total, Uni
 from features.families.support import SPELLS
 
 def calls(name="calls", recipe=Total(Facts("support_tickets", at="opened_at")), group="ours",
-          unit=Unit.TICKETS, text="{value} calls"):
-    return Feature(group, name, recipe, unit, "calls", "Calls.", Text(text))
+          unit=Unit.TICKETS, text="{value} calls", **more):
+    return Feature(group, name, recipe, unit, "calls", "Calls.", Text(text), **more)
 
 """
 COMPANY = {
@@ -83,6 +83,13 @@ def test_reading_a_file_leaves_nothing_beside_it(written) -> None:
         ("FEATURES = (calls('open_tickets', group='support'),)", "which Tenure declares already"),
         ("FEATURES = (calls(), calls())", "ours__calls, which .*our_features.py declares already"),
         ("FEATURES = (calls(unit='tickets'),)", "Expected unit of ours__calls"),
+        ("FEATURES = over((-5,), calls())", "window_days of ours__calls .*from 1 on, got -5"),
+        ("FEATURES = calls(window_days=0)", "window_days of ours__calls .*from 1 on, got 0"),
+        ("FEATURES = calls(window_days='7')", "window_days of ours__calls .*, got '7'"),
+        (
+            "FEATURES = calls(recipe=Total(Facts('trainings', at='completed_at'), lag_days=-1))",
+            "lag_days of ours__calls .*our_features.py to be a whole number from 0 on, got -1",
+        ),
         ("FEATURES = (calls(recipe=Formula(('ours__x',), abs)),)", "got ours__x, which nobody"),
         ("FEATURES = (calls(text='{ours__x} calls'),)", "got ours__x, which nobody"),
         ("FEATURES = (calls(recipe=Total(Facts('calls', at='x'))),)", "got 'calls'. The tables"),
