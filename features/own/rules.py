@@ -67,6 +67,11 @@ def _well_typed(file: Path, feature: Feature) -> None:
                 f"Expected {name} of {feature.group}__{feature.name} in {file} as features.declare "
                 f"has it, got {given[name]!r:.60}. Choose one from there, such as Unit.TICKETS."
             )
+    if feature.risk not in ("up", "down", None):
+        raise FeatureError(
+            f"Expected risk of {feature.group}__{feature.name} in {file} to be 'up', 'down' or "
+            f"None, got {feature.risk!r:.60}. Name the direction that makes a loss likelier."
+        )
 
 
 def _well_windowed(file: Path, feature: Feature) -> None:

@@ -83,6 +83,7 @@ def test_reading_a_file_leaves_nothing_beside_it(written) -> None:
         ("FEATURES = (calls('open_tickets', group='support'),)", "which Tenure declares already"),
         ("FEATURES = (calls(), calls())", "ours__calls, which .*our_features.py declares already"),
         ("FEATURES = (calls(unit='tickets'),)", "Expected unit of ours__calls"),
+        ("FEATURES = calls(risk='upwards')", "risk of ours__calls .*'down' or None, got 'upwards'"),
         ("FEATURES = over((-5,), calls())", "window_days of ours__calls .*from 1 on, got -5"),
         ("FEATURES = calls(window_days=0)", "window_days of ours__calls .*from 1 on, got 0"),
         ("FEATURES = calls(window_days='7')", "window_days of ours__calls .*, got '7'"),
