@@ -205,14 +205,19 @@ def verify(source: CheckedSource, names: Iterable[str]) -> None:
             raise _damaged(source.folder, f"{name} with the SHA-256 {expected[:12]}…", found[:12])
 
 
-def read_manifest(folder: Path) -> CheckedSource:
+def manifest_of(origin: str) -> str:
+    """Name the manifest that is kept of a source whose copy was checked after it."""
+    return f"manifest.{origin}.json"
+
+
+def read_manifest(folder: Path, name: str = MANIFEST) -> CheckedSource:
     """Read a checked source's manifest, without a look at the files; SourceError if it is none."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / name).read_text(encoding="utf-8"))
         return _from_manifest(folder, manifest)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(
-            f"Expected a checked source with a {MANIFEST} of this version in {folder}, got "
+            f"Expected a checked source with a {name} of this version in {folder}, got "
             f"{error!r}. Check the source again."
         ) from error
 

@@ -3,12 +3,20 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from features.checked import MANIFEST, CheckedSource, write_manifest
+from features.checked import (
+    MANIFEST,
+    CheckedSource,
+    manifest_of,
+    read_manifest,
+    write_manifest,
+)
+from features.errors import SourceError
 from features.home import Home
 from features.ledger import Stored
 from features.sources.weeks import digest
@@ -40,6 +48,7 @@ def publish(
         _sync(folder)
     with alone(home.checked):
         if kept.folder.exists():
+            _keep_other(kept.folder, checked.origin)
             replace_files(out, kept.folder, (*files, MANIFEST))
         else:
             out.rename(kept.folder)
@@ -64,6 +73,16 @@ def replace_files(out: Path, folder: Path, names: Iterable[str]) -> None:
         (out / name).replace(folder / name)
     for changed in (*(path for path in folder.iterdir() if path.is_dir()), folder):
         _sync(changed)
+
+
+def _keep_other(folder: Path, origin: str) -> None:
+    """Keep what was read of another source of the same content: its next check asks for it."""
+    try:
+        then = read_manifest(folder)
+    except SourceError:
+        return  # half removed, or of an older version
+    if then.origin != origin:
+        shutil.copyfile(folder / MANIFEST, folder / manifest_of(then.origin))
 
 
 def _fingerprint(checked: CheckedSource) -> str:

@@ -5,7 +5,7 @@ A checked source is a function of its content alone, so this is no part of it: i
 
 from collections.abc import Iterator
 
-from features.checked import CheckedSource, Finding, read_manifest
+from features.checked import MANIFEST, CheckedSource, Finding, manifest_of, read_manifest
 from features.errors import SourceError
 from features.home import Home
 from features.sources.workplace import checks_of
@@ -37,10 +37,12 @@ def vanished(source: CheckedSource, home: Home) -> tuple[Finding, ...]:
 
 
 def _earlier(source: CheckedSource, home: Home) -> Iterator[CheckedSource]:
-    for folder in checks_of(source.origin, home):
-        if folder.name != source.folder.name:
+    of_copies = sorted(home.checked.glob(f"*/{manifest_of(source.origin)}"))
+    own = [folder / MANIFEST for folder in checks_of(source.origin, home)]
+    for manifest in (*own, *of_copies):
+        if manifest.parent.name != source.folder.name:
             try:
-                yield read_manifest(folder)
+                yield read_manifest(manifest.parent, manifest.name)
             except SourceError:
                 continue  # removed just now: superseded, and so are its parts
 

@@ -1,5 +1,6 @@
 """What an earlier check read and is gone is told, and is no part of the checked source."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,3 +94,11 @@ def test_every_verb_that_reads_the_source_warns(
     assert done.exit_code == 0
     assert "support_tickets, of which an earlier check read 2 rows" in done.stderr
     assert "support_tickets, of which an earlier check read 2 rows" in done.stdout
+
+
+def test_a_check_of_a_copy_hides_nothing(folder: Path, home: Home) -> None:
+    checked(folder, home)
+    checked(Path(shutil.copytree(folder, folder.with_name("copy"))), home)
+    shutil.rmtree(folder / "usage_events")
+    (finding,) = vanished(checked(folder, home), home)
+    assert (finding.table, finding.rows) == ("usage_events", 8)
