@@ -109,7 +109,7 @@ def converted(foreign: Foreign, rows: str) -> str:
         for amount in _amounts(foreign.table)
     )
     return (
-        f"SELECT {rows}.* EXCLUDE ({ROW_CURRENCY}) REPLACE ({amounts}), "
+        f"SELECT {rows}.* REPLACE ({amounts}), "
         f"(__rate.rate IS NULL AND {ROW_CURRENCY} IS DISTINCT FROM {home}) AS {UNRATED} "
         f"FROM {rows} ASOF LEFT JOIN {_RATES} AS __rate ON {ROW_CURRENCY} = __rate.currency "
         f'AND CAST({quoted(foreign.table.first_time)} AS DATE) >= __rate."date"'

@@ -11,6 +11,8 @@ import polars as pl
 from features.contracts import Type
 from features.home import Home, private
 from features.sources.accept import Accepted
+from features.sources.currency import ROW_CURRENCY
+from features.sources.mapping import CURRENCY
 from features.sources.sql import literal, parquet, quoted, run
 from features.sources.stage import FOREIGN_KEY, ROW, Staged, unreadable
 
@@ -62,7 +64,8 @@ def _part(connection: duckdb.DuckDBPyConnection, table: Accepted, work: Path) ->
 
 def _lines(staged: Staged) -> str:
     texts = {name: _text(staged, name) for name in staged.columns}
-    record = ", ".join(f"{quoted(name)} := {text}" for name, text in texts.items())
+    cells = texts | ({CURRENCY: ROW_CURRENCY} if ROW_CURRENCY in staged.extras else {})
+    record = ", ".join(f"{quoted(name)} := {text}" for name, text in cells.items())
     if staged.foreign_key:
         texts[staged.foreign_key] = FOREIGN_KEY
     value = " ".join(f"WHEN {literal(name)} THEN {text}" for name, text in texts.items())

@@ -37,7 +37,8 @@ class Staged:
     constants
         Those of them that the source calls constant.
     extras
-        Further columns of the files, for telling copies apart or for missing exchange rates.
+        Further columns of the files, for telling copies apart, or the row's currency and whether it
+        has no exchange rate.
     unknown
         Foreign columns that nothing asked for.
     read
@@ -108,7 +109,7 @@ def nothing_of(foreign: Foreign) -> Staged:
         files=(),
         columns=tuple(cell.column.name for cell in cells),
         constants=frozenset(cell.column.name for cell in cells if cell.is_constant),
-        extras=(*extras, UNRATED) if currency else extras,
+        extras=(*extras, ROW_CURRENCY, UNRATED) if currency else extras,
         unknown=foreign.unknown({CURRENCY} if currency or foreign.reader.mapping.rates else set()),
         read=0,
         malformed=(),

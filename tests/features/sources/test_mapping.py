@@ -1,5 +1,7 @@
 """`source.toml`: foreign files, columns, queries and currencies, and mistakes in it."""
 
+import csv
+import json
 from datetime import datetime
 from decimal import Decimal
 
@@ -150,6 +152,13 @@ def test_without_rates_money_of_another_currency_is_set_aside(company):
     assert source.read("subscriptions")["subscription_id"].tolist() == ["s2", "s3"]
     (error,) = [finding for finding in source.findings if finding.level == "error"]
     assert error.message == "mrr has no exchange rate for the row's currency and date"
+
+
+def test_the_record_of_money_without_a_rate_says_its_currency(company):
+    aside = company(PRICED, currency="EUR", limit=1.0).quarantine
+    with aside.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert json.loads(row["record"])["currency"] == "USD"
 
 
 def test_money_of_several_currencies_is_refused_where_none_is_the_companys(company):
