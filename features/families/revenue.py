@@ -142,7 +142,7 @@ FEATURES = (
         missing=Missing.UNKNOWN,
     ),
     *over(
-        (365,),
+        (90, 365),
         Feature(
             "lifecycle",
             "mrr_per_seat_before",
@@ -155,7 +155,7 @@ FEATURES = (
         ),
     ),
     *over(
-        (365,),
+        (90, 365),
         Feature(
             "lifecycle",
             "price_change",
