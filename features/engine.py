@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import narwhals as nw
@@ -14,10 +14,13 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import TenureError
+from features.held import held_folder
 from features.windows import Rows
 
 MEMORY_LIMIT = "1500MB"
 THREADS = 2
+SPILL = "tenure-spill-"
+"""How the folders begin into which DuckDB spills."""
 
 
 Task = TypeVar("Task")
@@ -93,7 +96,8 @@ def session(engine: Engine) -> Iterator[Session]:
     if engine is Engine.DUCKDB:
         import duckdb  # noqa: PLC0415 - an engine is loaded when it is asked for
 
-        with TemporaryDirectory(prefix="tenure-") as spill, duckdb.connect() as connection:
+        spilling = held_folder(Path(gettempdir()), SPILL)
+        with spilling as spill, duckdb.connect() as connection:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute(f"SET threads = {THREADS}")
             connection.execute(f"SET temp_directory = '{spill}'")

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from features.checked import MANIFEST, CheckedSource, read_manifest
 from features.errors import SourceError
+from features.held import held_folder
 from features.home import Home, private
 
 KEPT_CHECKS = 3
@@ -27,14 +27,8 @@ def workplace(home: Home) -> Iterator[Path]:
     checked = private(home.checked).resolve()
     with alone(checked):
         _clear(checked)
-        work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=checked))
-        held = os.open(work, os.O_RDONLY)
-        fcntl.flock(held, fcntl.LOCK_EX)
-    try:
+    with held_folder(checked, _PREFIX) as work:
         yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        os.close(held)
 
 
 def remove_superseded(newest: CheckedSource, home: Home, now: datetime | None = None) -> None:
@@ -79,22 +73,5 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _clear(checked: Path) -> None:
     for folder in checked.iterdir():
-        if folder.name.startswith(_PREFIX):
-            _remove_if_left(folder)
-        elif not (folder / MANIFEST).exists():
+        if not folder.name.startswith(_PREFIX) and not (folder / MANIFEST).exists():
             shutil.rmtree(folder)  # its removal was killed
-
-
-def _remove_if_left(work: Path) -> None:
-    try:
-        held = os.open(work, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # its own check has just ended
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    else:
-        shutil.rmtree(work, ignore_errors=True)
-    finally:
-        os.close(held)
