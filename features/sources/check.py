@@ -212,7 +212,7 @@ def _hold_limit(tables: Mapping[str, Accepted], limit: float, quarantine: Path |
         raise SourceError(
             f"Expected at most {limit:.1%} broken rows in each table, got {'; '.join(over)}. "
             f"The rows and reasons are in {quarantine}: mend the source, map it in source.toml, "
-            "or raise the limit."
+            "or look past the limit with: tenure validate SOURCE --limit 1"
         )
     for table in tables.values():
         if table.staged.table.required and not table.counts.accepted:

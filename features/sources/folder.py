@@ -262,6 +262,11 @@ def _header(file: Path) -> tuple[str, list[str]]:
         raise SourceError(
             f"Expected UTF-8 in {file}, got bytes that are not ({error.reason}). Save it as UTF-8."
         ) from error
+    if not first:
+        raise SourceError(
+            f"Expected a first line of column names in {file}, got a file without a byte. "
+            "Extract it again, or take it away."
+        )
     delimiter = max(_DELIMITERS, key=first.count)
     try:
         names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]

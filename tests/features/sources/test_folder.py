@@ -129,6 +129,12 @@ def test_a_file_that_cannot_be_read_is_named(folder, home, name, content):
         check(str(folder), home=home)
 
 
+def test_a_file_without_a_byte_is_said_to_be_one(folder, home):
+    (folder / "trainings.csv").touch()
+    with pytest.raises(SourceError, match=r"trainings.csv, got a file without a byte\. Extract"):
+        check(str(folder), home=home)
+
+
 def test_two_files_for_one_table_are_refused(folder, home):
     pl.read_csv(folder / "accounts.csv").write_parquet(folder / "accounts.parquet")
     with pytest.raises(SourceError, match="Expected one file for the table accounts"):
