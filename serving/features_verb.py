@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from features.errors import FeatureError
+from features.errors import FeatureError, TenureError
 from serving.console import Session, step
 from serving.features_asked import Asked
 
 if TYPE_CHECKING:
+    from features.checked import CheckedSource
     from features.declare import Feature
 
 
@@ -20,7 +21,7 @@ def answer(session: Session, asked: Asked) -> None:
         case "describe":
             describe(session, asked.describe or "")
         case "list":
-            show(session)
+            show(session, asked)
         case "check":
             check(session, asked)
         case _:
@@ -42,6 +43,11 @@ def build(session: Session, asked: Asked) -> None:
     if asked.is_partitioned:
         _build_parts(session, asked.source, asked_days, asked.out)
         return
+    if asked.out.is_dir():
+        raise TenureError(
+            f"Expected a file for the table at {asked.out}, got a folder. "
+            "Give --out another name, or take the folder away."
+        )
     checked = session.checked(asked.source)
     days = asked_days or [checked.extracted_at.date()]
     with step("Building features"):
@@ -49,7 +55,14 @@ def build(session: Session, asked: Asked) -> None:
         write_feature_table(made.table, catalog_json(made.features), asked.out)
     rows, count = len(made.table), len(made.features)
     text = f"{asked.out}: {rows:,} rows of {count} features at {len(days)} dates"
+    if not rows:
+        text += "\nNo account is active at these dates. " + _first_start(checked)
     session.answer(text, {"out": str(asked.out), "rows": rows, "dates": days})
+
+
+def _first_start(checked: "CheckedSource") -> str:
+    first = checked.read("subscriptions")["started_at"].min()
+    return f"The first subscription starts on {first:%Y-%m-%d}: name a date after it."
 
 
 def _build_parts(session: Session, source: str, days: list[date], out: Path) -> None:
@@ -86,11 +99,13 @@ def describe(session: Session, name: str) -> None:
     session.answer(text, told)
 
 
-def show(session: Session) -> None:
-    """List the features by group."""
-    from features.catalog import catalog_json
+def show(session: Session, asked: Asked) -> None:
+    """List the features by group; beside a source, those that it can bear."""
+    from features.catalog import available, catalog_json
 
     everything = _everything(session)
+    if asked.source is not None:
+        everything = available(session.checked(asked.source), session.own.features)
     groups = dict.fromkeys(feature.group for feature in everything)
     lines = [f"{len(everything)} features"]
     for group in groups:

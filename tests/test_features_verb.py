@@ -100,6 +100,30 @@ def source(folder: Path) -> Path:
     return folder / "company"
 
 
+def test_beside_a_source_the_list_has_what_it_bears(
+    call: Callable[..., Result], tmp_path: Path
+) -> None:
+    told = json.loads(call(source(tmp_path), "--list", "--json").stdout)
+    groups = {entry["group"] for entry in told}
+    assert {"lifecycle", "usage"} & groups == {"lifecycle"}
+
+
+def test_a_folder_where_the_table_belongs_is_named(
+    call: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "d.parquet").mkdir()
+    result = call(source(tmp_path), "--out", "d.parquet", "--as-of", "2024-01-01")
+    assert result.exit_code == 1
+    assert str(result.exception).startswith("Expected a file for the table at d.parquet, got a fo")
+
+
+def test_a_date_before_all_data_is_told(call: Callable[..., Result], tmp_path: Path) -> None:
+    result = call(source(tmp_path), "--out", "f.parquet", "--as-of", "1999-01-01")
+    assert result.exit_code == 0
+    assert "0 rows" in result.output
+    assert "No account is active at these dates. The first subscription starts on" in result.output
+
+
 def test_ones_own_feature_goes_from_its_file_into_the_table(
     call: Callable[..., Result], tmp_path: Path
 ) -> None:
