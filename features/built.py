@@ -124,9 +124,9 @@ def dates_between(first: date, last: date, every: str) -> tuple[date, ...]:
 def refuse_the_future(source: CheckedSource, dates: Sequence[date]) -> None:
     """Raise SourceError when a date lies after the extract: what happened until then is unknown."""
     last = max(dates, default=None)
-    if last is not None and last > source.extracted_at.date():
+    if last is not None and last > source.last_date:
         raise SourceError(
-            f"Expected dates up to the extract's, {source.extracted_at:%Y-%m-%d}, got {last}. "
+            f"Expected dates up to the extract's, {source.last_date:%Y-%m-%d}, got {last}. "
             "Bring a newer extract, or name an earlier date."
         )
 

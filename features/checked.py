@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -107,6 +107,14 @@ class CheckedSource:
     files: Mapping[str, Stored] = field(default_factory=lambda: MappingProxyType({}))
     ledgers: Mapping[str, Ledger] = field(default_factory=lambda: MappingProxyType({}))
     origin: str = ""
+
+    @property
+    def last_date(self) -> date:
+        """The last date whose state is known: the extract was made at its midnight or later.
+
+        An extract of the end of a day knows all that counts at the next.
+        """
+        return (self.extracted_at + timedelta(microseconds=1)).date()
 
     @property
     def quarantined(self) -> Mapping[str, int]:

@@ -44,10 +44,10 @@ def cut(source: CheckedSource, as_of: datetime, folder: Path) -> CheckedSource:
     SourceError
         When `as_of` lies after the extract: what was known by then is not in it.
     """
-    if as_of.date() > source.extracted_at.date():
+    if as_of.date() > source.last_date:
         raise SourceError(
             f"Expected an extract of {as_of:%Y-%m-%d} or later, got one of "
-            f"{source.extracted_at:%Y-%m-%d}. Bring a newer one."
+            f"{source.last_date:%Y-%m-%d}. Bring a newer one."
         )
     folder.mkdir(parents=True)
     for table in source.columns:

@@ -114,7 +114,12 @@ def features_options(command: Callable[..., None]) -> Callable[..., None]:
             is_flag=True,
             help="Write a page: coverage, distribution, drift, relation to what came true.",
         ),
-        click.option("--list", "is_list", is_flag=True, help="List the features by group."),
+        click.option(
+            "--list",
+            "is_list",
+            is_flag=True,
+            help="List the features by group; of SOURCE, those that it bears.",
+        ),
         click.option(
             "--describe",
             metavar="NAME",

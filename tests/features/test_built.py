@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features.build import feature_table
-from features.built import built, dates_between, month_starts
+from features.built import built, dates_between, month_starts, refuse_the_future
 from features.checked import CheckedSource
 from features.engine import Engine
 from features.errors import SourceError, TooLittleDataError
@@ -77,6 +77,17 @@ def test_a_date_after_the_extract_is_refused(
     assert len(built(source, (date(2022, 5, 2),), home=home, engine=Engine.POLARS).states) == 2
     with pytest.raises(SourceError, match="up to the extract's, 2022-05-02, got 2022-05-03"):
         built(source, (date(2022, 5, 2), date(2022, 5, 3)), home=home)
+
+
+def test_the_morning_after_a_day_that_is_known_to_its_end_is_known(
+    company: Callable[..., CheckedSource],
+) -> None:
+    source = company(
+        {"accounts": ACCOUNTS, "subscriptions": SUBSCRIPTIONS}, extracted_at="2022-05-02"
+    )
+    refuse_the_future(source, [date(2022, 5, 3)])
+    with pytest.raises(SourceError, match="up to the extract's, 2022-05-03, got 2022-05-04"):
+        refuse_the_future(source, [date(2022, 5, 4)])
 
 
 def test_a_series_holds_both_its_ends() -> None:
