@@ -17,7 +17,7 @@ quickstart: $(INSTALLED) ## a sample company, its models and its work list, on t
 test: $(INSTALLED) $(SPARK) ## every test that this machine can run
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-conformance: $(INSTALLED) ## over 1,000 fresh companies on which no feature may look ahead
+conformance: $(INSTALLED) $(SPARK) ## over 1,000 fresh companies on which no feature may look ahead
 	@BATTERY_BATCHES=4 BATTERY_SIZE=4 $(BIN)/python -m pytest tests/conformance/test_known_when.py \
 		tests/conformance/test_known_when_on_spark.py $(PYTEST_ARGS)
 
@@ -67,7 +67,7 @@ results: $(INSTALLED) ## docs/results.md: figures on public sets and sample comp
 scale: $(INSTALLED) $(SPARK) ## docs/scale.md: growth with the log, when to move to Spark, a plan
 	@$(BIN)/python -m benchmarks.scale
 
-benchmark: $(INSTALLED) ## docs/benchmarks.md: the features over a large log beside other ways (an hour; can be taken up again)
+benchmark: $(INSTALLED) $(SPARK) ## docs/benchmarks.md: the features over a large log beside other ways (an hour; can be taken up again)
 	@$(BIN)/python -m benchmarks.features
 
 training-cost: $(INSTALLED) ## docs/training-cost.md: a training beside its bare boosters, and where the time goes
