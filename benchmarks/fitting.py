@@ -29,6 +29,8 @@ from features.home import Home
 from features.sources.check import check
 from features.sources.sample.simulate import simulate
 from models.churn import CHURN
+from models.expansion import EXPANSION
+from models.question import Question
 from training.bundling import base_rates
 from training.choose import FEWEST_GROUPS_BEFORE, FOLDS, SIMPLEST_FIRST
 from training.fit import BoosterParams, Params
@@ -42,13 +44,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "decisions" / "0003-how-to-fit.md"
 TEMPLATE = Path(__file__).with_name("fitting.md.template")
 USUAL = BoosterParams()
+SMALLER = replace(USUAL, trees=200, learning_rate=0.05, leaves=7)
 BASE_RATE = "the base rate"
 
 WAYS: Mapping[str, Params] = MappingProxyType(
     {
         "as usual": USUAL,
-        "directions held": replace(USUAL, monotone=True),
+        "directions not held": replace(USUAL, monotone=False),
+        "200 trees of 7 leaves": SMALLER,
     }
+)
+GROWTH_WAYS: Mapping[str, Params] = MappingProxyType(
+    {"as usual": USUAL, "200 trees of 7 leaves": SMALLER}
 )
 SMALL_WAYS: Mapping[str, Params] = MappingProxyType(
     {"the usual booster": USUAL, **{name: p for name, p in SIMPLEST_FIRST.items() if p != USUAL}}
@@ -66,6 +73,7 @@ class Case:
     seed: int = 0
     losses: int | None = None
     public: str | None = None
+    question: Question = CHURN
 
     @property
     def name(self) -> str:
@@ -73,10 +81,12 @@ class Case:
         if self.public:
             return self.public
         cut = "" if self.losses is None else f", {self.losses} losses"
-        return f"sample of {self.accounts}, seed {self.seed}{cut}"
+        asked = "" if self.question == CHURN else f", {self.question.name}"
+        return f"sample of {self.accounts}, seed {self.seed}{cut}{asked}"
 
 
 CASES = (*(Case(300, seed) for seed in (31, 32, 33)), Case(1000, 21), Case(public="crm5"))
+GROWTH_CASES = tuple(Case(1000, seed, question=EXPANSION) for seed in (21, 22, 23))
 SMALL_CASES = tuple(Case(300, seed, losses=20) for seed in (31, 32, 33))
 
 
@@ -91,18 +101,24 @@ def main() -> None:
         cache = Path(os.environ.get("BENCHMARKS_CACHE", aside)) / "fitting"
         cache.mkdir(parents=True, exist_ok=True)
         large = [_measured(case, WAYS, cache, options.data) for case in CASES]
+        growth = [_measured(case, GROWTH_WAYS, cache, options.data) for case in GROWTH_CASES]
         small = [_measured(case, SMALL_WAYS, cache, options.data) for case in SMALL_CASES]
-    text = page(large, small)
+    text = page(large, growth, small)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
     print(text)
 
 
-def page(large: Sequence[Mapping[str, Any]], small: Sequence[Mapping[str, Any]]) -> str:
+def page(
+    large: Sequence[Mapping[str, Any]],
+    growth: Sequence[Mapping[str, Any]],
+    small: Sequence[Mapping[str, Any]],
+) -> str:
     """Fill the page's template with what was measured."""
     template = TEMPLATE.read_text(encoding="utf-8")
     tables = {
         "{{large}}": _table(large, (*WAYS, BASE_RATE)),
+        "{{growth}}": _table(growth, (*GROWTH_WAYS, BASE_RATE)),
         "{{small}}": _table(small, (*SMALL_WAYS, BASE_RATE)),
     }
     for place, written in tables.items():
@@ -131,10 +147,10 @@ def _history(case: Case, cache: Path, data: Path, aside: Path) -> Built:
 
 
 def _measure(case: Case, ways: Mapping[str, Params], history: Built) -> dict[str, Any]:
-    panel, question = labelled_rows(history, CHURN), CHURN
+    panel, question = labelled_rows(history, case.question), case.question
     if case.losses is not None:
         panel = _cut(panel, case.losses, case.seed)
-        question = replace(CHURN, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
+        question = replace(question, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
     features, border = features_of(history, question), history.source.extracted_at
     slices = folds(panel, question, border, FOLDS)
     by_way = {

@@ -1,13 +1,14 @@
-"""Boosted trees that tell amounts, as text: LightGBM's door to ask them."""
+"""Boosted trees that tell amounts, as text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+
+from models.boosted import Boosted
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class Trees:
     levels: Mapping[int, float]
 
     @cached_property
-    def booster(self) -> lightgbm.Booster:
-        """The booster, parsed from its text at first use."""
-        return lightgbm.Booster(model_str=self.text)
+    def boosted(self) -> Boosted:
+        """The trees, read from their text at first use."""
+        return Boosted(self.text)
 
     def factors(self, cells: NDArray[np.float32]) -> NDArray[np.float64]:
         """Give what the share of each row (n, features) is over the level, shape (n,)."""
         if not len(cells):
             return np.empty(0)
-        return np.asarray(self.booster.predict(cells), dtype=float)
+        return self.boosted.answers(cells)
 
     def to_json(self) -> dict[str, Any]:
         """Give the fields as JSON values, the text by line."""

@@ -37,7 +37,9 @@ FEWEST_GROUPS = 20
 FOLDS = 4
 """At how many past borders the ways are compared."""
 
-TREES = BoosterParams(trees=60, rows_in_leaf=20, row_share=1.0, bins=255)
+TREES = BoosterParams(
+    trees=60, learning_rate=0.05, leaves=7, rows_in_leaf=20, row_share=1.0, bins=255
+)
 """How trees are fitted: there are far fewer expansions than rows."""
 
 MOST_ROWS = 20_000

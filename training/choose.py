@@ -30,7 +30,7 @@ FOLDS = 4
 SIMPLEST_FIRST: Mapping[str, Params] = MappingProxyType(
     {
         "a linear model": LinearParams(),
-        "a booster of few leaves": replace(BoosterParams(), trees=80, leaves=3),
+        "a booster of few leaves": replace(BoosterParams(), trees=80, learning_rate=0.05, leaves=3),
         "the usual booster": BoosterParams(),
     }
 )

@@ -29,6 +29,7 @@ from training.tune_table import tuned
 
 USABLE_AUC = 0.55
 PARAMS = BoosterParams(
+    trees=200,
     learning_rate=0.05,
     leaves=8,
     rows_in_leaf=20,

@@ -110,6 +110,7 @@ def draw_company(draw: Draw, *, first_number: int = 0) -> Tables:
             for version in _recorded(dice, draw, name, make, number, dice.time())
         ]
     tables["usage_events"] += _steady_use(dice, draw)
+    tables["subscriptions"] += _followers(draw, tables["subscriptions"])
     return tables
 
 
@@ -225,6 +226,23 @@ def _subscription(dice: _Dice, number: int, first: datetime) -> Row:
         "cancel_requested_at": dice.later(first, 700, 0.3),
         "end_reason": dice.one_of("voluntary", "payment") if ended else None,
     }
+
+
+def _followers(draw: Draw, rows: list[Row]) -> list[Row]:
+    """Let subscriptions that end be followed at once by others of the same product."""
+    dice = _Dice(random.Random(f"followers {draw.seed} {draw.day}"), draw.as_of)  # noqa: S311 - no secret
+    followers = []
+    for number, before in enumerate(rows):
+        if before["ended_at"] is None or dice.chance(0.5):
+            continue
+        kept = {name: before[name] for name in ("account_id", "product")}
+        row = {**_subscription(dice, number, before["ended_at"]), **kept}
+        row["subscription_id"] = f"{before['subscription_id']}-{number}"
+        row["seats"] = dice.one_of(before["seats"], row["seats"])
+        if draw.is_versioned:
+            row["recorded_at"] = dice.one_of(row["started_at"], dice.time(row["started_at"], 40))
+        followers.append(row)
+    return followers
 
 
 def _event(dice: _Dice, _: int, first: datetime) -> Row:

@@ -6,22 +6,71 @@ import narwhals as nw
 
 from features.declare import (
     Distinct,
+    Extreme,
     Facts,
     Feature,
     Formula,
     Missing,
+    Text,
     Total,
     Unit,
+    View,
     difference,
     over,
     ratio,
     relative_change,
 )
+from features.rows import known_together
+from features.windows import Rows
 from features.wording import moved, unless_none
+
+A_NEW_PRICE = 0.005
+"""Share by which a price has to move: below lies what rounding to the cent makes of few seats."""
+
+
+def repriced(rows: Rows) -> Rows:
+    """Give the subscriptions that began as another of the product ended, at another price.
+
+    The price is that of a seat; of a product without seats it is the MRR. What was free had none.
+    Where several of one product end and begin at once, one that finds another's price among them
+    counts.
+    """
+    before = rows.filter(~nw.col("ended_at").is_null()).select(
+        "account_id",
+        "product",
+        "enters",
+        "leaves",
+        started_at="ended_at",
+        mrr_before="mrr",
+        seats_before="seats",
+    )
+    now = rows.select("account_id", "product", "enters", "leaves", "started_at", "mrr", "seats")
+    both = known_together(now, before, ("account_id", "product", "started_at"))
+    both = both.filter(nw.col("seats").is_null() == nw.col("seats_before").is_null())
+    # Money times the other's seats, crosswise: no seats are divided by, 0 of them least of all.
+    price = _float("mrr") * _float("seats_before").fill_null(1.0)
+    price_before = _float("mrr_before") * _float("seats").fill_null(1.0)
+    is_new = (price_before > 0) & ((price - price_before).abs() > A_NEW_PRICE * price_before)
+    return both.filter(is_new).select("account_id", "enters", "leaves", "started_at")
+
+
+def _float(name: str) -> nw.Expr:
+    return nw.col(name).cast(nw.Float64)
+
 
 PAYING = Facts("subscriptions", at="started_at", until="ended_at", uses=("mrr",))
 SEATS = Facts("subscriptions", at="started_at", until="ended_at", uses=("seats",))
 OWNED = Facts("subscriptions", at="started_at", until="ended_at", uses=("product",))
+REPRICED = Facts(
+    View(
+        "repriced",
+        "subscriptions",
+        ("product", "mrr", "started_at", "ended_at"),
+        repriced,
+        optional=("seats",),
+    ),
+    at="started_at",
+)
 USAGE_BILLED = Facts(
     "subscriptions",
     at="started_at",
@@ -169,6 +218,20 @@ FEATURES = (
             text=PRICE_MOVED,
             missing=Missing.UNKNOWN,
         ),
+    ),
+    Feature(
+        "lifecycle",
+        "days_since_price_change",
+        Extreme(REPRICED, nw.col("at_day"), "max", since=True),
+        Unit.DAYS,
+        subject="price",
+        description="Days since a subscription last followed another of the same product at another"
+        " price of a seat.",
+        text=Text(
+            "The price last changed {value} [day|days] ago",
+            missing="No change of the price is known",
+        ),
+        missing=Missing.UNKNOWN,
     ),
     Feature(
         "lifecycle",

@@ -1,4 +1,4 @@
-"""The loops of the fold, compiled: the only module that knows Numba.
+"""The loops of the fold, compiled: Numba's door.
 
 They see whole numbers only: accounts, texts and days by number, moments in microseconds. A row that
 does not count has the account -1. Compiled code is kept beside this file: a machine compiles once.

@@ -50,5 +50,5 @@ def hazard_along_up(params: BoosterParams) -> np.ndarray:
 
 
 def test_a_hazard_held_to_a_direction_never_turns_and_a_free_one_does() -> None:
-    assert (np.diff(hazard_along_up(PARAMS)) < 0).any()
-    assert (np.diff(hazard_along_up(replace(PARAMS, monotone=True))) >= 0).all()
+    assert (np.diff(hazard_along_up(replace(PARAMS, monotone=False))) < 0).any()
+    assert (np.diff(hazard_along_up(PARAMS)) >= 0).all()
