@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,8 +17,10 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from models import intervals
 from models.amount import Amount, amount_from_json, by_horizon
+from models.boosted import Boosted
 from models.calibration import Calibration, calibration_from_json
-from models.cells import feature_matrix
+from models.cells import feature_matrix, feature_row
+from models.explained import Explained, explained, nothing_explained
 from models.linear import Linear, linear_from_json
 from models.next_product import NextProducts, next_products_from_json
 from models.peers import Peers, peers_from_json
@@ -33,24 +34,6 @@ BUNDLE_FILE = "bundle.json"
 MANIFEST_FILE = "manifest.json"
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Why the log odds of rows are what they are: ``effects.sum(axis=1) + baseline == log_odds``.
-
-    Attributes
-    ----------
-    effects
-        Shape (n, features) in calibrated log odds, averaged over the horizon's intervals by their
-        share of the hazard; what the intervals say of term ends is part of days to term end.
-    baseline, log_odds
-        Shape (n,): the starting point and the sum.
-    """
-
-    effects: Floats
-    baseline: Floats
-    log_odds: Floats
 
 
 @dataclass(frozen=True)
@@ -136,9 +119,9 @@ class Bundle:
         return LINEAR_FILE, self.linear.to_text()
 
     @cached_property
-    def booster(self) -> lightgbm.Booster:
-        """The booster, parsed from its text at first use."""
-        return lightgbm.Booster(model_str=self.booster_text)
+    def boosted(self) -> Boosted:
+        """The trees, read from their text at first use."""
+        return Boosted(self.booster_text)
 
     def probabilities(self, rows: pd.DataFrame) -> Floats:
         """Give P(event within h) of each row, shape (n, horizons), rising with the horizon.
@@ -151,6 +134,23 @@ class Bundle:
         if rows.empty:
             return np.empty((0, len(self.question.horizons_days)))
         return intervals.cumulative(_logistic(self.calibration.log_odds(self.raw_log_odds(rows))))
+
+    def probabilities_of(self, values: Mapping[str, str | float | None]) -> Floats:
+        """Give of one row by name what `probabilities` gives of a table's: shape (horizons,).
+
+        A hundred times as fast. Of a model that has no features of terms, the row may have them.
+
+        Raises
+        ------
+        ModelError
+            When a feature is absent, or text where the model expects a number.
+        """
+        cells = feature_row(values, self.features, self.categories, self.question.name)
+        term = (values.get(name) for name in (intervals.TERM_END, intervals.TERM_MONTHS))
+        days, months = (np.array([value], dtype=np.float64) for value in term)
+        laid = intervals.matrix(cells, intervals.covariates(self.question, days, months))
+        log_odds = self.calibration.log_odds(self._raw(laid, 1))
+        return np.asarray(intervals.cumulative(_logistic(log_odds))[0])
 
     def renewal_probabilities(self, rows: pd.DataFrame, probabilities: Floats) -> Floats:
         """Give P(renewed at the next end of the signed term) of each row, shape (n,).
@@ -212,20 +212,17 @@ class Bundle:
     def _explained(self, rows: pd.DataFrame, counts: Sequence[int]) -> list[Explained]:
         """Explain rows over the first so many intervals, for each of the counts."""
         if rows.empty:
-            nothing = Explained(np.empty((0, len(self.features))), np.empty(0), np.empty(0))
-            return [nothing] * len(counts)
+            return [nothing_explained(self.features)] * len(counts)
         most = max(counts)
         cells = self._matrix(rows).reshape(len(rows), -1, len(self.columns))[:, :most]
         flat = cells.reshape(-1, len(self.columns))
         parts = self._parts(flat).reshape(len(rows), most, -1)
         log_odds = self.calibration.log_odds(self._raw(flat, len(rows)))
-        return [self._averaged(parts[:, :count], log_odds[:, :count]) for count in counts]
-
-    def _averaged(self, parts: Floats, log_odds: Floats) -> Explained:
-        hazards = _logistic(log_odds)
-        share = hazards / hazards.sum(axis=1, keepdims=True)
-        effects = np.einsum("nk,nkp->np", share, parts)
-        return self._folded(effects * self.calibration.slope, (share * log_odds).sum(axis=1))
+        slope = self.calibration.slope
+        return [
+            explained(parts[:, :count], log_odds[:, :count], slope, self.features)
+            for count in counts
+        ]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -257,22 +254,14 @@ class Bundle:
     def _raw(self, cells: NDArray[np.float32], rows: int) -> Floats:
         if self.linear is not None:
             return self.linear.log_odds(cells).reshape(rows, -1)
-        raw = np.asarray(self.booster.predict(cells, raw_score=True), dtype=float)
-        return raw.reshape(rows, -1)
+        return self.boosted.sums(cells).reshape(rows, -1)
 
     def _parts(self, cells: NDArray[np.float32]) -> Floats:
         """Give what each column adds to the raw log odds, and last what they start from."""
         if self.linear is not None:
             start = np.full((len(cells), 1), self.linear.intercept)
             return np.hstack([self.linear.effects(cells), start])
-        return np.asarray(self.booster.predict(cells, pred_contrib=True), dtype=float)
-
-    def _folded(self, effects: Floats, log_odds: Floats) -> Explained:
-        own = effects[:, : len(self.features)].copy()
-        if intervals.TERM_END in self.features:
-            at = self.features.index(intervals.TERM_END)
-            own[:, at] += effects[:, len(self.features) + 1 : -1].sum(axis=1)
-        return Explained(own, log_odds - own.sum(axis=1), log_odds)
+        return self.boosted.contributions(cells)
 
 
 def row_covariates(question: Question, rows: pd.DataFrame) -> Floats:

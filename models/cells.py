@@ -31,10 +31,39 @@ def feature_matrix(
             f"without {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''} "  # noqa: PLR2004 - three names make the sentence clear
             f"({len(missing)} absent). Build the features from the tables it was trained on."
         )
+    chosen = rows[list(features)]
+    if not categories and (chosen.dtypes == np.dtype(np.float64)).all():
+        return chosen.to_numpy(dtype=np.float32)
     cells = np.empty((len(rows), len(features)), dtype=np.float32)
     for at, name in enumerate(features):
         cells[:, at] = _numbers(rows[name], categories.get(name), model)
     return cells
+
+
+def feature_row(
+    values: Mapping[str, str | float | None],
+    features: Sequence[str],
+    categories: Mapping[str, Sequence[str]],
+    model: str,
+) -> NDArray[np.float32]:
+    """Give of one row by name, None where nothing is known, what `feature_matrix` gives of a table.
+
+    Raises
+    ------
+    ModelError
+        When a feature is absent, or text where the model expects a number.
+    """
+    try:
+        told = [values[name] for name in features]
+        for name in categories:
+            at, value = features.index(name), values[name]
+            told[at] = categories[name].index(str(value)) if value in categories[name] else None
+        return np.array([told], dtype=np.float32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"Expected the {len(features)} features of the model {model!r}, numbers or nothing but "
+            f"for its {len(categories)} categories, got {error!r}. Give each of them once."
+        ) from error
 
 
 def _numbers(column: pd.Series, known: Sequence[str] | None, model: str) -> Floats:

@@ -1,12 +1,8 @@
 """Families of reasons: what one talk with a customer is about, and one play answers."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 LEADING = 3
 """Among so many first reasons each family speaks once."""
@@ -76,35 +72,3 @@ def family_of(entry: Mapping[str, Any]) -> str:
     """
     group = str(entry.get("group", entry["column"]) if "text" in entry else entry["column"])
     return _OF_SUBJECT.get(str(entry.get("subject")), _OF_GROUP.get(group, group))
-
-
-def in_order(sums: NDArray[np.float64], families: Sequence[str]) -> list[int]:
-    """Give the numbers of subjects with an effect in the order in which they speak.
-
-    Those that raise the probability come first, the strongest ahead, then those that lower it. The
-    first three are of three families, if there are so many: of the families that raise it most,
-    all subjects together, the strongest subject. Where an account stands in its term is common to
-    many, so that what went wrong leads before it.
-
-    Parameters
-    ----------
-    sums
-        Effect of each subject, shape (subjects,).
-    families
-        Of each subject.
-    """
-    there = np.flatnonzero(sums)
-    strongest: list[int] = there[np.lexsort((-np.abs(sums[there]), sums[there] < 0))].tolist()
-    speakers: dict[str, int] = {}
-    together: defaultdict[str, float] = defaultdict(float)
-    for at in strongest:
-        speakers.setdefault(families[at], at)
-        together[families[at]] += sums[at]
-
-    def place(family: str) -> tuple[bool, bool, bool, float]:
-        is_lowering = bool(sums[speakers[family]] < 0)
-        pull = -together[family] if is_lowering else together[family]
-        return is_lowering, pull < 0, family in CONTEXT, -pull
-
-    leading = [speakers[family] for family in sorted(speakers, key=place)[:LEADING]]
-    return leading + [at for at in strongest if at not in leading]

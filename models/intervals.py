@@ -35,11 +35,13 @@ def covariates(question: Question, days_to_term_end: Floats, term_months: Floats
     Array of shape (n, intervals, 3): the interval's number, the count of term ends in it, and the
     days from its start to the first term end at or after that start (NaN where there is none).
     """
-    starts, ends = np.array(question.intervals_days, dtype=float).T
+    borders = np.array([0, *question.horizons_days], dtype=float)
+    starts = borders[:-1]
     first = days_to_term_end[:, None]
     length = np.where(term_months > 0, term_months, np.nan)[:, None] * DAYS_PER_MONTH
-    before_start = _ends_before(starts, first, length)
-    ends_within = _ends_before(ends, first, length) - before_start
+    before = _ends_before(borders, first, length)
+    before_start = before[:, :-1]
+    ends_within = before[:, 1:] - before_start
     next_end = np.where(before_start == 0, first, first + before_start * length)
     number = np.broadcast_to(np.arange(len(starts), dtype=float), ends_within.shape)
     return np.stack([number, ends_within, next_end - starts], axis=2)

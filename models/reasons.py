@@ -1,8 +1,8 @@
 """From contributions to sentences: why a probability is what it is, in the account's numbers."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,14 @@ import pandas as pd
 
 from features.catalog import sentence
 from models.bundle import Bundle
-from models.families import CONTEXT, family_of, in_order
+from models.families import CONTEXT, family_of
 from models.peers import Peers
 
 Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+STRETCH = 2_000
+"""Rows that are explained at once."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ class Reason:
 
     def to_json(self) -> dict[str, Any]:
         """Give the reason as the contract's {feature, value, effect, text}."""
-        return asdict(self)
+        return {
+            "feature": self.feature,
+            "value": self.value,
+            "effect": self.effect,
+            "text": self.text,
+        }
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,28 @@ class _Subjects:
 
     entries: tuple[Mapping[str, Any], ...]
     names: tuple[str, ...]
-    members: npt.NDArray[np.bool_]
+    of_column: Whole
     families: tuple[str, ...]
 
-    def sums(self, effects: Floats) -> Floats:
-        return effects @ self.members.T.astype(np.float64)
+    def found(self, effects: Floats) -> tuple[Floats, Whole, Whole]:
+        """Give by row and subject the sum of the effects, and the highest and lowest column."""
+        from models.leading import add_up_subjects  # noqa: PLC0415 - Numba is loaded where it runs
+
+        shape = (len(effects), len(self.names))
+        sums, highest, lowest = np.empty(shape), np.empty(shape, int), np.empty(shape, int)
+        add_up_subjects(effects, self.of_column, sums, highest, lowest)
+        return sums, highest, lowest
+
+    def in_order(self, sums: Floats, limit: int) -> Whole:
+        """Give by row the first subjects in the order in which they speak; -1 for no more."""
+        from models.leading import put_in_order  # noqa: PLC0415 - as above
+
+        known = tuple(dict.fromkeys(self.families))
+        family_of = np.array([known.index(family) for family in self.families])
+        is_context = np.array([family in CONTEXT for family in known])
+        order = np.empty((len(sums), min(limit, len(self.names))), int)
+        put_in_order(sums, family_of, is_context, order)
+        return order
 
 
 def explain(
@@ -89,8 +115,14 @@ def explain(
     """
     if limit < 1 or rows.empty:
         return [() for _ in range(len(rows))]
-    effects = bundle.contributions(rows, horizon_days)
-    return _Writer(bundle, rows).reasons(effects, limit)
+    subjects = _subjects(bundle)
+    return [
+        told
+        for part in _stretches(rows)
+        for told in _Writer(bundle, subjects, part).reasons(
+            bundle.contributions(part, horizon_days), limit
+        )
+    ]
 
 
 def explain_by_horizon(
@@ -103,49 +135,79 @@ def explain_by_horizon(
     ModelError
         When a feature column is absent.
     """
+    horizons = bundle.question.horizons_days
     if limit < 1:
-        return {days: [()] * len(rows) for days in bundle.question.horizons_days}
-    explained = bundle.explained_by_horizon(rows)
-    writer = _Writer(bundle, rows)
-    return {days: writer.reasons(each.effects, limit) for days, each in explained.items()}
+        return {days: [()] * len(rows) for days in horizons}
+    subjects = _subjects(bundle)
+    told: dict[int, list[tuple[Reason, ...]]] = {days: [] for days in horizons}
+    for part in _stretches(rows):
+        writer = _Writer(bundle, subjects, part)
+        for days, each in bundle.explained_by_horizon(part).items():
+            told[days] += writer.reasons(each.effects, limit)
+    return told
+
+
+def _stretches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Give rows a stretch at a time: what columns add to each is held for no more at once."""
+    for start in range(0, max(len(rows), 1), STRETCH):
+        yield rows.iloc[start : start + STRETCH]
 
 
 class _Writer:
     """Writes the reasons of rows; a sentence that several horizons share is written once."""
 
-    def __init__(self, bundle: Bundle, rows: pd.DataFrame) -> None:
-        self._subjects = _subjects(bundle)
+    def __init__(self, bundle: Bundle, subjects: _Subjects, rows: pd.DataFrame) -> None:
+        self._subjects = subjects
         self._peers = bundle.peers or Peers({})
-        entries = self._subjects.entries
-        told = {*bundle.features, *(name for entry in entries for name in _named(entry))}
-        known = rows.loc[:, [name for name in rows.columns if name in told]]
-        self._records = known.to_dict("records")
-        self._written: list[dict[int, str]] = [{} for _ in self._records]
+        self._rows, self._names = rows, frozenset(rows.columns)
+        self._cells: dict[str, list[Any]] = {}
+        self._written: list[dict[int, tuple[float | None, str]]] = [{} for _ in range(len(rows))]
 
     def reasons(self, effects: Floats, limit: int) -> list[tuple[Reason, ...]]:
-        sums = self._subjects.sums(effects)
-        return [self._of_row(row, effects[row], sums[row], limit) for row in range(len(sums))]
-
-    def _of_row(self, row: int, effects: Floats, sums: Floats, limit: int) -> tuple[Reason, ...]:
-        order = in_order(sums, self._subjects.families)[:limit]
-        return tuple(self._reason(row, at, effects, float(sums[at])) for at in order)
-
-    def _reason(self, row: int, subject: int, effects: Floats, effect: float) -> Reason:
+        sums, highest, lowest = self._subjects.found(effects)
+        order = self._subjects.in_order(sums, limit)
+        at = np.maximum(order, 0)
+        effect = np.take_along_axis(sums, at, axis=1)
         # A column that pulls against the sum would give the sum a wrong sentence.
-        pull = effects * math.copysign(1.0, effect)
-        column = int(np.where(self._subjects.members[subject], pull, -np.inf).argmax())
-        entry, record = self._subjects.entries[column], self._records[row]
+        speaker = np.take_along_axis(np.where(sums > 0, highest, lowest), at, axis=1)
+        speaker = np.where(order < 0, -1, speaker)
+        return [
+            tuple(
+                self._reason(row, column, own)
+                for column, own in zip(columns, own_effects, strict=True)
+                if column >= 0
+            )
+            for row, (columns, own_effects) in enumerate(
+                zip(speaker.tolist(), effect.tolist(), strict=True)
+            )
+        ]
+
+    def _reason(self, row: int, column: int, effect: float) -> Reason:
+        entry = self._subjects.entries[column]
+        told = self._written[row].get(column)
+        if told is None:
+            told = self._written[row][column] = self._told(row, entry)
+        return Reason(entry["column"], told[0], effect, told[1])
+
+    def _told(self, row: int, entry: Mapping[str, Any]) -> tuple[float | None, str]:
+        """Give the value and the sentence."""
+        named = (entry["column"], *_named(entry))
+        record = {name: self._of(name)[row] for name in named if name in self._names}
         value = _number(record[entry["column"]])
-        text = self._written[row].get(column)
-        if text is None:
-            text = self._written[row][column] = _text(entry, record, value, self._peers)
-        return Reason(entry["column"], value, effect, text)
+        return value, _text(entry, record, value, self._peers)
+
+    def _of(self, name: str) -> list[Any]:
+        """Give a column's cells, as Python has them."""
+        if name not in self._cells:
+            self._cells[name] = self._rows[name].tolist()
+        return self._cells[name]
 
 
 def importance(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> dict[str, float]:
     """Give the mean absolute effect of each subject over rows, in log odds, largest first."""
     subjects = _subjects(bundle)
-    mean = np.abs(subjects.sums(bundle.contributions(rows, horizon_days))).mean(axis=0)
+    sums, *_ = subjects.found(bundle.contributions(rows, horizon_days))
+    mean = np.abs(sums).mean(axis=0)
     order = np.argsort(-mean, kind="stable")
     return {subjects.names[at]: float(mean[at]) for at in order}
 
@@ -155,9 +217,8 @@ def _subjects(bundle: Bundle) -> _Subjects:
     entries = tuple(by_column.get(column, {"column": column}) for column in bundle.features)
     measured = [str(entry.get("subject") or entry["column"]) for entry in entries]
     names = tuple(dict.fromkeys(measured))
-    members = np.array([[name == own for own in measured] for name in names], dtype=bool)
-    families = tuple(family_of(entries[own.argmax()]) for own in members)
-    return _Subjects(entries, names, members, families)
+    families = tuple(family_of(entries[measured.index(name)]) for name in names)
+    return _Subjects(entries, names, np.array([names.index(own) for own in measured]), families)
 
 
 def _named(entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from features.errors import ModelError
 from models.amount import Amount
-from models.bundle import Bundle, load, save
+from models.bundle import Bundle, load, row_covariates, save
 from models.calibration import Calibration
 from models.churn import CHURN
 from models.intervals import COVARIATES, covariates, cumulative, matrix
@@ -243,7 +243,7 @@ def test_effects_are_treeshaps_on_the_calibrated_scale(bundle: Bundle) -> None:
     rows = rows_of(40)
     described = covariates(CHURN, *rows[list(FEATURES[1:])].to_numpy().T)
     cells = matrix(rows[list(FEATURES)].to_numpy(dtype=np.float32), described)
-    first_interval = bundle.booster.predict(cells[::4], pred_contrib=True)
+    first_interval = bundle.boosted.booster.predict(cells[::4], pred_contrib=True)
     use, days, months, number, ends, to_end, start = 0.9 * np.asarray(first_interval).T
     explained = bundle.explained(rows, 30)
     assert explained.effects[:, 0] == pytest.approx(use)
@@ -295,3 +295,47 @@ def test_its_digest_changes_with_what_it_computes_but_not_with_its_version(bundl
 def test_a_calibration_that_would_turn_the_order_is_refused(slope: float) -> None:
     with pytest.raises(ValueError, match="slope above 0"):
         Calibration((0.0,), slope)
+
+
+def test_one_row_by_name_is_told_what_a_table_is_told(bundle: Bundle) -> None:
+    rows = rows_of(50)
+    rows.loc[::7, FEATURES[0]] = np.nan
+    rows.loc[::11, FEATURES[1]] = np.nan
+    records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    alone = [bundle.probabilities_of(record) for record in records]
+    np.testing.assert_array_equal(alone, bundle.probabilities(rows))
+
+
+def test_the_categories_of_one_row_are_those_of_a_table(bundle: Bundle) -> None:
+    telling = replace(bundle, categories={FEATURES[0]: ("basic", "pro")})
+    rows = rows_of(4).assign(**{FEATURES[0]: ["pro", "basic", "unheard of", None]})
+    alone = [telling.probabilities_of(record) for record in rows.to_dict("records")]
+    np.testing.assert_array_equal(alone, telling.probabilities(rows))
+
+
+@pytest.mark.parametrize("wrong", [{}, dict.fromkeys(FEATURES, "much")])
+def test_one_row_without_its_numbers_is_refused(bundle: Bundle, wrong: dict[str, str]) -> None:
+    with pytest.raises(ModelError, match=r"Expected the 3 features of the model 'churn'"):
+        bundle.probabilities_of(wrong)
+
+
+def test_columns_of_any_kind_of_number_are_read_as_the_same(bundle: Bundle) -> None:
+    rows = rows_of(50)
+    kinds = rows.astype({FEATURES[0]: "Int64", FEATURES[1]: "float32", FEATURES[2]: object})
+    np.testing.assert_array_equal(bundle.probabilities(kinds), bundle.probabilities(rows))
+
+
+def test_a_bundle_of_trees_that_the_loops_do_not_know_is_explained_by_lightgbm(
+    bundle: Bundle,
+) -> None:
+    counts = next(x for x in bundle.booster_text.splitlines() if x.startswith("leaf_count="))
+    first, *others = counts.removeprefix("leaf_count=").split()
+    emptied = " ".join(["0" * len(first), *others])
+    odd = replace(bundle, booster_text=bundle.booster_text.replace(counts, f"leaf_count={emptied}"))
+    rows = rows_of(40)
+    assert odd.boosted.forest is None
+    np.testing.assert_array_equal(odd.probabilities(rows), bundle.probabilities(rows))
+    explained = odd.explained(rows, 30)
+    cells = matrix(rows[list(FEATURES)].to_numpy(np.float32), row_covariates(CHURN, rows))[::4]
+    by_lightgbm = odd.boosted.booster.predict(cells, pred_contrib=True)
+    np.testing.assert_array_equal(explained.effects[:, 0], by_lightgbm[:, 0] * 0.9)

@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 
-import numpy as np
 import pytest
 
 from features.catalog import catalog, catalog_json
-from models.families import _OF_GROUP, _OF_SUBJECT, CONTEXT, FAMILIES, family_of, in_order
+from models.families import _OF_GROUP, _OF_SUBJECT, CONTEXT, FAMILIES, family_of
 
 ENTRIES = tuple(catalog_json(catalog()))
 
@@ -55,24 +54,3 @@ def test_a_companys_own_group_is_a_family() -> None:
 def test_a_column_of_a_ready_table_is_its_own_family() -> None:
     entry = {"column": "TotalCharges", "group": "table", "subject": "TotalCharges"}
     assert family_of(entry) == "TotalCharges"
-
-
-@pytest.mark.parametrize(
-    ("said", "effects", "order"),
-    [
-        ("each family once among the first three", "usage 5 usage 4 people 3 price 1", "0 2 3 1"),
-        ("a family by all that it raises", "usage 3 usage 3 people 4 price 1", "0 2 3 1"),
-        ("less what it lowers", "usage 5 usage -4 people 3 price 2", "2 3 0 1"),
-        ("a family may speak again later", "usage 9 usage 8 people 3 price 2 price 1", "0 2 3 1 4"),
-        ("what went wrong before the term", "contract 9 usage 1 people 2 price 3", "3 2 1 0"),
-        ("the term where nothing else raises", "contract 9 usage 1 people -2", "1 0 2"),
-        ("the term before a family that lowers", "contract 1 usage 2 usage -9 price 1", "3 0 1 2"),
-        ("raising before lowering", "usage -5 people 1 price -2", "1 0 2"),
-        ("no effect, no word", "usage 0 people 1", "1"),
-        ("three families before a second word", "usage 3 usage 2 people -1 price -4", "0 3 2 1"),
-    ],
-)
-def test_the_order_in_which_subjects_speak(said: str, effects: str, order: str) -> None:
-    words = effects.split()
-    found = in_order(np.array(words[1::2], dtype=float), words[::2])
-    assert found == [int(at) for at in order.split()], said

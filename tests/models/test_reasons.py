@@ -7,7 +7,7 @@ import pytest
 from features.errors import ModelError
 from models.bundle import Bundle
 from models.peers import Peers
-from models.reasons import Reason, explain, explain_by_horizon, importance
+from models.reasons import STRETCH, Reason, explain, explain_by_horizon, importance
 
 Stumps = Callable[..., Bundle]
 
@@ -226,3 +226,15 @@ def test_importance_is_the_mean_absolute_effect_of_a_subject(bundle: Bundle) -> 
     assert importance(bundle, rows, 30) == pytest.approx(
         {"seats": 1.5, "active users": (1.25 + 0.75) / 2, "open tickets": 0.5}
     )
+
+
+def test_stretches_of_rows_change_no_reason(bundle: Bundle) -> None:
+    rows = pd.concat(
+        [row(users, 3, tickets, 10 * users) for users in range(9) for tickets in range(5)],
+        ignore_index=True,
+    )
+    times = 2 * STRETCH // len(rows)
+    alone = [explain(bundle, rows.iloc[[at]], 30, 3)[0] for at in range(len(rows))]
+    many = pd.concat([rows] * times, ignore_index=True)
+    assert explain(bundle, many, 30, 3) == alone * times
+    assert explain_by_horizon(bundle, many, 3)[30] == alone * times
