@@ -9,6 +9,8 @@ import click
 
 from features.errors import TenureError
 from features.garbage import collect_rarely
+from serving.audit_log import audit_log
+from serving.backup_verbs import backup, restore
 from serving.console import (
     Session,
     as_json,
@@ -54,6 +56,8 @@ def cli() -> None:
 
 
 for verb in (simulate, validate, rollback, models, score, replay, tokens):
+    cli.add_command(verb)
+for verb in (audit_log, backup, restore):
     cli.add_command(verb)
 
 

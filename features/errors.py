@@ -35,3 +35,11 @@ class StoreError(TenureError):
 
 class AccessError(TenureError):
     """A token cannot be made or revoked as asked."""
+
+
+class AuditError(TenureError):
+    """The audit log cannot be written, so that nothing is read; or it does not hold together."""
+
+
+class BackupError(TenureError):
+    """A backup cannot be made, is damaged or newer, or there is something where it shall go."""

@@ -65,3 +65,8 @@ class Home:
     def store(self) -> Path:
         """SQLite file of scores, feedback, tokens and audit, unless a database is configured."""
         return self.root / "store.db"
+
+    @property
+    def audit_log(self) -> Path:
+        """Who read which accounts: chains of rows, at least one file for each serving process."""
+        return self.root / "audit-log"

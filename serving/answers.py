@@ -19,16 +19,18 @@ FEEDBACK_SHOWN = 20
 LIST_REASONS = 5
 
 
-def scores(parts: Parts, _caller: Caller, asked: schema.ScoresRequest) -> schema.ScoresAnswer:
+def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> schema.ScoresAnswer:
     """Answer ``POST /v1/scores``."""
     publication = parts.in_service().publication
     _refuse_repeated("account_ids", asked.account_ids)
     models = _chosen_models(publication, asked.models)
     horizons = _chosen_horizons(publication, models, asked.horizons)
-    rows = lookup.scores_of(parts.store, publication, asked.account_ids)
+    book = caller.principal.book
+    seen = lookup.in_book(parts.store, publication.number, book, asked.account_ids)
+    rows = _ranked(lookup.scores_of(parts.store, publication, seen), book)
     by_account = {key: list(of) for key, of in groupby(rows, lambda row: str(row["account_id"]))}
-    renewals = lookup.renewals_of(parts.store, publication.number, asked.account_ids)
-    products = lookup.next_products_of(parts.store, publication.number, asked.account_ids)
+    renewals = lookup.renewals_of(parts.store, publication.number, seen)
+    products = lookup.next_products_of(parts.store, publication.number, seen)
     age = parts.age_hours(publication.as_of)
     return schema.ScoresAnswer(
         as_of=_utc(publication.as_of),
@@ -52,14 +54,17 @@ def scores(parts: Parts, _caller: Caller, asked: schema.ScoresRequest) -> schema
     )
 
 
-def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAnswer:
+def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnswer:
     """Answer ``GET /v1/accounts/{id}``."""
     publication = parts.in_service().publication
-    # PostgreSQL fails on a zero character instead of finding nothing.
-    found = None if "\0" in account_id else lookup.account(parts.store, publication, account_id)
+    if "\0" in account_id:  # PostgreSQL fails on a zero character instead of finding nothing
+        raise not_found()
+    book = caller.principal.book
+    found = lookup.account(parts.store, publication, account_id, book)
     if found is None:
         raise not_found()
-    rows = lookup.scores_of(parts.store, publication, [account_id])
+    rows = _ranked(lookup.scores_of(parts.store, publication, [account_id]), book)
+    past = _ranked(lookup.history(parts.store, account_id, HISTORY), book)
     renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
     products = lookup.next_products_of(parts.store, publication.number, [account_id])
     return schema.AccountAnswer(
@@ -80,28 +85,28 @@ def account(parts: Parts, _caller: Caller, account_id: str) -> schema.AccountAns
         next_product=_next_product(products.get(account_id)),
         models=_model_scores(rows, None, None, LIST_REASONS),
         signals=[schema.Signal(**signal) for signal in found["signals"]],
-        history=[_past(row) for row in lookup.history(parts.store, account_id, HISTORY)],
+        history=[_past(row) for row in past],
         feedback=[_told(one) for one in feedback_of(parts.store, account_id, FEEDBACK_SHOWN)],
     )
 
 
-def work_list(parts: Parts, _caller: Caller, asked: schema.WorklistQuery) -> schema.WorklistAnswer:
+def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> schema.WorklistAnswer:
     """Answer ``GET /v1/worklist``."""
     in_service = parts.in_service().publication
     start = read_cursor(asked.cursor) if asked.cursor else Cursor(in_service.number, 0)
     publication = numbered(parts.store, start.publication)
     if publication is None:
         raise invalid("cursor", "expected the next_cursor of an earlier answer")
-    rows = lookup.work_list(
-        parts.store,
-        publication.number,
-        after=start.position,
-        limit=asked.limit + 1,
-        csm=asked.csm,
-        tier=asked.tier,
-    )
-    shown = rows[: asked.limit]
+    book = caller.principal.book
+    rows = lookup.work_list(parts.store, publication.number, start, asked, book)
+    page = rows[: asked.limit]
     more = len(rows) > asked.limit
+    if publication != in_service:  # an account of the book at that date may be another's by now
+        listed = [row["account_id"] for row in page]
+        seen = set(lookup.in_book(parts.store, in_service.number, book, listed))
+        shown = [row for row in page if row["account_id"] in seen]
+    else:
+        shown = page
     return schema.WorklistAnswer(
         as_of=_utc(publication.as_of),
         age_hours=parts.age_hours(publication.as_of),
@@ -109,7 +114,7 @@ def work_list(parts: Parts, _caller: Caller, asked: schema.WorklistQuery) -> sch
         horizon_days=publication.list_horizon_days,
         model_versions={model.model: model.model_version for model in publication.models},
         accounts=_entries(parts, publication, shown),
-        next_cursor=Cursor(publication.number, shown[-1]["position"]).to_text() if more else None,
+        next_cursor=Cursor(publication.number, page[-1]["position"]).to_text() if more else None,
     )
 
 
@@ -117,15 +122,19 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
     """Answer ``POST /v1/feedback``."""
     publication = parts.in_service().publication
     told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key)
+    book = caller.principal.book
+    found = lookup.account(parts.store, publication, asked.account_id, book)
+    if found is None and book is not None:
+        raise no_account()
     # A request that is sent again is answered alike, even if the account is gone by now.
     if (before := recorded_before(parts.store, told)) is not None:
         return _told(before)
-    if lookup.account(parts.store, publication, asked.account_id) is None:
+    if found is None:
         raise no_account()
     return _told(record(parts.store, told, caller.principal.token_id, parts.now()))
 
 
-def models(parts: Parts, _caller: Caller) -> schema.ModelsAnswer:
+def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
     """Answer ``GET /v1/models``."""
     in_service = parts.in_service()
     publication = in_service.publication
@@ -144,7 +153,8 @@ def models(parts: Parts, _caller: Caller) -> schema.ModelsAnswer:
                 trained_on_to=bundle.as_of_range[1].isoformat(),
                 base_rates={str(days): rate for days, rate in bundle.base_rates.items()},
                 features=list(bundle.features),
-                about=dict(model.about),
+                # Figures over all accounts, which a book does not show.
+                about={} if caller.principal.book is not None else dict(model.about),
             )
             for model in publication.models
             for bundle in [in_service.bundles[model.model]]
@@ -168,6 +178,11 @@ def health(parts: Parts) -> schema.HealthAnswer:
         model_versions={model.model: model.model_version for model in publication.models},
         problem=loaded.problem,
     )
+
+
+def _ranked(rows: list[lookup.Row], book: str | None) -> list[lookup.Row]:
+    """Leave ranks out of a book: they tell how many accounts of others stand before one."""
+    return rows if book is None else [{**row, "rank": None} for row in rows]
 
 
 def _entries(

@@ -1,6 +1,7 @@
 """The ASGI application: routes from the calls, one shape of errors, nothing computed here."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -10,16 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from features.errors import StoreError
+from features.errors import AuditError, StoreError
 from serving import answers, schema
 from serving.body import read_json, read_query
 from serving.calls import CALLS, Call
 from serving.openapi import document
 from serving.page import page_routes
-from serving.parts import Parts
+from serving.parts import Caller, Parts
 from serving.refusal import RefusedError, not_found
 from serving.response import caller_of, error_response, json_response
 
+LOG = logging.getLogger("tenure.requests")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -34,6 +36,7 @@ def build_app(parts: Parts) -> Starlette:
         exception_handlers={
             RefusedError: _refused,
             StoreError: _store_failed,
+            AuditError: _audit_failed,
             HTTPException: _unrouted,
         },
     )
@@ -55,9 +58,17 @@ def _endpoint(parts: Parts, call: Call) -> Endpoint:
             asked.append(await read_json(request, call.body))
         if call.query is not None:
             asked.append(read_query(request, call.query))
-        return json_response(await run_in_threadpool(call.answer, parts, caller, *asked))
+        return json_response(await run_in_threadpool(_answer, parts, caller, call, asked))
 
     return endpoint
+
+
+def _answer(parts: Parts, caller: Caller, call: Call, asked: Sequence[object]) -> object:
+    """Compute an answer, and write down which accounts it shows before it can leave."""
+    answer = call.answer(parts, caller, *asked)
+    if call.shows is not None:
+        parts.note_read(caller, f"{call.method} {call.path}", call.shows(answer))
+    return answer
 
 
 def _operator_routes(parts: Parts) -> list[Route]:
@@ -102,6 +113,16 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _store_failed(request: Request, _error: Exception) -> Response:
     refused = RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable", "The store does not answer. Try again."
+    )
+    return error_response(refused, request.scope["tenure.request_id"])
+
+
+async def _audit_failed(request: Request, _error: Exception) -> Response:
+    LOG.error("%s the audit log takes no row", request.scope["tenure.request_id"])
+    refused = RefusedError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "audit_unavailable",
+        "It cannot be written down who reads this, so it is not shown. Try again.",
     )
     return error_response(refused, request.scope["tenure.request_id"])
 

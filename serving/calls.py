@@ -1,6 +1,6 @@
 """The calls of the interface, each declared once: routes and OpenAPI both come from here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ class Call:
         Function of the parts, the caller and, where there is one, the request's value.
     answers_with, body, query:
         Types of the answer, of the JSON body and of the query.
+    shows:
+        Gives the accounts that an answer shows, for the audit log; None: it shows none.
     """
 
     method: str
@@ -32,6 +34,15 @@ class Call:
     answers_with: type
     body: type | None = None
     query: type | None = None
+    shows: Callable[[Any], Sequence[str]] | None = None
+
+
+def _listed(answer: schema.ScoresAnswer | schema.WorklistAnswer) -> list[str]:
+    return [account.account_id for account in answer.accounts]
+
+
+def _alone(answer: schema.AccountAnswer | schema.FeedbackAnswer) -> list[str]:
+    return [answer.account_id]
 
 
 CALLS = (
@@ -43,6 +54,7 @@ CALLS = (
         answers.scores,
         schema.ScoresAnswer,
         body=schema.ScoresRequest,
+        shows=_listed,
     ),
     Call(
         "POST",
@@ -60,6 +72,7 @@ CALLS = (
         "read",
         answers.account,
         schema.AccountAnswer,
+        shows=_alone,
     ),
     Call(
         "GET",
@@ -69,6 +82,7 @@ CALLS = (
         answers.work_list,
         schema.WorklistAnswer,
         query=schema.WorklistQuery,
+        shows=_listed,
     ),
     Call(
         "POST",
@@ -78,6 +92,7 @@ CALLS = (
         answers.feedback,
         schema.FeedbackAnswer,
         body=schema.FeedbackRequest,
+        shows=_alone,
     ),
     Call(
         "GET",

@@ -45,10 +45,9 @@ def record(store: Store, feedback: Feedback, token_id: str, now: datetime) -> Re
     row = asdict(feedback)
     try:
         with store.writing() as connection:
-            connection.execute(
-                sa.insert(tables.feedback).values(**row, token_id=token_id, recorded_at=now)
-            )
-            tables.note(connection, now, token_id, "feedback", feedback.account_id)
+            told = sa.insert(tables.feedback).values(**row, token_id=token_id, recorded_at=now)
+            number = connection.execute(told.returning(tables.feedback.c.feedback_id)).scalar_one()
+            tables.note(connection, now, token_id, "feedback", str(number))
     except sa.exc.IntegrityError:
         pass  # the unique key says that it is recorded already: the answer below is the first's
     recorded = recorded_before(store, feedback)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 import traceback
 import uuid
@@ -11,12 +12,19 @@ from types import MappingProxyType
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import StoreError
-from serving.access import Principal, principal_by_id, principal_of
+from serving.access import (
+    KeptToken,
+    Principal,
+    principal_by_mark,
+    principal_by_secret,
+    split_token,
+)
+from serving.metrics import METHODS
 from serving.page import LOGIN, PAGES, SESSION_COOKIE, STYLE, cookie_of
 from serving.parts import Caller, Parts
 from serving.refusal import RefusedError
@@ -32,16 +40,20 @@ FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
         HTTPStatus.GATEWAY_TIMEOUT: "timeout",
     }
 )
-HEADERS: Mapping[str, str] = {
-    "cache-control": "no-store",
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; style-src 'self'; form-action 'self'; "
+            b"base-uri 'none'; frame-ancestors 'none'"
+        ),
     ),
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+TLS_HEADERS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 class Guard:
@@ -76,11 +88,9 @@ class Guard:
         exchange = _Exchange(send, uuid.uuid4().hex, is_tls=self._parts.settings.behind_tls)
         scope["tenure.request_id"] = exchange.request_id
         try:
-            if await self._lets_in(scope):
-                async with asyncio.timeout(self.seconds):
-                    await self.app(scope, receive, exchange.send)
-            else:
-                await _closed(scope, exchange.request_id)(scope, receive, exchange.send)
+            refusal = await self._refusal(scope)
+            async with asyncio.timeout(self.seconds):
+                await (refusal or self.app)(scope, receive, exchange.send)
         except TimeoutError:
             await exchange.fail(
                 scope, receive, HTTPStatus.GATEWAY_TIMEOUT, "The request took too long."
@@ -97,36 +107,50 @@ class Guard:
             )
         self._note(scope, exchange, time.perf_counter() - started)
 
-    async def _lets_in(self, scope: Scope) -> bool:
+    async def _refusal(self, scope: Scope) -> Response | None:
+        """Give the answer to a request that goes no further; None: it goes on, with its caller."""
+        request_id = scope["tenure.request_id"]
+        address = address_of(scope, self._parts.settings.trusted_proxy)
         if scope["path"] in OPEN:
-            return True
-        headers = Headers(scope=scope)
-        principal = await run_in_threadpool(self._principal, scope["path"], headers)
-        if principal is not None:
-            scope["tenure.caller"] = Caller(principal, scope["tenure.request_id"])
-        return principal is not None
+            logs_in = scope["path"] == LOGIN and scope["method"] == "POST"
+            return _too_many(self._parts.logins.wait(address), request_id) if logs_in else None
+        principal = await self._principal(scope)
+        if principal is None:
+            return _closed(scope, request_id)
+        scope["tenure.caller"] = Caller(principal, request_id, address)
+        return _too_many(self._parts.requests.wait(principal.token_id), request_id)
 
-    def _principal(self, path: str, headers: Headers) -> Principal | None:
-        parts = self._parts
-        presented = headers.get("authorization", "")
+    async def _principal(self, scope: Scope) -> Principal | None:
+        parts, presented = self._parts, only_header(scope, b"authorization")
         if presented[: len(BEARER)].lower() == BEARER:
-            return principal_of(parts.store, presented[len(BEARER) :].strip(), parts.now())
-        if path not in PAGES:
+            token = split_token(presented[len(BEARER) :].strip())
+            kept = await self._kept(token[0]) if token else None
+            return principal_by_secret(kept, token[1] if token else "", parts.now())
+        if scope["path"] not in PAGES:
             return None
-        session = parts.signer.read(cookie_of(headers, SESSION_COOKIE), parts.now())
+        cookie = cookie_of(Headers(scope=scope), SESSION_COOKIE)
+        session = parts.signer.read(cookie, parts.now())
         if session is None or not session.subject:
             return None
-        return principal_by_id(parts.store, session.subject, parts.now())
+        token_id, _, mark = session.subject.partition("-")
+        return principal_by_mark(await self._kept(token_id), mark, parts.now())
+
+    async def _kept(self, token_id: str) -> KeptToken | None:
+        """Give a token from memory, or ask the store on another thread."""
+        recognised = self._parts.recognised
+        kept = recognised.remembered(token_id)
+        return kept or await run_in_threadpool(recognised.ask, token_id)
 
     def _note(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
         template = getattr(scope.get("route"), "path", None)
         caller: Caller | None = scope.get("tenure.caller")
-        route = template or ("unmatched" if caller else "closed")
+        limited = exchange.status == HTTPStatus.TOO_MANY_REQUESTS
+        route = template or ("limited" if limited else "unmatched" if caller else "closed")
         self._parts.metrics.count(route, scope["method"], exchange.status, seconds)
         LOG.info(
             "%s %s %s %d %.1f ms token=%s",
             exchange.request_id,
-            scope["method"] if scope["method"].isalpha() else "other",
+            scope["method"] if scope["method"] in METHODS else "other",
             route,
             exchange.status,
             seconds * 1000,
@@ -146,11 +170,12 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers.update(HEADERS)
-            headers["x-request-id"] = self.request_id
-            if self._is_tls:
-                headers["strict-transport-security"] = "max-age=31536000"
+            added = (*HEADERS, (b"x-request-id", self.request_id.encode()))
+            message["headers"] = [
+                *message.get("headers", ()),
+                *added,
+                *(TLS_HEADERS if self._is_tls else ()),
+            ]
         await self._send(message)
 
     async def fail(self, scope: Scope, receive: Receive, status: HTTPStatus, message: str) -> None:
@@ -160,6 +185,34 @@ class _Exchange:
         refused = RefusedError(status, FAILURES[status], message)
         response = error_response(refused, self.request_id)
         await response(scope, receive, self.send)
+
+
+def address_of(scope: Scope, trusted_proxy: str | None) -> str:
+    """Give the address that a request came from: the one that the trusted proxy saw, if it did."""
+    client = scope.get("client")
+    address = client[0] if client else ""
+    if trusted_proxy is None or address != trusted_proxy:
+        return address
+    said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    # Whoever asks may have sent the entries before the last: only the last is the proxy's own.
+    return said[-1].decode("latin-1").rpartition(",")[2].strip() if said else address
+
+
+def only_header(scope: Scope, name: bytes) -> str:
+    """Give a header's value; empty when it is not there, or there more than once."""
+    found = [value for key, value in scope["headers"] if key == name]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def _too_many(seconds: float, request_id: str) -> Response | None:
+    if seconds == 0:
+        return None
+    refused = RefusedError(
+        HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "Too many requests. Send fewer, later."
+    )
+    response = error_response(refused, request_id)
+    response.headers["retry-after"] = str(math.ceil(seconds))
+    return response
 
 
 def _closed(scope: Scope, request_id: str) -> Response:

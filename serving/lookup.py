@@ -7,7 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving import tables
+from serving.cursor import Cursor
 from serving.publication import Publication
+from serving.schema import WorklistQuery
 from serving.store import Store
 
 IDS_A_QUERY = 500  # below the number of variables that any SQLite allows
@@ -31,12 +33,16 @@ def scores_of(store: Store, publication: Publication, account_ids: Sequence[str]
     return [{**row, "reasons": json.loads(row["reasons"])} for row in rows]
 
 
-def account(store: Store, publication: Publication, account_id: str) -> Row | None:
-    """Give an account's facts and signals, None when it is not in the publication."""
+def account(
+    store: Store, publication: Publication, account_id: str, book: str | None = None
+) -> Row | None:
+    """Give an account's facts and signals, None when it is not in the publication and the book."""
     accounts = tables.published_accounts
     query = sa.select(accounts).where(
         accounts.c.publication == publication.number, accounts.c.account_id == account_id
     )
+    if book is not None:
+        query = query.where(accounts.c.csm == book)
     with store.reading() as connection:
         row = connection.execute(query).mappings().first()
     return None if row is None else {**row, "signals": json.loads(row["signals"])}
@@ -72,33 +78,61 @@ def history(store: Store, account_id: str, limit: int) -> list[Row]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def work_list(
-    store: Store,
-    publication: int,
-    *,
-    after: int,
-    limit: int,
-    csm: str | None,
-    tier: str | None,
-) -> list[Row]:
-    """Give ranked accounts after a position, in order of position."""
+def in_book(
+    store: Store, publication: int, book: str | None, account_ids: Sequence[str]
+) -> list[str]:
+    """Give those of some accounts that are in a book, in their order; None: all of them.
+
+    An account that another CSM has is not told from one that does not exist: neither is found.
+    """
+    if book is None:
+        return list(account_ids)
     accounts = tables.published_accounts
-    query = (
-        sa.select(accounts)
-        .where(accounts.c.publication == publication, accounts.c.position > after)
-        .order_by(accounts.c.position)
-        .limit(limit)
-    )
-    if csm is not None:
-        query = query.where(accounts.c.csm == csm)
-    if tier is not None:
-        query = query.where(accounts.c.tier == tier)
+    found: set[str] = set()
     with store.reading() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        for first in range(0, len(account_ids), IDS_A_QUERY):
+            some = account_ids[first : first + IDS_A_QUERY]
+            query = sa.select(accounts.c.account_id).where(
+                accounts.c.publication == publication,
+                accounts.c.csm == book,
+                accounts.c.account_id.in_(some),
+            )
+            found.update(connection.execute(query).scalars())
+    return [one for one in account_ids if one in found]
 
 
-def choices(store: Store, publication: Publication, column: str) -> list[str]:
-    """Give the values of ``csm`` or ``tier`` among the ranked accounts, in order."""
+def work_list(
+    store: Store, publication: int, cursor: Cursor, asked: WorklistQuery, book: str | None
+) -> list[Row]:
+    """Give ranked accounts after a cursor, in order of position, one more than asked for.
+
+    In a book they are numbered from 1: the positions among all accounts would tell how many
+    accounts of others stand before each, and so would a cursor.
+    """
+    accounts = tables.published_accounts
+    position: sa.ColumnElement[int] = accounts.c.position
+    of_list = [accounts.c.publication == publication, position.is_not(None)]
+    if book is not None:
+        of_list.append(accounts.c.csm == book)
+        position = sa.func.row_number().over(order_by=position)
+    listed = sa.select(accounts, position.label("shown_position")).where(*of_list).subquery()
+    query = (
+        sa.select(listed)
+        .where(listed.c.shown_position > cursor.position)
+        .order_by(listed.c.shown_position)
+        .limit(asked.limit + 1)
+    )
+    if asked.csm is not None:
+        query = query.where(listed.c.csm == asked.csm)
+    if asked.tier is not None:
+        query = query.where(listed.c.tier == asked.tier)
+    with store.reading() as connection:
+        rows = connection.execute(query).mappings()
+        return [{**row, "position": row["shown_position"]} for row in rows]
+
+
+def choices(store: Store, publication: Publication, column: str, book: str | None) -> list[str]:
+    """Give the values of ``csm`` or ``tier`` among the ranked accounts of a book, in order."""
     chosen = tables.published_accounts.c[column]
     accounts = tables.published_accounts
     query = (
@@ -111,6 +145,8 @@ def choices(store: Store, publication: Publication, column: str) -> list[str]:
         .distinct()
         .order_by(chosen)
     )
+    if book is not None:
+        query = query.where(accounts.c.csm == book)
     with store.reading() as connection:
         return list(connection.execute(query).scalars())
 

@@ -19,7 +19,8 @@ REFUSALS = {
     "413": "The body is too large",
     "415": "The body is no JSON",
     "422": "A field cannot be used",
-    "503": "No scores yet, or the store does not answer",
+    "429": "Too many requests: the header Retry-After says in how many seconds to ask again",
+    "503": "No scores yet, or the store or the audit log cannot be used",
 }
 PROBES = {"/livez": "Whether the process is alive", "/readyz": "Whether it can answer"}
 

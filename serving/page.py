@@ -133,7 +133,7 @@ async def _log_in(parts: Parts, render: Render, request: Request) -> Response:
         problem = "This is no live token that may read the work list."
         return _login_form(parts, render, HTTPStatus.UNAUTHORIZED, problem)
     response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    session = parts.signer.open(principal.token_id, parts.now())
+    session = parts.signer.open(f"{principal.token_id}-{principal.mark}", parts.now())
     _set_cookie(parts, response, SESSION_COOKIE, session)
     response.delete_cookie(FORM_COOKIE)
     return response
@@ -187,14 +187,16 @@ def _shown(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> dict[st
         return {"listed": None, "problem": loaded.problem}
     publication = loaded.in_service.publication
     listed = answers.work_list(parts, caller, asked)
+    parts.note_read(caller, "GET /", [entry.account_id for entry in listed.accounts])
+    book = caller.principal.book
     return {
         "listed": listed,
         "problem": loaded.problem,
         "asked": asked,
         "date": _day(listed.as_of),
         "is_stale": listed.age_hours > parts.settings.stale_after_days * 24,
-        "csms": lookup.choices(parts.store, publication, "csm"),
-        "tiers": lookup.choices(parts.store, publication, "tier"),
+        "csms": lookup.choices(parts.store, publication, "csm", book),
+        "tiers": lookup.choices(parts.store, publication, "tier", book),
         "next_page": _next_page(asked, listed.next_cursor),
     }
 

@@ -19,6 +19,7 @@ from features.home import Home, private
 from models.bundle import Bundle, load, save
 from models.scored import check_scores
 from serving import tables
+from serving.account_keys import make_keys
 from serving.next_products import nothing
 from serving.origin import Origin, code_here, digest_of, line_digest
 from serving.publication import Publication, PublishedModel
@@ -155,6 +156,7 @@ def _insert(
     connection.execute(
         sa.insert(tables.published_accounts), _account_rows(number, scored.listed, scored.signals)
     )
+    make_keys(connection, scored.listed["account_id"].tolist())
     renewals = _plain_rows(scored.renewals.drop(columns="as_of").assign(publication=number))
     if renewals:
         connection.execute(sa.insert(tables.published_renewals), renewals)

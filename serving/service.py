@@ -104,7 +104,7 @@ def serve(settings: Settings, port: int | None = None) -> None:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     with _log_on_standard_error(), ExitStack() as opened:
         parts = open_parts(settings)
-        opened.callback(parts.store.close)
+        opened.callback(parts.close)
         listener = _listen(settings.host, settings.port if port is None else port)
         opened.callback(listener.close)
         server(parts).run(sockets=[listener])

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 KEY_BYTES = 32
@@ -18,7 +18,7 @@ class Session:
     Attributes
     ----------
     subject:
-        Id of the token that it was opened with; empty on the login form itself.
+        Id of the token and mark of the secret that it was opened with; empty on the login form.
     mark:
         What each form of this session carries, so that no other site can send it.
     """
@@ -39,11 +39,11 @@ class Signer:
         How long a cookie is good for.
     """
 
-    key: bytes
+    key: bytes = field(repr=False)
     lifetime: timedelta
 
     def open(self, subject: str, now: datetime) -> str:
-        """Give a cookie for a token id."""
+        """Give a cookie for a token's id and mark."""
         ends = int((now + self.lifetime).replace(tzinfo=UTC).timestamp())
         body = f"{subject}.{ends}.{secrets.token_hex(NONCE_BYTES)}"
         return f"{body}.{self._sign('cookie', body)}"

@@ -6,7 +6,8 @@ import os
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from features.home import Home
 
 FILE = "tenure.toml"
 PREFIX = "TENURE_"
-# What tests and benchmarks read: where public data sets lie, and a browser; and what Spark's door
-# reads, as it reads SPARK_REMOTE.
-NOT_SETTINGS = frozenset({"TENURE_PUBLIC_DATA", "TENURE_CHROMIUM", "TENURE_SPARK_MASTER"})
+# What tests and benchmarks read: where public data sets lie, a browser, a database server; and what
+# Spark's door reads, as it reads SPARK_REMOTE.
+NOT_SETTINGS = frozenset(
+    {"TENURE_PUBLIC_DATA", "TENURE_CHROMIUM", "TENURE_TEST_POSTGRES", "TENURE_SPARK_MASTER"}
+)
 DEFAULT_HOME = ".tenure"
 HIGHEST_PORT = 65535
+SYNCS = ("second", "sync")
+MAY_HOLD_PASSWORDS = frozenset({"source", "store_url"})
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,13 @@ class Settings:
         How long a login to the page lasts.
     behind_tls:
         Whether browsers reach the page by https, so that its cookies may be kept to it.
+    trusted_proxy:
+        IP address of the proxy that is believed when it says, by ``X-Forwarded-For``, who asks.
+    audit:
+        When a row of the audit log is synced to the disk: within a ``second``, or, with ``sync``,
+        before its answer leaves.
+    requests_per_second, requests_at_once:
+        How many requests a token may send to each worker: steadily, and in a burst.
     touch_cost, offer_cost:
         What one account on a list costs, and what it is offered, in the company's currency.
     save_chance, kept_months:
@@ -59,8 +71,8 @@ class Settings:
     """
 
     home: Home
-    source: str | None = None
-    store_url: str | None = None
+    source: str | None = field(default=None, repr=False)
+    store_url: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 3000
     currency: str = "USD"
@@ -68,6 +80,10 @@ class Settings:
     stale_after_days: int = 8
     session_hours: int = 12
     behind_tls: bool = False
+    trusted_proxy: str | None = None
+    audit: str = "second"
+    requests_per_second: float = 100.0
+    requests_at_once: int = 200
     touch_cost: float = 150.0
     offer_cost: float = 0.0
     save_chance: float = 0.15
@@ -112,7 +128,7 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
 
 
 def _types() -> dict[str, type]:
-    plain = {"home": str, "source": str, "store_url": str}
+    plain = {"home": str, "source": str, "store_url": str, "trusted_proxy": str}
     defaults = {
         field.name: type(field.default)
         for field in dataclasses.fields(Settings)
@@ -164,9 +180,8 @@ def _typed(key: str, value: object, where: str) -> object:
         return tuple(value)
     if type(value) is not wanted:
         shape = "a list of str" if wanted is tuple else wanted.__name__
-        raise SettingsError(
-            f"Expected {shape} for {key} in {where}, got {value!r}. Correct that line."
-        )
+        got = type(value).__name__ if key in MAY_HOLD_PASSWORDS else repr(value)
+        raise SettingsError(f"Expected {shape} for {key} in {where}, got {got}. Correct that line.")
     return value
 
 
@@ -202,7 +217,18 @@ def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting is of any
             )
     elif value == "":
         raise SettingsError(f"Expected a value for {key}, got an empty one. Set or remove it.")
+    elif (key == "audit" and value not in SYNCS) or (key == "trusted_proxy" and not _is_ip(value)):
+        wanted = " or ".join(SYNCS) if key == "audit" else "an IP address"
+        raise SettingsError(
+            f"Expected {wanted} for {key}, got {value!r}. Correct it in {FILE} or {_variable(key)}."
+        )
     return value
+
+
+def _is_ip(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    return False
 
 
 def _checked_number(key: str, value: float) -> float:

@@ -1,7 +1,7 @@
 """The store of scores, feedback, tokens and audit: one SQLAlchemy engine, SQLite or PostgreSQL."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,17 @@ from sqlalchemy import Connection, Engine
 
 from features.errors import StoreError
 from features.home import private
-from serving import tables
+from serving.migrate import bring_up_to_date, filling
 
 BUSY_MILLISECONDS = 10_000
 OWNER_ONLY = 0o600
+CONNECT_SECONDS = 10
+AWAY = (  # it is not there, its disk is full, it only takes reads, or it has no connection left
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.InternalError,
+    sa.exc.TimeoutError,
+)
 CONNECTIONS = 20  # with as many again under load: as many as the service has threads
 
 
@@ -47,15 +54,21 @@ class Store:
         self.engine.dispose()
 
 
+def _place(engine: Engine) -> str:
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        return engine.url.database
+    return engine.url.render_as_string(hide_password=True)
+
+
 @contextmanager
 def _as_store_errors(engine: Engine) -> Iterator[None]:
-    is_file = engine.dialect.name == "sqlite"
-    place = engine.url.database if is_file else engine.url.render_as_string(hide_password=True)
+    place = _place(engine)
     try:
         yield
-    except sa.exc.OperationalError as error:
+    except AWAY as error:
+        told = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(
-            f"Expected the store {place} to answer, got: {error.orig}. "
+            f"Expected the store {place} to answer, got: {told}. "
             "Look whether its database is there, may be written and has room."
         ) from error
     except sa.exc.DatabaseError as error:
@@ -68,18 +81,51 @@ def _as_store_errors(engine: Engine) -> Iterator[None]:
 
 
 def open_store(url: str) -> Store:
-    """Open the store at a SQLAlchemy URL, and make its tables when they are not there.
+    """Open the store at a SQLAlchemy URL; its tables are made, or brought to this code's version.
 
     Raises
     ------
     StoreError
-        If the database cannot be reached, written or read, or the URL is not one.
+        If the database cannot be reached, written or read, the URL is not one, or a newer Tenure
+        wrote the store.
     """
+    engine = _engine(url)
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        with _as_store_errors(engine):
+            bring_up_to_date(engine, _place(engine))
+        unless_opened.pop_all()
+    return Store(engine)
+
+
+@contextmanager
+def new_store(url: str, version: str) -> Iterator[Connection]:
+    """Give the empty tables of a store of some version, to be filled; they come to be at the end.
+
+    Raises
+    ------
+    StoreError
+        As `open_store`, or if there is a store already.
+    """
+    engine = _engine(url)
+    with ExitStack() as opened:
+        opened.callback(engine.dispose)
+        opened.enter_context(_as_store_errors(engine))
+        yield opened.enter_context(filling(engine, _place(engine), version))
+
+
+def _engine(url: str) -> Engine:
     try:
         address = sa.make_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             _private_file(Path(address.database))
-        engine = sa.create_engine(address, pool_size=CONNECTIONS, max_overflow=CONNECTIONS)
+        engine = sa.create_engine(
+            address,
+            pool_size=CONNECTIONS,
+            max_overflow=CONNECTIONS,
+            hide_parameters=True,  # they hold accounts, which are kept out of logs and errors
+            **_for_servers(address),
+        )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise StoreError(
             f"Expected store_url to be a SQLAlchemy URL of SQLite or PostgreSQL that can be "
@@ -87,9 +133,15 @@ def open_store(url: str) -> Store:
         ) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _make_durable)
-    with _as_store_errors(engine):
-        tables.METADATA.create_all(engine)
-    return Store(engine)
+    return engine
+
+
+def _for_servers(address: sa.URL) -> dict[str, Any]:
+    """Try a connection before it is used: a server may have been started anew since."""
+    if address.get_backend_name() == "sqlite":
+        return {}
+    waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
+    return {"pool_pre_ping": True, "connect_args": waits}
 
 
 def _private_file(path: Path) -> None:

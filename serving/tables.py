@@ -135,6 +135,26 @@ tokens = Table(
     Column("created_at", DateTime, nullable=False),
     Column("expires_at", DateTime),
     Column("revoked_at", DateTime),
+    Column("book", Text),
+    Column("rotated_at", DateTime),
+    Column("previous_hash", String(64)),
+    Column("previous_until", DateTime),
+)
+
+account_keys = Table(
+    "account_keys",
+    METADATA,
+    Column("account_id", String(400), primary_key=True),
+    Column("key", String(64), nullable=False),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    METADATA,
+    Column("chain", String(40), primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("at", DateTime, nullable=False),
 )
 
 audit = Table(

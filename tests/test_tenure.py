@@ -29,6 +29,9 @@ VERBS = [
     "score",
     "replay",
     "tokens",
+    "audit-log",
+    "backup",
+    "restore",
     "serve",
     "monitor",
 ]
@@ -64,7 +67,7 @@ def test_a_shell_completes_the_verb_its_models_and_what_can_be_taken_on() -> Non
     def completed(words: list[str], start: str) -> list[str]:
         return [item.value for item in shell.get_completions(words, start)]
 
-    assert completed([], "au") == ["audit"]
+    assert completed([], "au") == ["audit", "audit-log"]
     assert completed(["audit"], "ch") == ["churn"]
     assert completed(["audit", "--accept"], "usage__events__28") == ["usage__events__28d"]
     assert completed(["promote", "churn", "--accept"], "later") == ["later_rows"]

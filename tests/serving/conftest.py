@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 import httpx
@@ -165,10 +164,20 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+def store(store_url: str) -> Iterator[Store]:
+    opened = open_store(store_url)
     yield opened
     opened.close()
+
+
+@dataclass
+class Clock:
+    """Seconds that go on by themselves, and that a test can put forward."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
 
 
 @dataclass(frozen=True)
@@ -178,14 +187,17 @@ class Served:
     url: str
     parts: Parts
     publication: Publication | None
+    clock: Clock = field(default_factory=Clock)
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)  # slow to make: once
 
-    def token(self, *scopes: str, expires_at: datetime | None = None) -> str:
+    def token(
+        self, *scopes: str, expires_at: datetime | None = None, book: str | None = None
+    ) -> str:
         name = f"test {time.monotonic_ns()}"
-        return add_token(self.parts.store, name, scopes, NOW, expires_at)
+        return add_token(self.parts.store, name, scopes, NOW, expires_at, book)
 
-    def client(self, *scopes: str) -> httpx.Client:
-        headers = {"authorization": f"Bearer {self.token(*scopes)}"} if scopes else {}
+    def client(self, *scopes: str, book: str | None = None) -> httpx.Client:
+        headers = {"authorization": f"Bearer {self.token(*scopes, book=book)}"} if scopes else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=self.tls)
 
 
@@ -252,18 +264,28 @@ def serve_parts(service: ModuleType) -> ServeParts:
     return run
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def served_settings(
+    request: pytest.FixtureRequest,
+    new_store_url: Callable[..., AbstractContextManager[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Settings]:
+    """Give the settings of an empty home whose store is in one database, then in the other."""
+    folder = tmp_path_factory.mktemp("home")
+    with new_store_url(request.param, folder) as url:
+        yield Settings(home=Home(folder), store_url=url, requests_at_once=1_000_000)
+
+
 @pytest.fixture(scope="module")
 def served(
-    bundles: dict[str, Bundle],
-    serve_parts: ServeParts,
-    tmp_path_factory: pytest.TempPathFactory,
+    bundles: dict[str, Bundle], serve_parts: ServeParts, served_settings: Settings
 ) -> Iterator[Served]:
-    settings = Settings(home=Home(tmp_path_factory.mktemp("home")))
-    parts = open_parts(settings, now=lambda: NOW)
-    publication = publish(parts.store, settings.home, scored_company(bundles), NOW)
+    clock = Clock()
+    parts = open_parts(served_settings, now=lambda: NOW, clock=clock)
+    publication = publish(parts.store, served_settings.home, scored_company(bundles), NOW)
     with serve_parts(parts) as url:
-        yield Served(url, parts, publication)
-    parts.store.close()
+        yield Served(url, parts, publication, clock)
+    parts.close()
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +294,7 @@ def unscored(serve_parts: ServeParts, tmp_path_factory: pytest.TempPathFactory) 
     parts = open_parts(Settings(home=Home(tmp_path_factory.mktemp("home"))), now=lambda: NOW)
     with serve_parts(parts) as url:
         yield Served(url, parts, None)
-    parts.store.close()
+    parts.close()
 
 
 @pytest.fixture(scope="module")

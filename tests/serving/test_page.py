@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from serving import tables
 from serving.access import revoke_token
 from serving.page import money, percent
+from serving.recognised import FRESH_SECONDS
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -180,6 +181,7 @@ def test_revoking_the_token_ends_its_sessions(served: "Served") -> None:
         log_in(client, token)
         assert client.get("/").status_code == 200
         revoke_token(served.parts.store, token.split("_")[1], served.parts.now())
+        served.clock.ahead += FRESH_SECONDS
         assert client.get("/").status_code == 401
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -50,16 +51,13 @@ def test_scores_come_back_as_they_were_published(store: Store, home: Home, score
 
 
 def test_they_are_there_after_the_store_was_closed(
-    tmp_path: Path, home: Home, scored: Scored
+    store_url: str, home: Home, scored: Scored
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'kept.db'}"
-    first = open_store(url)
-    publication = publish(first, home, scored, PUBLISHED_AT)
-    first.close()
-    again = open_store(url)
-    assert latest(again) == publication
-    assert len(past_scores(again)) == len(scored.scores)
-    again.close()
+    with closing(open_store(store_url)) as first:
+        publication = publish(first, home, scored, PUBLISHED_AT)
+    with closing(open_store(store_url)) as again:
+        assert latest(again) == publication
+        assert len(past_scores(again)) == len(scored.scores)
 
 
 def test_a_publication_that_fails_half_way_leaves_nothing(
@@ -189,9 +187,10 @@ def test_the_models_in_service_are_their_owners_alone(
     assert home.bundles.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_sqlite_file_is_its_owners_alone_and_durable(store: Store) -> None:
-    assert Path(store.engine.url.database or "").stat().st_mode & 0o777 == 0o600
-    with store.reading() as connection:
+def test_the_sqlite_file_is_its_owners_alone_and_durable(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    with closing(open_store(f"sqlite:///{file}")) as store, store.reading() as connection:
+        assert file.stat().st_mode & 0o777 == 0o600
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 

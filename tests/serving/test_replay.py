@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import nextafter
@@ -67,6 +67,17 @@ SINCE = {
 }
 
 
+@pytest.fixture
+def store_url(
+    request: pytest.FixtureRequest,
+    new_store_url: Callable[..., AbstractContextManager[str]],
+    tmp_path: Path,
+) -> Iterator[str]:
+    """Give SQLite, unless a test asks for another: replay reads a store, whichever it is."""
+    with new_store_url(getattr(request, "param", "sqlite"), tmp_path) as url:
+        yield url
+
+
 def published(
     source: CheckedSource, store: Store, home: Home, bundles: dict[str, Bundle]
 ) -> Publication:
@@ -87,6 +98,7 @@ def published(
     return publish(store, home, scored, at)
 
 
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 def test_scores_come_again_though_much_has_happened_since(
     company: Company, store: Store, home: Home, bundles: dict[str, Bundle]
 ) -> None:
@@ -175,13 +187,11 @@ def test_a_publication_of_an_older_release_does_not_say_what_it_was_made_from(
 ) -> None:
     published(company(TABLES), store, home, bundles)
     with store.writing() as connection:
-        tables.published_origins.drop(connection)
-    older = open_store(str(store.engine.url))
-    with closing(older):
-        publication = asked_for(older, 1, None)
-        replay(company(TABLES), publication, older, home).demand()
-        late = TABLES["support_tickets"] + "\n t4 a 2025-02-10 -"
-        again = replay(company({**TABLES, "support_tickets": late}), publication, older, home)
+        connection.execute(sa.delete(tables.published_origins))
+    publication = asked_for(store, 1, None)
+    replay(company(TABLES), publication, store, home).demand()
+    late = TABLES["support_tickets"] + "\n t4 a 2025-02-10 -"
+    again = replay(company({**TABLES, "support_tickets": late}), publication, store, home)
     with pytest.raises(ModelError, match=r"most likely .* does not name its source"):
         again.demand()
 

@@ -44,6 +44,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("save_chance = 1", "save_chance above 0 and below 1, got 1"),
         ("kept_months = nan", "kept_months above 0, got nan"),
         ('kept_months = "12"', "Expected float for kept_months"),
+        ('audit = "never"', "Expected second or sync for audit, got 'never'"),
+        ('trusted_proxy = "nginx"', "Expected an IP address for trusted_proxy"),
+        ("requests_per_second = 0", "requests_per_second above 0, got 0"),
+        ("requests_at_once = 0", "requests_at_once of at least 1, got 0"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, named: str) -> None:
@@ -81,6 +85,25 @@ def test_what_a_call_costs_and_wins_is_read(tmp_path: Path) -> None:
 
 def test_without_a_word_they_are_those_of_a_training(tmp_path: Path) -> None:
     assert read_settings({}, tmp_path).economics == asdict(Economics())
+
+
+def test_a_wrong_line_that_may_hold_a_password_is_not_said_back(tmp_path: Path) -> None:
+    (tmp_path / "tenure.toml").write_text('store_url = ["postgresql://me:hunter2@here/db"]')
+    with pytest.raises(SettingsError, match="Expected str for store_url") as wrong:
+        read_settings({}, tmp_path)
+    assert "hunter2" not in str(wrong.value)
+
+
+def test_limits_a_proxy_and_the_audit_log_are_read(tmp_path: Path) -> None:
+    environ = {
+        "TENURE_AUDIT": "sync",
+        "TENURE_TRUSTED_PROXY": "::1",
+        "TENURE_REQUESTS_PER_SECOND": "2.5",
+        "TENURE_REQUESTS_AT_ONCE": "7",
+    }
+    found = read_settings(environ, tmp_path)
+    assert (found.audit, found.trusted_proxy) == ("sync", "::1")
+    assert (found.requests_per_second, found.requests_at_once) == (2.5, 7)
 
 
 def test_yes_and_no_are_read(tmp_path: Path) -> None:

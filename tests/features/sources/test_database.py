@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from features.errors import SourceError
 from features.sources.check import check
@@ -39,6 +40,25 @@ def test_it_gives_what_the_same_tables_give_as_files(database, home, company):
     files = company(BASE, extracted_at=None, limit=0.5)
     assert source.fingerprint == files.fingerprint
     assert source.counts == files.counts
+
+
+def test_postgresql_gives_what_the_same_tables_give_as_files(
+    new_store_url, tmp_path, home, company
+):
+    types = {"mrr": "numeric", "started_at": "date", "completed_at": "date"}
+    with new_store_url("postgresql", tmp_path) as url:
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            for name, text in BASE.items():
+                heading, *rows = (line.split() for line in text.splitlines())
+                columns = ", ".join(f"{column} {types.get(column, 'text')}" for column in heading)
+                connection.exec_driver_sql(f"CREATE TABLE {name} ({columns})")
+                marks = ", ".join(["%s"] * len(heading))
+                insert = f"INSERT INTO {name} VALUES ({marks})"
+                connection.exec_driver_sql(insert, [tuple(row) for row in rows])
+        engine.dispose()
+        source = check(url, home=home, limit=0.5)
+    assert source.fingerprint == company(BASE, extracted_at=None, limit=0.5).fingerprint
 
 
 def test_a_view_counts_as_a_table(database, home):

@@ -1,0 +1,10 @@
+INSERT INTO publications (number, as_of, scored_at, published_at, list_horizon_days, currency, accounts) VALUES (7, '2026-03-01 00:00:00.000000', '2026-03-01 02:00:00.000000', '2026-03-01 02:00:05.250000', 90, 'EUR', 1);
+INSERT INTO published_models VALUES (7, 'churn', '3', 'f00d', '[30, 90]', '{"metrics": {"auc": 0.71}}');
+INSERT INTO published_origins VALUES (7, 'abcd', '2026-02-28 12:00:00.000000', '4b2ee7d', '0123', '4567');
+INSERT INTO scores VALUES (7, 'acme', 'churn', 90, 'scored', '3', 'f00d', 0.1, 'high', 1, '[{"feature": "x", "text": "Größe; naïve"}]', NULL);
+INSERT INTO published_accounts VALUES (7, 'acme', 'Acme Ltd', 'high', 'Ann', 'scored', NULL, 12000.5, '2026-04-01 00:00:00.000000', 0.1, 'high', 1200.05, 1, '[]');
+INSERT INTO published_renewals VALUES (7, 'acme', '2026-04-01 00:00:00.000000', NULL, 0.9);
+INSERT INTO published_next_products VALUES (7, 'acme', 'maps', 0.75, 'Of 12 purchases, 9 of maps');
+INSERT INTO feedback (idempotency_key, account_id, kind, note, token_id, recorded_at) VALUES ('k1', 'acme', 'contacted', 'Called', '0123456789ab', '2026-03-02 09:00:00.000001');
+INSERT INTO tokens VALUES ('0123456789ab', 'crm', '5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8', 'feedback read', '2026-03-01 08:00:00.000000', NULL, NULL);
+INSERT INTO audit (happened_at, actor, action, object) VALUES ('2026-03-01 08:00:00.000000', 'command line', 'add token', '0123456789ab');
