@@ -21,6 +21,10 @@ class ModelError(TenureError):
     """A model is missing, damaged or does not fit the features it was given."""
 
 
+class SnapshotError(TenureError):
+    """A snapshot of published scores is missing, damaged or cannot be written."""
+
+
 class GateError(TenureError):
     """A challenger did not pass a gate, or the gate could not be computed."""
 
@@ -43,3 +47,7 @@ class AuditError(TenureError):
 
 class BackupError(TenureError):
     """A backup cannot be made, is damaged or newer, or there is something where it shall go."""
+
+
+class ErasureError(TenureError):
+    """An account cannot be erased, or what is kept of erased ones cannot be read."""

@@ -37,6 +37,11 @@ class Home:
         return self.root / "bundles"
 
     @property
+    def served(self) -> Path:
+        """Snapshots of published scores, and the name of the one in service."""
+        return self.root / "served"
+
+    @property
     def reports(self) -> Path:
         """Reports for people: HTML and the figures behind it as JSON."""
         return self.root / "reports"
@@ -70,3 +75,13 @@ class Home:
     def audit_log(self) -> Path:
         """Who read which accounts: chains of rows, at least one file for each serving process."""
         return self.root / "audit-log"
+
+    @property
+    def erasure(self) -> Path:
+        """What is kept of erased accounts, and where backups were written that may hold them."""
+        return self.root / "erasure"
+
+    @property
+    def tombstones(self) -> Path:
+        """The HMACs of erased accounts, and the key that they are under."""
+        return self.erasure / "tombstones.json"

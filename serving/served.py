@@ -1,0 +1,97 @@
+"""The snapshots that are kept, and which of them is in service.
+
+``served/current`` holds the name of one. It is replaced as a whole, so that a reader sees one name
+or the next, and what it names is whole already.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from features.errors import SnapshotError
+from features.home import Home, private
+from models.lock import alone
+from serving.snapshot import OWNER_ONLY, number_of, without
+
+CURRENT = "current"
+LOCK = ".lock"
+KEPT = 4
+"""So many of the newest stay, besides the one in service: what a look back is quick with."""
+
+
+def current(home: Home) -> str | None:
+    """Give the name of the snapshot in service, None before the first; raises SnapshotError."""
+    try:
+        return (home.served / CURRENT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnapshotError(
+            f"Expected the name of a snapshot in {home.served / CURRENT}, got {error}. "
+            "Let the service read it, or run `tenure score` again."
+        ) from error
+
+
+def kept(home: Home) -> list[Path]:
+    """Give the folders of the snapshots that are kept, newest publication first."""
+    if not home.served.is_dir():
+        return []
+    found = [each for each in home.served.iterdir() if each.name[:1].isdigit() and each.is_dir()]
+    return sorted(found, key=lambda folder: (number_of(folder.name), folder.name), reverse=True)
+
+
+def put_in_service(home: Home, name: str) -> None:
+    """Let the service take a snapshot over, and remove what is older than the kept ones."""
+    with alone(private(home.served) / LOCK):
+        _name(home, name)
+        _remove_old(home)
+
+
+def erase_account(home: Home, account_id: str) -> int:
+    """Write each snapshot that has an account anew without it, and remove what had it.
+
+    The service takes the new one over within a second, and lets go of the old one then.
+
+    Returns
+    -------
+    How many snapshots had it.
+
+    Raises
+    ------
+    SnapshotError
+        If a snapshot cannot be read; those before it are without the account already.
+    """
+    changed = 0
+    with alone(private(home.served) / LOCK):
+        for folder in kept(home):
+            name = without(folder, account_id)
+            if name is None:
+                continue
+            if current(home) == folder.name:
+                _name(home, name)
+            shutil.rmtree(folder)
+            changed += 1
+    return changed
+
+
+def _name(home: Home, name: str) -> None:
+    aside = home.served / f".{CURRENT}.{os.getpid()}"
+    number = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
+    try:
+        os.write(number, f"{name}\n".encode())
+        os.fsync(number)
+    finally:
+        os.close(number)
+    aside.replace(home.served / CURRENT)
+    folder = os.open(home.served, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove_old(home: Home) -> None:
+    in_service = current(home)
+    for folder in kept(home)[KEPT:]:
+        if folder.name != in_service:
+            shutil.rmtree(folder, ignore_errors=True)
