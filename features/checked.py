@@ -47,12 +47,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Counts:
-    """Where the rows of one table went: read = accepted + quarantined + collapsed."""
+    """Where the rows of one table went: read = accepted + quarantined + collapsed + erased.
+
+    Those that are erased were of an account that somebody erased: nothing is kept of them.
+    """
 
     read: int
     accepted: int
     quarantined: int
     collapsed: int
+    erased: int = 0
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ class StoreError(TenureError):
     """The store of scores, feedback and tokens cannot be used, or refuses what it was given."""
 
 
+class ServiceError(TenureError):
+    """The service cannot be started as asked, or cannot be kept up."""
+
+
 class AccessError(TenureError):
     """A token cannot be made or revoked as asked."""
 

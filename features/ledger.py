@@ -36,6 +36,8 @@ class SourcePart:
         How many it holds.
     quarantined
         How many of them were set aside.
+    erased
+        How many of them were left out when it was read: they are of erased accounts.
     """
 
     name: str
@@ -44,6 +46,7 @@ class SourcePart:
     sha256: str
     rows: int
     quarantined: int
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,20 @@ class Ledger:
     aside
         The name, below the checked source's folder, of the file with the rows that were set aside:
         a later check judges them again. None where the log is read as a whole each time.
+    erased
+        How many rows an erasure took out of the parts and of those set aside since they were read.
     """
 
     terms: str
     sources: tuple[SourcePart, ...]
     parts: tuple[WeeklyPart, ...]
     aside: str | None
+    erased: int = 0
+
+    @property
+    def left_out(self) -> int:
+        """How many rows of erased accounts were left out, or taken out since."""
+        return self.erased + sum(part.erased for part in self.sources)
 
     @property
     def latest_day(self) -> date | None:
@@ -112,7 +123,13 @@ def ledger_json(ledger: Ledger) -> dict[str, Any]:
         for part in (vars(part).items() for part in ledger.parts)
     ]
     sources = [vars(part) for part in ledger.sources]
-    return {"terms": ledger.terms, "sources": sources, "parts": parts, "aside": ledger.aside}
+    return {
+        "terms": ledger.terms,
+        "sources": sources,
+        "parts": parts,
+        "aside": ledger.aside,
+        "erased": ledger.erased,
+    }
 
 
 def ledger_from(content: Mapping[str, Any]) -> Ledger:
@@ -122,6 +139,7 @@ def ledger_from(content: Mapping[str, Any]) -> Ledger:
         sources=tuple(SourcePart(**part) for part in content["sources"]),
         parts=tuple(_weekly(part) for part in content["parts"]),
         aside=content["aside"],
+        erased=content.get("erased", 0),
     )
 
 

@@ -60,7 +60,8 @@ def accept_log(log: ReadLog, world: World, tables: Mapping[str, Accepted], out: 
         unversioned=0,
     )
     kept = _keep_aside(log, aside, out) if log.sources else None
-    ledger = Ledger(log.terms, _with_quarantined(log, failures), parts, kept)
+    erased = log.before.ledger.erased if log.before else 0
+    ledger = Ledger(log.terms, _with_quarantined(log, failures), parts, kept, erased)
     stored = {f"{log.staged.table.name}/{part.file}": part.sha256 for part in parts}
     if log.before:
         stored |= {name: file.sha256 for name, file in log.before.stored(out).items()}

@@ -19,6 +19,7 @@ from features.sources.accept_log import accept_log
 from features.sources.currency import read_rates
 from features.sources.extracted import doubts, guess_extracted_at
 from features.sources.folder import FolderReader, open_folder
+from features.sources.left_out import left_out, merged_too
 from features.sources.log import LogReader, ReadLog
 from features.sources.mapping import SourceMap, is_database, read_mapping
 from features.sources.notes import errors_of, notes, stable_columns, warnings
@@ -28,6 +29,7 @@ from features.sources.rules import World
 from features.sources.stage import Staged, stage
 from features.sources.workers import Here, OnCluster, Workers
 from features.sources.workplace import remove_superseded, workplace
+from features.tombstones import Tombstones, at_work, read_tombstones
 
 DEFAULT_LIMIT = 0.05
 
@@ -64,9 +66,10 @@ def check(
         of broken rows is above the limit; its rows are in the quarantine file then too.
     """
     say = progress or _silent
-    with workplace(home) as work:
-        checked = _check(_mapping(source, work, say), work, home, limit, say, on)
-    remove_superseded(checked, home)
+    with at_work(home):
+        with workplace(home) as work:
+            checked = _check(_mapping(source, work, say), work, home, limit, say, on)
+        remove_superseded(checked, home)
     return checked
 
 
@@ -144,15 +147,25 @@ def _read(
             )
     read_rates(reader)
     found: list[Staged | ReadLog] = []
+    erased = _erased(reader, home, work)
     for name in present:
         say(f"reading {name}")
         table = TABLES[name]
         if table.is_log:
-            log = LogReader(reader, table, _origin(reader.mapping), home, work, workers)
+            log = LogReader(reader, table, _origin(reader.mapping), home, work, workers, erased)
             found.append(log.read())
         else:
-            found.append(_with_rows(stage(reader, table, work)))
+            staged = _with_rows(stage(reader, table, work))
+            found.append(left_out(reader.connection, staged, erased))
     return tuple(found)
+
+
+def _erased(reader: FolderReader, home: Home, work: Path) -> Tombstones:
+    """Say whose rows are left out: erased accounts, and what was merged into them since."""
+    erased, merges = read_tombstones(home), TABLES["account_merges"]
+    if erased and merges.name in reader.tables():
+        return merged_too(reader.connection, stage(reader, merges, work), erased)
+    return erased
 
 
 def _staged(table: Staged | ReadLog) -> Staged:

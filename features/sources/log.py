@@ -18,11 +18,13 @@ from features.home import Home
 from features.ledger import SourcePart
 from features.sources.folder import FolderReader
 from features.sources.foreign import Foreign, foreign_rows, rows_of_part
+from features.sources.left_out import left_out, rows_out
 from features.sources.sql import literal, run
 from features.sources.stage import ROW, Staged, nothing_of, stage_rows
 from features.sources.takeover import YOUNG_NS, Previous, previous_log
 from features.sources.weeks import digest
 from features.sources.workers import Workers
+from features.tombstones import Tombstones
 
 PART = "__part"
 _LAYOUT = 3  # of the weekly parts; another one makes every log be read again
@@ -86,6 +88,8 @@ class LogReader:
         Where earlier checks lie, and a folder for this check's own files.
     workers
         Who reads the files.
+    erased
+        Whose rows are left out.
     """
 
     reader: FolderReader
@@ -94,6 +98,7 @@ class LogReader:
     home: Home
     work: Path
     workers: Workers
+    erased: Tombstones
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -113,7 +118,8 @@ class LogReader:
         parts, terms = self._parts(), self._terms(whole)
         if not parts:
             file = self.work / f"{self.table.name}.staged.parquet"
-            return ReadLog(self, stage_rows(whole, file), (), terms, None)
+            staged = left_out(self.connection, stage_rows(whole, file), self.erased)
+            return ReadLog(self, staged, (), terms, None)
         before = None
         if not anew:
             before = previous_log(self.home, self.origin, self.table.name, terms, parts, self.work)
@@ -121,7 +127,9 @@ class LogReader:
         log = ReadLog(self, nothing_of(whole), sources, terms, before)
         if before:
             pieces = [*pieces, self._to_judge_again(before, log.starts())]
-        staged = replace(log.staged, files=tuple(pieces), read=sum(part.rows for part in sources))
+        left = sum(part.erased for part in sources) + (before.ledger.erased if before else 0)
+        read = sum(part.rows for part in sources)
+        staged = replace(log.staged, files=tuple(pieces), read=read, erased=left)
         return replace(log, staged=staged)
 
     def _parts(self) -> Mapping[str, Path]:
@@ -148,7 +156,7 @@ class LogReader:
                 file = self.work / f"{self.table.name}.{len(tasks)}.staged.parquet"
                 tasks.append(_Part(name, path, file, after, pq.read_metadata(path).num_rows))
             after += known[name].rows if name in known else tasks[-1].rows
-        step = partial(_read_part, self.table, whole.columns)
+        step = partial(_read_part, self.table, whole.columns, self.erased)
         new = {part.name: part for part in self.workers.each(step, tasks)}
         sources = [
             new[name] if name in new else replace(known[name], mtime_ns=_settled_ns(path))
@@ -165,6 +173,7 @@ class LogReader:
             f"FROM {literal(before.aside)} AS a JOIN (VALUES {rows}) AS s({PART}, start) "
             f"USING ({PART})) TO {literal(file)} (FORMAT parquet)",
         )
+        rows_out(self.connection, self.table, file, self.erased)
         return file
 
 
@@ -180,7 +189,7 @@ class _Part:
 
 
 def _read_part(
-    table: Table, columns: dict[str, str], reader: FolderReader, part: _Part
+    table: Table, columns: dict[str, str], erased: Tombstones, reader: FolderReader, part: _Part
 ) -> SourcePart:
     path, whole = part.path, Foreign(reader, table, "", columns)
     before, mtime_ns, content = path.stat(), _settled_ns(path), digest(path)
@@ -192,7 +201,8 @@ def _read_part(
             f"Expected {path} to stay as it is while it is read, got a change. "
             "Check the source again when the extract is complete."
         )
-    return SourcePart(part.name, before.st_size, mtime_ns, content, staged.read, quarantined=0)
+    left = left_out(reader.connection, staged, erased).erased
+    return SourcePart(part.name, before.st_size, mtime_ns, content, staged.read, 0, left)
 
 
 def _settled_ns(path: Path) -> int | None:

@@ -89,6 +89,10 @@ def _table_notes(name: str, table: Accepted) -> list[Finding]:
     if table.counts.collapsed:
         rows, share = table.counts.collapsed, table.counts.collapsed / table.counts.read
         found.append(Finding("note", name, "", "exact copies were collapsed into one", rows, share))
+    if table.counts.erased:
+        rows = table.counts.erased
+        message = "rows of erased accounts were left out"
+        found.append(Finding("note", name, "", message, rows, rows / table.counts.read))
     if table.staged.unknown:
         message = f"no columns of the contract, left alone: {', '.join(table.staged.unknown)}"
         found.append(Finding("note", name, "", message))

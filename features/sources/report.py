@@ -39,8 +39,8 @@ def report_json(source: CheckedSource) -> str:
 
     Its fields: `fingerprint`, `checked` (the folder with the checked Parquet), `extracted_at`,
     `extracted_at_is_guess`, `currency`, `quarantine` (the file, or null), `tables` (by name:
-    `read`, `accepted`, `quarantined`, `collapsed`, `columns`) and `findings` (`level`, `table`,
-    `column`, `message`, `rows`, `share`).
+    `read`, `accepted`, `quarantined`, `collapsed`, `erased`, `columns`) and `findings` (`level`,
+    `table`, `column`, `message`, `rows`, `share`).
     """
     tables = {
         name: {**asdict(source.counts[name]), "columns": list(columns)}
@@ -62,10 +62,13 @@ def report_json(source: CheckedSource) -> str:
 
 
 def _table_lines(source: CheckedSource) -> list[str]:
+    has_erased = any(counts.erased for counts in source.counts.values())
     heading = f"{'table':<16}{'read':>12}{'accepted':>12}{'set aside':>12}{'copies':>12}"
+    heading += f"{'erased':>12}" * has_erased
     lines = [heading]
     for name, counts in source.counts.items():
-        figures = (counts.read, counts.accepted, counts.quarantined, counts.collapsed)
+        figures = [counts.read, counts.accepted, counts.quarantined, counts.collapsed]
+        figures += [counts.erased] * has_erased
         lines.append(f"{name:<16}" + "".join(f"{figure:>12,}" for figure in figures))
     return lines
 

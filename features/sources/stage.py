@@ -47,6 +47,8 @@ class Staged:
         (line number, text, what is wrong) of CSV lines that are not rows at all.
     foreign_key
         The foreign column that names a row, where `source.toml` gives one.
+    erased
+        How many of the rows read were left out, as rows of erased accounts.
     """
 
     table: Table
@@ -58,6 +60,7 @@ class Staged:
     read: int
     malformed: tuple[tuple[int, str, str], ...]
     foreign_key: str | None
+    erased: int = 0
 
 
 @dataclass(frozen=True)

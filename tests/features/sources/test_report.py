@@ -37,6 +37,7 @@ def test_the_json_holds_the_same_figures(company):
         "accepted": 2,
         "quarantined": 1,
         "collapsed": 1,
+        "erased": 0,
         "columns": ["account_id", "occurred_at", "event", "quantity"],
     }
     assert report["fingerprint"] == source.fingerprint
