@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost large-training scale readme clean faults
+.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost large-training scale readme clean faults
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ training-cost: $(INSTALLED) ## docs/training-cost.md: a training beside its bare
 
 reasons-cost: $(INSTALLED) ## docs/reasons.md: what scores and reasons cost beside LightGBM (can be taken up again)
 	@$(BIN)/python -m benchmarks.reasons_speed
+
+service-cost: $(INSTALLED) ## docs/service-cost.md: a request beside other servers; needs wrk (can be taken up again)
+	@$(BIN)/python -m benchmarks.service
 
 large-training: $(INSTALLED) ## 20,000 accounts trained, registered and back-tested: minutes and memory of each verb
 	@$(BIN)/python -m benchmarks.large_training

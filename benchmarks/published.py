@@ -1,0 +1,107 @@
+"""A publication of many accounts, made once: those of a sample company, over and over."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.sample_company import MONTHS
+from features.built import built, month_starts
+from features.catalog import catalog_json
+from features.home import Home
+from features.sources.check import check
+from features.sources.sample.simulate import simulate
+from models.bundle import Bundle
+from models.churn import CHURN
+from models.expansion import EXPANSION
+from serving.parts import utc_now
+from serving.publish import Scored, publish
+from serving.renewals import renewals
+from serving.score import score
+from serving.signals import recent_signals
+from serving.store import open_store
+from serving.worklist import account_facts, rank
+from training.bundling import fit_bundle
+from training.fit import BoosterParams
+from training.prepare import prepared
+
+SEED, COMPANY = 21, 300
+LIST_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Now:
+    """A company at one date, and the models that score it: what a release puts together."""
+
+    bundles: Mapping[str, Bundle]
+    table: pd.DataFrame
+    states: pd.DataFrame
+    facts: pd.DataFrame
+    catalogue: tuple[Mapping[str, object], ...]
+
+    def scored(self) -> Scored:
+        """Score it as `serving.release.release` does."""
+        at = utc_now()
+        scores = score(self.bundles, self.table, self.states, at)
+        return Scored(
+            scores=scores,
+            listed=rank(scores, self.facts, LIST_DAYS),
+            signals=recent_signals(self.table, self.catalogue),
+            renewals=renewals(self.bundles, scores, self.table, self.states),
+            bundles=self.bundles,
+            list_horizon_days=LIST_DAYS,
+            currency="USD",
+        )
+
+
+def made(folder: Path, accounts: int) -> tuple[Home, pd.DataFrame]:
+    """Give the home of a publication, and the feature rows that it drew from."""
+    home, kept = Home(folder / "home"), folder / "rows.parquet"
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        now = _company()
+        home.root.mkdir(mode=0o700, exist_ok=True)
+        store = open_store(f"sqlite:///{home.store}")
+        try:
+            publish(store, home, _many(now, accounts).scored(), utc_now())
+        finally:
+            store.close()
+        now.table.to_parquet(kept)
+    return home, pd.read_parquet(kept)
+
+
+def _company() -> Now:
+    with tempfile.TemporaryDirectory() as aside:
+        company, home = Path(aside) / "company", Home(Path(aside) / "home")
+        simulate(company, accounts=COMPANY, months=MONTHS, seed=SEED)
+        source = check(str(company), home=home)
+        history = built(source, month_starts(source), home=home)
+        bundles = {}
+        for question in (CHURN, EXPANSION):
+            ready = prepared(history, question)
+            bundles[question.name] = fit_bundle(
+                ready.rows, ready.question, ready.features, ready.split, BoosterParams()
+            )
+        now = built(source, (source.extracted_at.date(),), home=home)
+        facts = account_facts(source.newest("accounts"), now.states)
+        return Now(bundles, now.table, now.states, facts, catalog_json(now.features))
+
+
+def _many(now: Now, accounts: int) -> Now:
+    """Draw accounts again and again, each time under another name."""
+    drawn = np.random.default_rng(0).integers(0, len(now.states), accounts)
+    names = pd.DataFrame(
+        {
+            "account_id": now.states["account_id"].to_numpy()[drawn],
+            "name_of_one": [f"account-{number:06d}" for number in range(accounts)],
+        }
+    )
+
+    def again(frame: pd.DataFrame) -> pd.DataFrame:
+        many = names.merge(frame, on="account_id", how="inner")
+        return many.assign(account_id=many.pop("name_of_one"))
+
+    return Now(now.bundles, again(now.table), again(now.states), again(now.facts), now.catalogue)
