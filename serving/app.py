@@ -1,9 +1,9 @@
 """The ASGI application: routes from the calls, one shape of errors, nothing computed here."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
+import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,12 +16,13 @@ from serving import answers, schema
 from serving.body import read_json, read_query
 from serving.calls import CALLS, Call
 from serving.openapi import document
+from serving.metrics import Now
 from serving.page import page_routes
 from serving.parts import Caller, Parts
+from serving.readiness import PARTS, Readiness
 from serving.refusal import RefusedError, not_found
 from serving.response import caller_of, error_response, json_response
 
-LOG = logging.getLogger("tenure.requests")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -31,8 +32,10 @@ def build_app(parts: Parts) -> Starlette:
         Route(_starlette_path(call), _endpoint(parts, call), methods=[call.method])
         for call in CALLS
     ]
+    routes += [*_operator_routes(parts), *page_routes(parts)]
+    parts.metrics.declare([route.path for route in routes])
     return Starlette(
-        routes=[*routes, *_operator_routes(parts), *page_routes(parts)],
+        routes=routes,
         exception_handlers={
             RefusedError: _refused,
             StoreError: _store_failed,
@@ -58,7 +61,9 @@ def _endpoint(parts: Parts, call: Call) -> Endpoint:
             asked.append(await read_json(request, call.body))
         if call.query is not None:
             asked.append(read_query(request, call.query))
-        return json_response(await run_in_threadpool(_answer, parts, caller, call, asked))
+        async with parts.load.place():
+            answer = await run_in_threadpool(_answer, parts, caller, call, asked)
+        return json_response(answer)
 
     return endpoint
 
@@ -73,25 +78,25 @@ def _answer(parts: Parts, caller: Caller, call: Call, asked: Sequence[object]) -
 
 def _operator_routes(parts: Parts) -> list[Route]:
     described = document()
+    readiness = Readiness(parts)
+    parts.metrics.parts = PARTS
 
     async def livez(_request: Request) -> Response:
         return json_response(schema.ProbeAnswer("alive"))
 
     async def readyz(_request: Request) -> Response:
-        try:
-            ready = (await run_in_threadpool(parts.watch.look)).in_service is not None
-        except StoreError:
-            ready = False
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return json_response(schema.ProbeAnswer("ready" if ready else "not ready"), status)
+        found = await readiness.found()
+        said = "not_ready" if not found.is_ready else "degraded" if found.missing else "ready"
+        status = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return json_response(schema.ProbeAnswer(said, list(found.missing)), status)
 
     async def healthz(_request: Request) -> Response:
-        return json_response(await run_in_threadpool(answers.health, parts))
+        return json_response(answers.health(parts, await readiness.found()))
 
     async def metrics(_request: Request) -> Response:
-        found = await run_in_threadpool(answers.health, parts)
-        parts.metrics.scores_age.set(float("nan") if found.age_hours is None else found.age_hours)
-        return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4")
+        health = answers.health(parts, await readiness.found())
+        now = Now(parts.oldest_age_hours(), health.model_versions, health.missing)
+        return Response(parts.metrics.text(now), media_type="text/plain; version=0.0.4")
 
     async def openapi(_request: Request) -> Response:
         return json_response(described)
@@ -107,24 +112,26 @@ def _operator_routes(parts: Parts) -> list[Route]:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)  # noqa: S101 - Starlette's type of a handler is wider than its use
-    return error_response(error, request.scope["tenure.request_id"])
+    return error_response(error, request.scope)
 
 
 async def _store_failed(request: Request, _error: Exception) -> Response:
     refused = RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable", "The store does not answer. Try again."
     )
-    return error_response(refused, request.scope["tenure.request_id"])
+    return error_response(refused, request.scope)
 
 
 async def _audit_failed(request: Request, _error: Exception) -> Response:
-    LOG.error("%s the audit log takes no row", request.scope["tenure.request_id"])
+    structlog.get_logger().error(
+        "the audit log takes no row", request_id=request.scope["tenure.request_id"]
+    )
     refused = RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "audit_unavailable",
         "It cannot be written down who reads this, so it is not shown. Try again.",
     )
-    return error_response(refused, request.scope["tenure.request_id"])
+    return error_response(refused, request.scope)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
@@ -134,4 +141,6 @@ async def _unrouted(request: Request, error: Exception) -> Response:
         )
     else:
         refused = not_found()
-    return error_response(refused, request.scope["tenure.request_id"])
+    response = error_response(refused, request.scope)
+    response.headers.update(getattr(error, "headers", None) or {})  # which methods there are
+    return response

@@ -8,13 +8,14 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
-from serving.refusal import RefusedError, invalid
+from serving.refusal import Detail, RefusedError, invalid
 
 MOST_BYTES = 1024 * 1024
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 WHERE = re.compile(r"^(?P<problem>.*) - at `(?:key in )?\$?\.?(?P<field>[^`]*)`$", re.DOTALL)
 UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>.*)`$", re.DOTALL)
+IN_A_ROW = re.compile(r"^rows\[(?P<row>\d+)\]\[\.\.\.\]$")
 PLACE = re.compile(r"\(byte (?P<byte>\d+)\)$")
 NOT_FINITE = (b"NaN", b"Infinity", b"-Infinity")
 MOST_OF_A_PROBLEM = 300
@@ -28,7 +29,7 @@ async def read_json(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise _refused(error, kind) from error
+        raise _refused(error, kind, content) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _no_json(error, content) from error
 
@@ -62,17 +63,20 @@ async def _read(request: Request, media_type: str) -> bytes:
     if not declared.isdecimal() or int(declared) > MOST_BYTES:
         raise _too_large()
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
-        raise RefusedError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            f"The body has to be sent as {media_type}.",
-        )
+        raise _other_media(f"The body has to be sent as {media_type}.")
+    # What is unpacked may be a thousand times larger than what was sent: nothing is.
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise _other_media("The body has to be sent as it is, not compressed.")
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > MOST_BYTES:
             raise _too_large()
     return bytes(content)
+
+
+def _other_media(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
 
 
 def _too_large() -> RefusedError:
@@ -86,19 +90,43 @@ def _too_large() -> RefusedError:
 def _no_json(error: Exception, content: bytes) -> RefusedError:
     place = PLACE.search(str(error))
     start = int(place["byte"]) if place else len(content)
+    problem, found = "The body is no JSON that can be read.", f"no JSON at byte {start}"
     if content.startswith(NOT_FINITE, start):
         problem = "NaN and Infinity are not JSON. Send null where there is no number."
-    else:
-        problem = "The body is no JSON that can be read."
-    return RefusedError(HTTPStatus.BAD_REQUEST, "invalid_json", problem)
+    elif isinstance(error, UnicodeDecodeError):
+        found = "not in UTF-8"
+    elif isinstance(error, RecursionError):
+        found = "nested too deeply"
+    return RefusedError(HTTPStatus.BAD_REQUEST, "invalid_json", problem, (Detail("body", found),))
 
 
-def _refused(error: msgspec.ValidationError, kind: type) -> RefusedError:
+def _refused(error: msgspec.ValidationError, kind: type, content: bytes = b"") -> RefusedError:
     found = WHERE.match(str(error))
     problem = found["problem"] if found else str(error)
     named = found or UNKNOWN.match(problem)
-    field = named["field"] if named else ""
+    field = _with_feature(named["field"], content) if named else ""
     wanted = get_type_hints(kind).get(field)
     if get_origin(wanted) is Literal:
         problem = f"expected one of {', '.join(get_args(wanted))}"
     return invalid(field[:MOST_OF_A_PROBLEM] or "body", problem[:MOST_OF_A_PROBLEM])
+
+
+class _Rows(msgspec.Struct):
+    rows: list[dict[str, msgspec.Raw]]
+
+
+def _with_feature(field: str, content: bytes) -> str:
+    """Name the feature of a row that cannot be used, which msgspec does not tell."""
+    found = IN_A_ROW.match(field)
+    if found is None:
+        return field
+    row = msgspec.json.decode(content, type=_Rows).rows[int(found["row"])]
+    return next(f"rows[{found['row']}].{name}" for name, cell in row.items() if not _is_cell(cell))
+
+
+def _is_cell(cell: msgspec.Raw) -> bool:
+    try:
+        msgspec.json.decode(cell, type=float | str | None)
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -16,24 +16,33 @@ class Call:
     ----------
     path:
         Route template; ``{account_id}`` is the only parameter there is.
+    name:
+        What generated clients call it.
+    about:
+        What whoever calls it has to know besides its types.
     scope:
         What a token must be allowed; None: any live token.
     answer:
         Function of the parts, the caller and, where there is one, the request's value.
     answers_with, body, query:
         Types of the answer, of the JSON body and of the query.
+    refuses:
+        Statuses that it answers with, besides those that follow from what it reads.
     shows:
         Gives the accounts that an answer shows, for the audit log; None: it shows none.
     """
 
     method: str
     path: str
+    name: str
     summary: str
+    about: str
     scope: str | None
     answer: Callable[..., Any]
     answers_with: type
     body: type | None = None
     query: type | None = None
+    refuses: frozenset[int] = frozenset()
     shows: Callable[[Any], Sequence[str]] | None = None
 
 
@@ -49,7 +58,11 @@ CALLS = (
     Call(
         "POST",
         "/v1/scores",
+        "get_scores",
         "Published scores of up to 1000 accounts",
+        "Accounts come in the order asked for. Ids that are unknown, or that the token may not "
+        "see, are listed in `unknown_account_ids`, and the rest is answered. A `status` other "
+        "than `scored` comes without probabilities and is no statement: never a low risk.",
         "score",
         answers.scores,
         schema.ScoresAnswer,
@@ -59,7 +72,9 @@ CALLS = (
     Call(
         "POST",
         "/v1/predict",
+        "predict",
         "What a model says of given feature rows",
+        "A row has exactly the model's features, by name, in any order. No account is read.",
         "predict",
         predict,
         schema.PredictAnswer,
@@ -68,16 +83,22 @@ CALLS = (
     Call(
         "GET",
         "/v1/accounts/{account_id}",
+        "get_account",
         "All that is known of one account",
+        "An account that the token may not see is answered as one that does not exist.",
         "read",
         answers.account,
         schema.AccountAnswer,
+        refuses=frozenset({404}),
         shows=_alone,
     ),
     Call(
         "GET",
         "/v1/worklist",
+        "get_work_list",
         "Accounts in order of expected loss",
+        "The probability of churn at the list's horizon times ARR. A new publication does not "
+        "shift the pages that are being read.",
         "read",
         answers.work_list,
         schema.WorklistAnswer,
@@ -87,17 +108,22 @@ CALLS = (
     Call(
         "POST",
         "/v1/feedback",
+        "record_feedback",
         "Record what was done or learned, exactly once",
+        "After a timeout send the same again: it is recorded once, and answered alike.",
         "feedback",
         answers.feedback,
         schema.FeedbackAnswer,
         body=schema.FeedbackRequest,
+        refuses=frozenset({404, 409}),
         shows=_alone,
     ),
     Call(
         "GET",
         "/v1/models",
+        "get_models",
         "The models in service",
+        "`about` holds the figures that a model was promoted with, empty for a token with a book.",
         None,
         answers.models,
         schema.ModelsAnswer,

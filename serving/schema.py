@@ -1,33 +1,55 @@
 """Requests and responses: the types that are checked, and that the OpenAPI document shows."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from serving.fields import (
+    MOST_IDS,
+    MOST_LISTED,
+    MOST_ROWS,
+    AccountId,
+    AddedMrr,
+    AgeHours,
+    AskedHorizon,
+    AsOf,
+    Band,
+    Currency,
+    Cursor,
+    Date,
+    Effect,
+    FeatureName,
+    FeedbackKind,
+    Fingerprint,
+    HorizonDays,
+    Key,
+    ModelName,
+    Money,
+    NextCursor,
+    Note,
+    NoticeDeadline,
+    Probability,
+    Rank,
+    ReasonCount,
+    RenewalDate,
+    RenewalProbability,
+    Sentence,
+    Share,
+    Status,
+    Text,
+    Time,
+    Value,
+    Version,
+)
 from serving.refusal import Detail
-
-MOST_IDS = 1000
-MOST_ROWS = 1000
-MOST_LISTED = 200
-
-AccountId = Annotated[str, Meta(min_length=1, max_length=400, pattern="^[^\x00]*$")]
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\x00]*$")]
-Note = Annotated[str, Meta(max_length=4000, pattern="^[^\x00]*$")]
-Horizon = Annotated[int, Meta(ge=1, le=36500)]
-ReasonCount = Annotated[int, Meta(ge=0, le=10)]
-Status = Literal["scored", "leaving", "inactive", "no_data"]
-FeedbackKind = Literal[
-    "contacted", "play_done", "will_renew", "will_leave", "expanding", "score_wrong", "other"
-]
 
 
 class ScoresRequest(Struct, forbid_unknown_fields=True):
     """Ask for the published scores of accounts, by default of all models and horizons."""
 
     account_ids: Annotated[list[AccountId], Meta(min_length=1, max_length=MOST_IDS)]
-    models: Annotated[list[Text], Meta(min_length=1, max_length=10)] | None = None
-    horizons: Annotated[list[Horizon], Meta(min_length=1, max_length=20)] | None = None
+    models: Annotated[list[ModelName], Meta(min_length=1, max_length=10)] | None = None
+    horizons: Annotated[list[AskedHorizon], Meta(min_length=1, max_length=20)] | None = None
     reasons: ReasonCount = 5
 
 
@@ -37,19 +59,19 @@ class PredictRequest(Struct, forbid_unknown_fields=True):
     Null is a feature without history; text is for features that the model knows as categories.
     """
 
-    model: Text
+    model: ModelName
     rows: Annotated[list[dict[str, float | str | None]], Meta(min_length=1, max_length=MOST_ROWS)]
-    horizons: Annotated[list[Horizon], Meta(min_length=1, max_length=20)] | None = None
+    horizons: Annotated[list[AskedHorizon], Meta(min_length=1, max_length=20)] | None = None
     reasons: ReasonCount = 5
 
 
 class WorklistQuery(Struct, forbid_unknown_fields=True):
     """Ask for a page of the work list, of all accounts or of one CSM's or tier's."""
 
-    csm: Text | None = None
-    tier: Text | None = None
-    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED)] = 50
-    cursor: Text | None = None
+    csm: Annotated[Text, Meta(description="Accounts of this CSM only.")] | None = None
+    tier: Annotated[Text, Meta(description="Accounts of this tier only.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="How many accounts to list.")] = 50
+    cursor: Cursor | None = None
 
 
 class FeedbackRequest(Struct, forbid_unknown_fields=True):
@@ -57,27 +79,27 @@ class FeedbackRequest(Struct, forbid_unknown_fields=True):
 
     account_id: AccountId
     kind: FeedbackKind
-    idempotency_key: Text
+    idempotency_key: Key
     note: Note | None = None
 
 
 class ReasonAnswer(Struct):
     """One reason; effect is its contribution in log odds."""
 
-    feature: str
-    value: float | None
-    effect: float
-    text: str
+    feature: FeatureName
+    value: Value | None
+    effect: Effect
+    text: Sentence
 
 
 class HorizonScore(Struct):
     """One probability; null with a status other than ``scored``, which is not a low risk."""
 
-    horizon_days: int
-    probability: float | None
-    band: str | None
-    rank: int | None
-    expected_added_mrr: float | None
+    horizon_days: HorizonDays
+    probability: Probability | None
+    band: Band | None
+    rank: Rank | None
+    expected_added_mrr: AddedMrr | None
     reasons: list[ReasonAnswer]
 
 
@@ -85,8 +107,8 @@ class ModelScores(Struct):
     """What one model says of one account, by horizon."""
 
     model: str
-    model_version: str
-    features_version: str
+    model_version: Version
+    features_version: Fingerprint
     horizons: list[HorizonScore]
 
 
@@ -98,9 +120,9 @@ class Renewal(Struct):
     `notice_deadline` is the last day for notice, in the past once it is over.
     """
 
-    renewal_date: str
-    notice_deadline: str | None
-    renewal_probability: float | None
+    renewal_date: RenewalDate
+    notice_deadline: NoticeDeadline | None
+    renewal_probability: RenewalProbability | None
 
 
 class NextProduct(Struct):
@@ -111,8 +133,8 @@ class NextProduct(Struct):
     """
 
     product: str
-    share: float
-    text: str
+    share: Share
+    text: Sentence
 
 
 class AccountScores(Struct):
@@ -124,8 +146,8 @@ class AccountScores(Struct):
 
     account_id: str
     status: Status
-    as_of: datetime
-    age_hours: float
+    as_of: AsOf
+    age_hours: AgeHours
     models: list[ModelScores]
     renewal: Renewal | None
     next_product: NextProduct | None
@@ -134,10 +156,10 @@ class AccountScores(Struct):
 class ScoresAnswer(Struct):
     """Scores of the known accounts in the order asked for, and the unknown ones by name."""
 
-    as_of: datetime
-    age_hours: float
-    scored_at: datetime
-    currency: str
+    as_of: AsOf
+    age_hours: AgeHours
+    scored_at: Time
+    currency: Currency
     accounts: list[AccountScores]
     unknown_account_ids: list[str]
 
@@ -145,9 +167,9 @@ class ScoresAnswer(Struct):
 class PredictedHorizon(Struct):
     """One probability of a given row."""
 
-    horizon_days: int
-    probability: float
-    band: str
+    horizon_days: HorizonDays
+    probability: Probability
+    band: Band
     reasons: list[ReasonAnswer]
 
 
@@ -155,30 +177,30 @@ class PredictedRow(Struct):
     """Probabilities of a given row; to renew at the next end of its term by the model of churn."""
 
     horizons: list[PredictedHorizon]
-    renewal_probability: float | None
+    renewal_probability: RenewalProbability | None
 
 
 class PredictAnswer(Struct):
     """What the model says of each row, in the order of the rows."""
 
     model: str
-    model_version: str
-    features_version: str
+    model_version: Version
+    features_version: Fingerprint
     rows: list[PredictedRow]
 
 
 class PastScore(Struct):
     """A score as it was published for a date."""
 
-    as_of: datetime
-    scored_at: datetime
+    as_of: AsOf
+    scored_at: Time
     model: str
-    model_version: str
-    horizon_days: int
+    model_version: Version
+    horizon_days: HorizonDays
     status: Status
-    probability: float | None
-    band: str | None
-    rank: int | None
+    probability: Probability | None
+    band: Band | None
+    rank: Rank | None
 
 
 class Signal(Struct):
@@ -193,11 +215,11 @@ class Signal(Struct):
 class Contract(Struct):
     """What the account pays and until when; renewal is null where no signed term ends."""
 
-    arr: float | None
-    currency: str
-    renewal_date: str | None
-    notice_deadline: str | None
-    renewal_probability: float | None
+    arr: Money | None
+    currency: Currency
+    renewal_date: RenewalDate | None
+    notice_deadline: NoticeDeadline | None
+    renewal_probability: RenewalProbability | None
 
 
 class FeedbackAnswer(Struct):
@@ -207,7 +229,7 @@ class FeedbackAnswer(Struct):
     account_id: str
     kind: str
     note: str | None
-    recorded_at: datetime
+    recorded_at: Time
 
 
 class AccountAnswer(Struct):
@@ -221,10 +243,10 @@ class AccountAnswer(Struct):
     tier: str | None
     csm: str | None
     status: Status
-    as_of: datetime
-    age_hours: float
+    as_of: AsOf
+    age_hours: AgeHours
     contract: Contract
-    growth: str | None
+    growth: Sentence | None
     next_product: NextProduct | None
     models: list[ModelScores]
     signals: list[Signal]
@@ -235,19 +257,19 @@ class AccountAnswer(Struct):
 class WorklistEntry(Struct):
     """One account of the work list; `expected_loss` is probability x ARR."""
 
-    position: int
+    position: Annotated[int, Meta(ge=1)]
     account_id: str
     name: str | None
     tier: str | None
     csm: str | None
-    arr: float
-    renewal_date: str | None
-    notice_deadline: str | None
-    renewal_probability: float | None
-    probability: float
-    band: str
-    expected_loss: float
-    expansion_probability: float | None
+    arr: Money
+    renewal_date: RenewalDate | None
+    notice_deadline: NoticeDeadline | None
+    renewal_probability: RenewalProbability | None
+    probability: Probability
+    band: Band
+    expected_loss: Money
+    expansion_probability: Probability | None
     reasons: list[ReasonAnswer]
     suggested_play: str
 
@@ -255,26 +277,26 @@ class WorklistEntry(Struct):
 class WorklistAnswer(Struct):
     """A page of the work list; with `next_cursor` the next page is asked for."""
 
-    as_of: datetime
-    age_hours: float
-    currency: str
-    horizon_days: int
+    as_of: AsOf
+    age_hours: AgeHours
+    currency: Currency
+    horizon_days: HorizonDays
     model_versions: dict[str, str]
     accounts: list[WorklistEntry]
-    next_cursor: str | None
+    next_cursor: NextCursor | None
 
 
 class ModelAnswer(Struct):
     """A model in service."""
 
     model: str
-    model_version: str
-    features_version: str
-    horizons_days: list[int]
-    trained_at: datetime
-    trained_on_from: str
-    trained_on_to: str
-    base_rates: dict[str, float]
+    model_version: Version
+    features_version: Fingerprint
+    horizons_days: list[HorizonDays]
+    trained_at: Time
+    trained_on_from: Date
+    trained_on_to: Date
+    base_rates: dict[str, Probability]
     features: list[str]
     about: dict[str, Any]
 
@@ -282,26 +304,32 @@ class ModelAnswer(Struct):
 class ModelsAnswer(Struct):
     """The models in service and the scores that they gave."""
 
-    as_of: datetime
-    age_hours: float
-    scored_at: datetime
+    as_of: AsOf
+    age_hours: AgeHours
+    scored_at: Time
     models: list[ModelAnswer]
 
 
 class HealthAnswer(Struct):
-    """How the service is: its scores, their age, and what it could not load."""
+    """How the service is: its scores, their age, and what it could not load.
+
+    `degraded`: scores are answered, but a part in `missing` is away.
+    """
 
     status: Literal["ok", "stale", "not_ready", "degraded"]
-    as_of: datetime | None
-    age_hours: float | None
+    missing: list[str]
+    as_of: AsOf | None
+    age_hours: AgeHours | None
     model_versions: dict[str, str]
     problem: str | None
+    workers: int
 
 
 class ProbeAnswer(Struct):
-    """Alive or ready."""
+    """Alive or ready; `missing` names the parts that are not there."""
 
     status: str
+    missing: list[str] = []
 
 
 class ErrorBody(Struct):
