@@ -30,6 +30,7 @@ SHARE = {"churn": 0.85, "expansion": 0.80}
 """The share of the oracle's skill to reach."""
 SLOPE, RATIO, ERROR = (0.8, 1.2), (0.9, 1.1), 0.1
 """Calibration slope, observed over expected, and calibration error over the base rate."""
+ASKED = ("figure", "to reach", "measured", "reached", "the oracle's own")
 BY_SEED = (
     "seed",
     "rows (events)",
@@ -37,6 +38,7 @@ BY_SEED = (
     "slope",
     "observed / expected",
     "error / base rate",
+    "the oracle's",
     "log loss above the nearest baseline's",
 )
 
@@ -51,7 +53,8 @@ def section(kept: Kept, seeds: Sequence[int], say: Say) -> str:
         f"Seeds {seeds[0]} to {seeds[-1]}, {kept.accounts:,} accounts over {MONTHS} months each, "
         "the test period of a training. Skill is AUC less 0.5, among accounts that can leave "
         f"within the horizon; the oracle plays the hidden state forward {PLAYS} times. Calibration "
-        "is of all scored accounts. Log loss is held against each baseline in the rolling "
+        "is of all scored accounts; what chance alone makes of it, the oracle's own shows. Log "
+        "loss is held against each baseline in the rolling "
         "back-test: all origins of a company together, and each alone.\n"
     )
     parts = [of_question(kept, seeds, question, say) for question in QUESTIONS]
@@ -70,7 +73,7 @@ def of_question(kept: Kept, seeds: Sequence[int], question: Question, say: Say) 
     return "\n".join(
         [
             f"### {question.name.capitalize()} within {question.main_horizon_days} days\n",
-            table(("figure", "to reach", "measured", "reached"), _asked(pooled, found, question)),
+            table(ASKED, _asked(pooled, found, question)),
             "",
             table(("log loss above a baseline's", "to reach", "measured", "reached"), _held(tests)),
             "",
@@ -86,10 +89,10 @@ def of_question(kept: Kept, seeds: Sequence[int], question: Question, say: Say) 
 
 
 def _asked(tested: pd.DataFrame, found: Shares, question: Question) -> list[list[str]]:
-    """Give the figures to reach of all companies' tested rows together."""
-    figures = _calibration(tested, question)
+    """Give the figures to reach of all companies' tested rows together, beside the oracle's."""
     reached, asked = float(np.mean(found[OWN])), SHARE[question.name]
-    slope, ratio, error = figures
+    slope, ratio, error = _calibration(tested, question)
+    of_oracle = [f"{figure:.3g}" for figure in _calibration(_by_oracle(tested, question), question)]
     within = f"{SLOPE[0]} to {SLOPE[1]}", f"{RATIO[0]} to {RATIO[1]}"
     return [
         [
@@ -97,14 +100,28 @@ def _asked(tested: pd.DataFrame, found: Shares, question: Question) -> list[list
             f"{asked:.0%}",
             _spread(found[OWN]),
             _said(reached >= asked),
+            "100%",
         ],
-        ["calibration slope", within[0], f"{slope:.2f}", _said(SLOPE[0] <= slope <= SLOPE[1])],
-        ["observed over expected", within[1], f"{ratio:.2f}", _said(RATIO[0] <= ratio <= RATIO[1])],
+        [
+            "calibration slope",
+            within[0],
+            f"{slope:.2f}",
+            _said(SLOPE[0] <= slope <= SLOPE[1]),
+            of_oracle[0],
+        ],
+        [
+            "observed over expected",
+            within[1],
+            f"{ratio:.2f}",
+            _said(RATIO[0] <= ratio <= RATIO[1]),
+            of_oracle[1],
+        ],
         [
             "calibration error over the base rate",
             f"below {ERROR}",
             f"{error:.3f}",
             _said(error < ERROR),
+            of_oracle[2],
         ],
     ]
 
@@ -148,8 +165,15 @@ def _line(company: Company) -> list[str]:
         f"{slope:.2f}",
         f"{ratio:.2f}",
         f"{error:.3f}",
+        f"{_calibration(_by_oracle(tested, question), question)[2]:.3f}",
         f"{nearest:+.4f}",
     ]
+
+
+def _by_oracle(tested: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Give the rows with the oracle's word: what came in none of its plays counts as half a one."""
+    said = tested["oracle"].clip(0.5 / PLAYS, 1 - 0.5 / PLAYS)
+    return tested.assign(**{f"probability__{question.main_horizon_days}d": said})
 
 
 def _calibration(tested: pd.DataFrame, question: Question) -> tuple[float, float, float]:

@@ -66,7 +66,17 @@ def test_what_is_better_throughout_is_reached() -> None:
 def test_a_share_below_the_asked_one_is_not_reached() -> None:
     rows = scored([1, 0, 1, 0] * 10, [0.6, 0.4, 0.7, 0.5] * 10, [0.9, 0.1, 0.8, 0.2] * 10)
     assert _asked(rows, {OWN: [0.86, 0.82]}, CHURN)[0][3] == "**no**"
-    assert _asked(rows, {OWN: [0.86, 0.84]}, CHURN)[0][2:] == ["85.0% (standard error 1.0%)", "yes"]
+    assert _asked(rows, {OWN: [0.86, 0.84]}, CHURN)[0][2:4] == [
+        "85.0% (standard error 1.0%)",
+        "yes",
+    ]
+
+
+def test_the_oracles_own_calibration_stands_beside_the_models() -> None:
+    rows = scored([1, 0, 0, 0] * 10, [0.5] * 40, [0.25] * 40)
+    _, _, ratio, error = _asked(rows, {OWN: [0.86]}, CHURN)
+    assert (ratio[2], ratio[4]) == ("0.50", "1")
+    assert (error[2], error[4]) == ("1.000", "0")
 
 
 def test_what_is_missing_is_parted_so_that_it_adds_up() -> None:
