@@ -49,13 +49,14 @@ def generated(served: "Served", tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def client(served: "Served", generated: Path) -> Any:
+def client(served: "Served", generated: Path) -> Iterator[Any]:
     assert generated.is_dir()
     made = import_module(f"{PACKAGE}.client")
     token = served.token("score", "read", "feedback", "predict")
-    return made.AuthenticatedClient(
+    with made.AuthenticatedClient(
         base_url=served.url, token=token, verify_ssl=served.tls, raise_on_unexpected_status=True
-    )
+    ) as opened:
+        yield opened
 
 
 def call(name: str) -> Any:
