@@ -11,6 +11,9 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from features.build import feature_table
 from features.catalog import available, features_fingerprint
@@ -21,8 +24,10 @@ from features.errors import SourceError
 from features.home import Home, private
 from features.own.harvest import Own
 from features.spine import account_states
+from features.tombstones import Tombstones, at_work
 
 STATES_FILE = "states.parquet"
+_HALF = ".building-"
 FEATURES_FILE = "features.parquet"
 Demand = Callable[[CheckedSource, pd.DataFrame], None]
 """Raises where source and states will not do for what the features are to be built for."""
@@ -87,19 +92,44 @@ def built(
     refuse_the_future(source, dates)
     own = own or Own()
     features = available(source, own.features, touches=touches)
-    kept = home.snapshots / _key(source, features, dates, engine, own)
-    if not kept.is_dir():
-        states = account_states(source, dates, engine=engine)
-        if enough:
-            enough(source, states)
-        table = feature_table(source, states, engine=engine, features=features)
-        _keep(kept, {STATES_FILE: states, FEATURES_FILE: table})
-    return Built(
-        source=source,
-        features=features,
-        states=pd.read_parquet(kept / STATES_FILE),
-        table=pd.read_parquet(kept / FEATURES_FILE),
-    )
+    with at_work(home):
+        kept = home.snapshots / _key(source, features, dates, engine, own)
+        if not kept.is_dir():
+            states = account_states(source, dates, engine=engine)
+            if enough:
+                enough(source, states)
+            table = feature_table(source, states, engine=engine, features=features)
+            _keep(kept, {STATES_FILE: states, FEATURES_FILE: table})
+        return Built(
+            source=source,
+            features=features,
+            states=pd.read_parquet(kept / STATES_FILE),
+            table=pd.read_parquet(kept / FEATURES_FILE),
+        )
+
+
+def forget(home: Home, erased: Tombstones) -> int:
+    """Remove the tables that name an erased account, and give how many: they are built again.
+
+    Whoever calls it holds `features.tombstones.erasing`.
+    """
+    for half in home.snapshots.glob(f"{_HALF}*"):
+        shutil.rmtree(half)
+    found = [kept for kept in home.snapshots.glob("[!.]*") if _names_any(kept, erased)]
+    for kept in found:
+        shutil.rmtree(kept)
+    return len(found)
+
+
+def _names_any(kept: Path, erased: Tombstones) -> bool:
+    for file in kept.glob("*.parquet"):
+        schema = pq.read_schema(file)
+        texts = [each.name for each in schema if pa.types.is_large_string(each.type)]
+        texts += [each.name for each in schema if pa.types.is_string(each.type)]
+        table = pq.read_table(file, columns=texts)
+        if any(erased.among(pc.unique(column).to_pylist()) for column in table.columns):
+            return True
+    return False
 
 
 def month_starts(source: CheckedSource) -> tuple[date, ...]:
@@ -150,7 +180,7 @@ def _key(
 
 def _keep(folder: Path, frames: dict[str, pd.DataFrame]) -> None:
     # Written aside and renamed, so that a killed build leaves nothing that looks whole.
-    aside = Path(tempfile.mkdtemp(dir=private(folder.parent), prefix=".building-"))
+    aside = Path(tempfile.mkdtemp(dir=private(folder.parent), prefix=_HALF))
     try:
         for name, frame in frames.items():
             frame.to_parquet(aside / name, index=False)

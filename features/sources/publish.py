@@ -37,9 +37,9 @@ def publish(
     CheckedSource
         With its folder, its fingerprint and the digests of its files.
     """
-    files = {name: _stored(out / name, digests.get(name)) for name in _names(out)}
+    files = stored_below(out, digests)
     checked = replace(checked, files=MappingProxyType(files))
-    fingerprint = _fingerprint(checked)
+    fingerprint = fingerprint_of(checked)
     kept = replace(checked, folder=home.checked / fingerprint, fingerprint=fingerprint)
     (out / MANIFEST).write_text(write_manifest(kept), encoding="utf-8")
     for name in (*files, MANIFEST):
@@ -54,6 +54,17 @@ def publish(
             out.rename(kept.folder)
         _sync(home.checked)
     return kept
+
+
+def stored_below(out: Path, digests: Mapping[str, str]) -> dict[str, Stored]:
+    """Give size and SHA-256 of each file below a folder, by its name there; known ones are taken.
+
+    Parameters
+    ----------
+    digests
+        Those that are known, by name.
+    """
+    return {name: _stored(out / name, digests.get(name)) for name in _names(out)}
 
 
 def _names(out: Path) -> Iterator[str]:
@@ -85,7 +96,8 @@ def _keep_other(folder: Path, origin: str) -> None:
         shutil.copyfile(folder / MANIFEST, folder / manifest_of(then.origin))
 
 
-def _fingerprint(checked: CheckedSource) -> str:
+def fingerprint_of(checked: CheckedSource) -> str:
+    """Give the SHA-256 over the content of a checked source that knows the digests of its files."""
     content = {
         table: [
             stored.sha256

@@ -83,6 +83,10 @@ class Weeks:
         rows = f"SELECT {self._names()} FROM {parquet(self._added(monday))}"
         return self._write(monday, f"{rows} UNION ALL {before}" if before else rows)
 
+    def write_rows(self, monday: date, rows: str) -> WeeklyPart:
+        """Write the part of one week from SQL for all of its rows, as `kept` gives it."""
+        return self._write(monday, rows)
+
     def write_none(self) -> WeeklyPart:
         """Write the one part of a log without rows, so that a reader finds its columns."""
         rows = f"SELECT {self._columns()} FROM {parquet(self.staged.files)} LIMIT 0"

@@ -15,7 +15,7 @@ from features.home import Home, private
 
 KEPT_CHECKS = 3
 KEPT_FOR = timedelta(hours=24)
-_PREFIX = ".check-"
+PREFIX = ".check-"
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def workplace(home: Home) -> Iterator[Path]:
     checked = private(home.checked).resolve()
     with alone(checked):
         _clear(checked)
-    with held_folder(checked, _PREFIX) as work:
+    with held_folder(checked, PREFIX) as work:
         yield work
 
 
@@ -73,5 +73,5 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _clear(checked: Path) -> None:
     for folder in checked.iterdir():
-        if not folder.name.startswith(_PREFIX) and not (folder / MANIFEST).exists():
+        if not folder.name.startswith(PREFIX) and not (folder / MANIFEST).exists():
             shutil.rmtree(folder)  # its removal was killed
