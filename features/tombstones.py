@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -184,22 +184,31 @@ def at_work(home: Home) -> Iterator[None]:
 
     So nothing that was read before an erasure is written after it.
     """
-    with _held(home, fcntl.LOCK_SH):
-        yield
-
-
-@contextmanager
-def erasing(home: Home) -> Iterator[None]:
-    """Hold a home alone, once all that is at work in it has ended."""
-    with _held(home, fcntl.LOCK_EX):
-        yield
-
-
-@contextmanager
-def _held(home: Home, how: int) -> Iterator[None]:
-    number = os.open(private(home.root), os.O_RDONLY | os.O_DIRECTORY)
+    number = hold(home)
     try:
-        fcntl.flock(number, how)
+        yield
+    finally:
+        os.close(number)
+
+
+def hold(home: Home) -> int:
+    """Hold a home as `at_work` does, until the number that this gives is closed."""
+    number = os.open(private(home.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(number, fcntl.LOCK_SH)
+    return number
+
+
+@contextmanager
+def erasing(home: Home, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold a home alone, once all that is at work in it has ended; `say` is told of a wait."""
+    number = os.open(private(home.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if say:
+                say("waiting for the verbs that are at work in this home to end")
+            fcntl.flock(number, fcntl.LOCK_EX)
         yield
     finally:
         os.close(number)

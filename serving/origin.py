@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,6 +57,28 @@ def digest_of(rows: Iterable[Row]) -> str:
     return _digest(sorted(rows, key=key_of))
 
 
+def digests_without(rows: Iterable[Row], account_ids: Collection[str]) -> tuple[str, str]:
+    """Give what `digest_of` gives of rows, and of them without some accounts', in one pass.
+
+    Parameters
+    ----------
+    rows
+        In the order of their keys.
+    """
+    whole, left = hashlib.sha256(b"["), hashlib.sha256(b"[")
+    seen, stayed = False, False
+    for row in rows:
+        text = _text(row).encode()
+        whole.update(b", " + text if seen else text)
+        seen = True
+        if row["account_id"] not in account_ids:
+            left.update(b", " + text if stayed else text)
+            stayed = True
+    for digest in (whole, left):
+        digest.update(b"]")
+    return whole.hexdigest(), left.hexdigest()
+
+
 def line_digest(connection: Connection, number: int) -> str:
     """Give the SHA-256 over a publication's own line, and those of its models."""
     published, models = tables.publications, tables.published_models
@@ -67,8 +89,12 @@ def line_digest(connection: Connection, number: int) -> str:
 
 
 def _digest(rows: Iterable[Row]) -> str:
-    plain = [dict(row) for row in rows]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
+    texts = ", ".join(_text(row) for row in rows)
+    return hashlib.sha256(f"[{texts}]".encode()).hexdigest()
+
+
+def _text(row: Row) -> str:
+    return json.dumps(dict(row), sort_keys=True, default=str)
 
 
 def origin_of(connection: Connection, number: int) -> Origin | None:

@@ -54,6 +54,13 @@ published_origins = Table(
     Column("line_digest", String(64), nullable=False),
 )
 
+published_erasures = Table(
+    "published_erasures",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("accounts", Integer, nullable=False),
+)
+
 scores = Table(
     "scores",
     METADATA,

@@ -48,7 +48,7 @@ def later_rows(built: Built, asked: Iterable[str], poisoned: Poisoned | None = N
 def _finding(changed: Changed, rows: int) -> Finding:
     message = (
         f"{changed.column} changes with rows known later, in {changed.rows:,} of {rows:,} rows "
-        f"compared: as of {changed.as_of:%Y-%m-%d}, account {changed.account_id} has "
+        f"compared: as of {changed.as_of:%Y-%m-%d}, one account has "
         f"{changed.standing}, but {changed.known} by what was known then."
     )
     return Finding("changes with later rows", changed.column, message, blocking=True)
