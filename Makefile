@@ -22,7 +22,7 @@ conformance: $(INSTALLED) $(SPARK) ## over 1,000 fresh companies on which no fea
 		tests/conformance/test_known_when_on_spark.py $(PYTEST_ARGS)
 
 faults: $(INSTALLED) ## soak: checks killed at any time, long histories, one account with ten million events
-	@FAULT_KILLS=100 INCREMENTAL_DRAWS=100 LARGE_ACCOUNT=10000000 \
+	@FAULT_KILLS=100 INPUT_EXAMPLES=500 INCREMENTAL_DRAWS=100 LARGE_ACCOUNT=10000000 \
 		$(BIN)/python -m pytest tests/faults tests/features/sources/test_incremental.py tests/features/sources/test_bad_log.py
 
 $(INSTALLED): requirements.lock pyproject.toml .ci/prerequisites

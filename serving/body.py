@@ -120,8 +120,12 @@ def _with_feature(field: str, content: bytes) -> str:
     found = IN_A_ROW.match(field)
     if found is None:
         return field
-    row = msgspec.json.decode(content, type=_Rows).rows[int(found["row"])]
-    return next(f"rows[{found['row']}].{name}" for name, cell in row.items() if not _is_cell(cell))
+    try:
+        row = msgspec.json.decode(content, type=_Rows).rows[int(found["row"])]
+        unfit = (name for name, cell in row.items() if not _is_cell(cell))
+        return f"rows[{found['row']}].{next(unfit)}"
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, StopIteration):
+        return field  # worse than one value is wrong with this body
 
 
 def _is_cell(cell: msgspec.Raw) -> bool:

@@ -86,7 +86,13 @@ PARAMETERS: Mapping[str, Any] = MappingProxyType(
 ANSWERS: Mapping[type, Struct] = MappingProxyType(
     {
         schema.ScoresAnswer: schema.ScoresAnswer(
-            AS_OF, AGE_HOURS, SCORED_AT, "EUR", [SCORED, LEAVING], ["nobody"]
+            as_of=AS_OF,
+            age_hours=AGE_HOURS,
+            stale=False,
+            scored_at=SCORED_AT,
+            currency="EUR",
+            accounts=[SCORED, LEAVING],
+            unknown_account_ids=["nobody"],
         ),
         schema.PredictAnswer: schema.PredictAnswer(
             "churn",
@@ -102,6 +108,7 @@ ANSWERS: Mapping[type, Struct] = MappingProxyType(
             status="scored",
             as_of=AS_OF,
             age_hours=AGE_HOURS,
+            stale=False,
             contract=schema.Contract(12000.0, "EUR", "2026-04-01", "2026-03-17", 0.62),
             growth="Expected to add 15 EUR of MRR within 90 days",
             next_product=NEXT_PRODUCT,
@@ -115,6 +122,7 @@ ANSWERS: Mapping[type, Struct] = MappingProxyType(
         schema.WorklistAnswer: schema.WorklistAnswer(
             as_of=AS_OF,
             age_hours=AGE_HOURS,
+            stale=False,
             currency="EUR",
             horizon_days=90,
             model_versions={"churn": "7", "expansion": "4"},
@@ -162,7 +170,13 @@ ANSWERS: Mapping[type, Struct] = MappingProxyType(
             ],
         ),
         schema.HealthAnswer: schema.HealthAnswer(
-            "ok", AS_OF, AGE_HOURS, {"churn": "7", "expansion": "4"}, None
+            status="ok",
+            missing=[],
+            as_of=AS_OF,
+            age_hours=AGE_HOURS,
+            model_versions={"churn": "7", "expansion": "4"},
+            problem=None,
+            workers=2,
         ),
     }
 )
@@ -211,6 +225,9 @@ ERRORS: Mapping[int, tuple[schema.ErrorAnswer, ...]] = MappingProxyType(
         503: (
             error("not_ready", "There are no scores yet. Run `tenure score`, then ask again."),
             error("store_unavailable", "The store does not answer. Try again."),
+            error(
+                "overloaded", "The service has more to answer than it can. Ask again in a second."
+            ),
             error(
                 "audit_unavailable",
                 "It cannot be written down who reads this, so it is not shown. Try again.",

@@ -30,7 +30,7 @@ REFUSALS: Mapping[int, str] = MappingProxyType(
         422: "A field cannot be used: `details` names it",
         429: "Too many requests",
         500: "The service failed: its log has the request's id",
-        503: "No scores yet, or the store or the audit log cannot be used",
+        503: "No scores yet, too much to do, or the store or the audit log cannot be used",
         504: "The request took longer than the service waits",
     }
 )
@@ -65,6 +65,7 @@ HEADERS_OF: Mapping[int, Mapping[str, str]] = MappingProxyType(
         401: {"WWW-Authenticate": "Authenticate"},
         405: {"Allow": "Allow"},
         429: {"Retry-After": "RetryAfter"},
+        503: {"Retry-After": "RetryAfter"},
     }
 )
 
@@ -210,7 +211,7 @@ def _parameter(name: str, where: str, shape: Json, *, required: bool) -> Json:
 
 def _operator_paths() -> Json:
     alive, ready = schema.ProbeAnswer("alive"), schema.ProbeAnswer("ready")
-    not_ready = schema.ProbeAnswer("not ready")
+    not_ready = schema.ProbeAnswer("not_ready", ["snapshot"])
     metrics = {"schema": {"type": "string"}, "example": "tenure_scores_age_hours 36.0\n"}
     described = {"schema": {"type": "object"}}
     return {

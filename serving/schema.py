@@ -158,6 +158,7 @@ class ScoresAnswer(Struct):
 
     as_of: AsOf
     age_hours: AgeHours
+    stale: bool
     scored_at: Time
     currency: Currency
     accounts: list[AccountScores]
@@ -245,6 +246,7 @@ class AccountAnswer(Struct):
     status: Status
     as_of: AsOf
     age_hours: AgeHours
+    stale: bool
     contract: Contract
     growth: Sentence | None
     next_product: NextProduct | None
@@ -279,6 +281,7 @@ class WorklistAnswer(Struct):
 
     as_of: AsOf
     age_hours: AgeHours
+    stale: bool
     currency: Currency
     horizon_days: HorizonDays
     model_versions: dict[str, str]
@@ -317,12 +320,12 @@ class HealthAnswer(Struct):
     """
 
     status: Literal["ok", "stale", "not_ready", "degraded"]
-    missing: list[str]
     as_of: AsOf | None
     age_hours: AgeHours | None
     model_versions: dict[str, str]
     problem: str | None
-    workers: int
+    missing: list[str] = []
+    workers: int = 1
 
 
 class ProbeAnswer(Struct):
