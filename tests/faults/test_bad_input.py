@@ -354,7 +354,7 @@ def schemathesis(folder, url, token, *options):
         f'headers = {{ Authorization = "Bearer ${{SERVICE_TOKEN}}" }}\n{CONFIG}'
     )
     command = [sys.executable, "-m", "schemathesis.cli", "run", *options, "--url", url]
-    command += ["--checks", "all", "--seed", "1", "--no-color", "--workers", "4"]
+    command += ["--checks", "all", "--seed", "1", "--no-color"]
     environ = {**os.environ, "SERVICE_TOKEN": token}
     done = subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, text=True, check=False
