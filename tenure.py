@@ -108,7 +108,7 @@ def quickstart(
     if then_serve:
         from serving.service import serve as run
 
-        run(session.settings)
+        run(session.settings, workers=1)  # this process has threads by now, and cannot be forked
 
 
 @cli.command(epilog=FEATURES_EXAMPLES)
@@ -223,11 +223,12 @@ def promote(
 
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: 3000, or tenure.toml's.")
-def serve(port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: 1, or the same's.")
+def serve(port: int | None, workers: int | None) -> None:
     """Serve the HTTP interface and the work list page on this machine."""
     from serving.service import serve as run
 
-    run(Session().settings, port)
+    run(Session().settings, port, workers)
 
 
 @cli.command()

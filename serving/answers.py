@@ -1,10 +1,12 @@
 """From rows of the store to the answers of the calls. Each function is one call."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import groupby
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
+import msgspec
+
+from features.tombstones import erased_from
 from serving import lookup, schema
 from serving.cursor import Cursor, read_cursor
 from serving.feedback import Feedback, Recorded, feedback_of, record, recorded_before
@@ -12,51 +14,87 @@ from serving.growth import growth_sentence
 from serving.parts import Caller, Parts
 from serving.plays import suggested_play
 from serving.publication import Publication, numbered
+from serving.readiness import Found
 from serving.refusal import invalid, no_account, not_found
+from serving.response import Written
+from serving.score import REASONS
+from serving.snapshot import Record
+from serving.told import (
+    Chosen,
+    model_scores,
+    of_renewal,
+    only,
+    told_product,
+    told_reasons,
+    utc,
+)
 
+DECODER = msgspec.json.Decoder(schema.AccountScores)
+FEW = 20
 HISTORY = 26
 FEEDBACK_SHOWN = 20
 LIST_REASONS = 5
 
 
-def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> schema.ScoresAnswer:
-    """Answer ``POST /v1/scores``."""
-    publication = parts.in_service().publication
+def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written:
+    """Answer ``POST /v1/scores``, from the snapshot alone."""
+    in_service = parts.scores_in_service()
+    publication, book = in_service.publication, caller.principal.book
     _refuse_repeated("account_ids", asked.account_ids)
     models = _chosen_models(publication, asked.models)
     horizons = _chosen_horizons(publication, models, asked.horizons)
-    book = caller.principal.book
-    seen = lookup.in_book(parts.store, publication.number, book, asked.account_ids)
-    rows = _ranked(lookup.scores_of(parts.store, publication, seen), book)
-    by_account = {key: list(of) for key, of in groupby(rows, lambda row: str(row["account_id"]))}
-    renewals = lookup.renewals_of(parts.store, publication.number, seen)
-    products = lookup.next_products_of(parts.store, publication.number, seen)
+    found = [
+        record
+        for record in map(in_service.snapshot.find, asked.account_ids)
+        if record is not None and (book is None or record.csm == book)
+    ]
     age = parts.age_hours(publication.as_of)
-    return schema.ScoresAnswer(
-        as_of=_utc(publication.as_of),
-        age_hours=age,
-        scored_at=_utc(publication.scored_at),
-        currency=publication.currency,
-        accounts=[
-            schema.AccountScores(
-                account_id=account_id,
-                status=by_account[account_id][0]["status"],
-                as_of=_utc(publication.as_of),
-                age_hours=age,
-                models=_model_scores(by_account[account_id], models, horizons, asked.reasons),
-                renewal=_renewal(renewals.get(account_id)),
-                next_product=_next_product(products.get(account_id)),
-            )
-            for account_id in asked.account_ids
-            if account_id in by_account
-        ],
-        unknown_account_ids=[one for one in asked.account_ids if one not in by_account],
+    is_whole = (
+        book is None
+        and asked.models is None
+        and asked.horizons is None
+        and asked.reasons >= REASONS
     )
+    chosen = None if is_whole else Chosen(models, horizons, asked.reasons, has_ranks=book is None)
+    known = {record.account_id for record in found}
+    answer = schema.ScoresAnswer(
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        stale=parts.is_stale(age),
+        scored_at=utc(publication.scored_at),
+        currency=publication.currency,
+        # What was encoded when it was published is not decoded to be encoded again.
+        accounts=cast("list[schema.AccountScores]", _encoded(found, age, chosen)),
+        unknown_account_ids=[one for one in asked.account_ids if one not in known],
+    )
+    pseudonyms = [record.pseudonym for record in found]
+    return Written(msgspec.json.encode(answer), pseudonyms)
+
+
+def are_few(parts: Parts, asked: schema.ScoresRequest) -> bool:
+    """Tell whether the answer is there at once: a few looks into the snapshot, nothing to wait for.
+
+    Before the first look at what is in service, and where each row of the audit log is synced,
+    there is.
+    """
+    return (
+        len(asked.account_ids) <= FEW
+        and parts.watch.found is not None
+        and parts.settings.audit != "sync"
+    )
+
+
+def _encoded(found: Sequence[Record], age: float, chosen: Chosen | None) -> list[msgspec.Raw]:
+    hours = msgspec.json.encode(age)
+    texts = [b"".join((record.head, hours, record.tail)) for record in found]
+    if chosen is not None:
+        texts = [msgspec.json.encode(only(chosen, told)) for told in map(DECODER.decode, texts)]
+    return [*map(msgspec.Raw, texts)]
 
 
 def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnswer:
     """Answer ``GET /v1/accounts/{id}``."""
-    publication = parts.in_service().publication
+    publication = parts.scores_in_service().publication
     if "\0" in account_id:  # PostgreSQL fails on a zero character instead of finding nothing
         raise not_found()
     book = caller.principal.book
@@ -67,23 +105,25 @@ def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnsw
     past = _ranked(lookup.history(parts.store, account_id, HISTORY), book)
     renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
     products = lookup.next_products_of(parts.store, publication.number, [account_id])
+    age = parts.age_hours(publication.as_of)
     return schema.AccountAnswer(
         account_id=account_id,
         name=found["name"],
         tier=found["tier"],
         csm=found["csm"],
         status=rows[0]["status"],
-        as_of=_utc(publication.as_of),
-        age_hours=parts.age_hours(publication.as_of),
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        stale=parts.is_stale(age),
         contract=schema.Contract(
             arr=found["arr"],
             currency=publication.currency,
             renewal_date=_date(found["renews_at"]),
-            **_of_renewal(renewals.get(account_id)),
+            **of_renewal(renewals.get(account_id)),
         ),
         growth=growth_sentence(_expansion(rows, publication), publication.currency),
-        next_product=_next_product(products.get(account_id)),
-        models=_model_scores(rows, None, None, LIST_REASONS),
+        next_product=told_product(products.get(account_id)),
+        models=model_scores(rows, LIST_REASONS),
         signals=[schema.Signal(**signal) for signal in found["signals"]],
         history=[_past(row) for row in past],
         feedback=[_told(one) for one in feedback_of(parts.store, account_id, FEEDBACK_SHOWN)],
@@ -92,7 +132,7 @@ def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnsw
 
 def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> schema.WorklistAnswer:
     """Answer ``GET /v1/worklist``."""
-    in_service = parts.in_service().publication
+    in_service = parts.scores_in_service().publication
     start = read_cursor(asked.cursor) if asked.cursor else Cursor(in_service.number, 0)
     publication = numbered(parts.store, start.publication)
     if publication is None:
@@ -107,9 +147,11 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
         shown = [row for row in page if row["account_id"] in seen]
     else:
         shown = page
+    age = parts.age_hours(publication.as_of)
     return schema.WorklistAnswer(
-        as_of=_utc(publication.as_of),
-        age_hours=parts.age_hours(publication.as_of),
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        stale=parts.is_stale(age),
         currency=publication.currency,
         horizon_days=publication.list_horizon_days,
         model_versions={model.model: model.model_version for model in publication.models},
@@ -131,7 +173,8 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
         return _told(before)
     if found is None:
         raise no_account()
-    return _told(record(parts.store, told, caller.principal.token_id, parts.now()))
+    is_erased = erased_from(parts.settings.home)
+    return _told(record(parts.store, told, caller.principal.token_id, parts.now(), is_erased))
 
 
 def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
@@ -139,16 +182,16 @@ def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
     in_service = parts.in_service()
     publication = in_service.publication
     return schema.ModelsAnswer(
-        as_of=_utc(publication.as_of),
+        as_of=utc(publication.as_of),
         age_hours=parts.age_hours(publication.as_of),
-        scored_at=_utc(publication.scored_at),
+        scored_at=utc(publication.scored_at),
         models=[
             schema.ModelAnswer(
                 model=model.model,
                 model_version=model.model_version,
                 features_version=model.features_version,
                 horizons_days=list(model.horizons_days),
-                trained_at=_utc(bundle.trained_at),
+                trained_at=utc(bundle.trained_at),
                 trained_on_from=bundle.as_of_range[0].isoformat(),
                 trained_on_to=bundle.as_of_range[1].isoformat(),
                 base_rates={str(days): rate for days, rate in bundle.base_rates.items()},
@@ -162,21 +205,30 @@ def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
     )
 
 
-def health(parts: Parts) -> schema.HealthAnswer:
+def health(parts: Parts, found: Found) -> schema.HealthAnswer:
     """Answer ``GET /healthz``."""
-    loaded = parts.watch.look()
+    loaded, missing = found.loaded, list(found.missing)
+    workers = parts.metrics.alive()
     if loaded.in_service is None:
         problem = loaded.problem or "There are no scores yet. Run `tenure score`."
-        return schema.HealthAnswer("not_ready", None, None, {}, problem)
+        return schema.HealthAnswer("not_ready", None, None, {}, problem, missing, workers)
     publication = loaded.in_service.publication
     age = parts.age_hours(publication.as_of)
-    stale = age > parts.settings.stale_after_days * 24
+    stale = parts.is_stale(age)
     return schema.HealthAnswer(
-        status="degraded" if loaded.problem else "stale" if stale else "ok",
-        as_of=_utc(publication.as_of),
+        status="not_ready"
+        if not found.is_ready
+        else "degraded"
+        if missing
+        else "stale"
+        if stale
+        else "ok",
+        as_of=utc(publication.as_of),
         age_hours=age,
         model_versions={model.model: model.model_version for model in publication.models},
         problem=loaded.problem,
+        missing=missing,
+        workers=workers,
     )
 
 
@@ -221,52 +273,14 @@ def _entry(
         csm=row["csm"],
         arr=row["arr"],
         renewal_date=_date(row["renews_at"]),
-        **_of_renewal(renewal),
+        **of_renewal(renewal),
         probability=row["probability"],
         band=row["band"],
         expected_loss=row["expected_loss"],
         expansion_probability=expansion,
-        reasons=_reasons(reasons, LIST_REASONS),
+        reasons=told_reasons(reasons, LIST_REASONS),
         suggested_play=suggested_play(reasons),
     )
-
-
-def _model_scores(
-    rows: Iterable[Mapping[str, Any]],
-    models: Sequence[str] | None,
-    horizons: Sequence[int] | None,
-    reasons: int,
-) -> list[schema.ModelScores]:
-    wanted = [
-        row
-        for row in rows
-        if (models is None or row["model"] in models)
-        and (horizons is None or row["horizon_days"] in horizons)
-    ]
-    named = groupby(
-        wanted, lambda row: (row["model"], row["model_version"], row["features_version"])
-    )
-    return [
-        schema.ModelScores(*key, horizons=[_horizon(row, reasons) for row in of_model])
-        for key, of_model in named
-    ]
-
-
-def _horizon(row: Mapping[str, Any], reasons: int) -> schema.HorizonScore:
-    return schema.HorizonScore(
-        horizon_days=row["horizon_days"],
-        probability=row["probability"],
-        band=row["band"],
-        rank=row["rank"],
-        expected_added_mrr=row["expected_added_mrr"],
-        reasons=_reasons(row["reasons"], reasons),
-    )
-
-
-def _renewal(row: Mapping[str, Any] | None) -> schema.Renewal | None:
-    if row is None:
-        return None
-    return schema.Renewal(renewal_date=row["renewal_date"].date().isoformat(), **_of_renewal(row))
 
 
 def _expansion(
@@ -277,29 +291,10 @@ def _expansion(
     return next((row for row in rows if (row["model"], row["horizon_days"]) == wanted), None)
 
 
-def _next_product(row: Mapping[str, Any] | None) -> schema.NextProduct | None:
-    if row is None:
-        return None
-    return schema.NextProduct(row["product"], row["share"], row["text"])
-
-
-def _of_renewal(row: Mapping[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        return {"notice_deadline": None, "renewal_probability": None}
-    return {
-        "notice_deadline": _date(row["notice_deadline"]),
-        "renewal_probability": row["renewal_probability"],
-    }
-
-
-def _reasons(reasons: Sequence[Mapping[str, Any]], most: int) -> list[schema.ReasonAnswer]:
-    return [schema.ReasonAnswer(**reason) for reason in reasons[:most]]
-
-
 def _past(row: Mapping[str, Any]) -> schema.PastScore:
     return schema.PastScore(
-        as_of=_utc(row["as_of"]),
-        scored_at=_utc(row["scored_at"]),
+        as_of=utc(row["as_of"]),
+        scored_at=utc(row["scored_at"]),
         **{
             name: row[name]
             for name in (
@@ -321,7 +316,7 @@ def _told(recorded: Recorded) -> schema.FeedbackAnswer:
         account_id=recorded.account_id,
         kind=recorded.kind,
         note=recorded.note,
-        recorded_at=_utc(recorded.recorded_at),
+        recorded_at=utc(recorded.recorded_at),
     )
 
 
@@ -356,10 +351,6 @@ def _chosen_horizons(
 def _refuse_repeated(field: str, values: Sequence[object]) -> None:
     if len(set(values)) < len(values):
         raise invalid(field, "expected each value once")
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC)
 
 
 def _date(time: datetime | None) -> str | None:

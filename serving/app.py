@@ -15,13 +15,13 @@ from features.errors import AuditError, StoreError
 from serving import answers, schema
 from serving.body import read_json, read_query
 from serving.calls import CALLS, Call
-from serving.openapi import document
 from serving.metrics import Now
+from serving.openapi import document
 from serving.page import page_routes
 from serving.parts import Caller, Parts
 from serving.readiness import PARTS, Readiness
 from serving.refusal import RefusedError, not_found
-from serving.response import caller_of, error_response, json_response
+from serving.response import Written, caller_of, error_response, json_response
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,6 +41,7 @@ def build_app(parts: Parts) -> Starlette:
             StoreError: _store_failed,
             AuditError: _audit_failed,
             HTTPException: _unrouted,
+            Exception: _failed,
         },
     )
 
@@ -61,6 +62,8 @@ def _endpoint(parts: Parts, call: Call) -> Endpoint:
             asked.append(await read_json(request, call.body))
         if call.query is not None:
             asked.append(read_query(request, call.query))
+        if call.is_quick is not None and call.is_quick(parts, *asked):
+            return json_response(_answer(parts, caller, call, asked))
         async with parts.load.place():
             answer = await run_in_threadpool(_answer, parts, caller, call, asked)
         return json_response(answer)
@@ -71,7 +74,9 @@ def _endpoint(parts: Parts, call: Call) -> Endpoint:
 def _answer(parts: Parts, caller: Caller, call: Call, asked: Sequence[object]) -> object:
     """Compute an answer, and write down which accounts it shows before it can leave."""
     answer = call.answer(parts, caller, *asked)
-    if call.shows is not None:
+    if isinstance(answer, Written):
+        parts.note_read_of(caller, f"{call.method} {call.path}", answer.pseudonyms)
+    elif call.shows is not None:
         parts.note_read(caller, f"{call.method} {call.path}", call.shows(answer))
     return answer
 
@@ -95,6 +100,7 @@ def _operator_routes(parts: Parts) -> list[Route]:
 
     async def metrics(_request: Request) -> Response:
         health = answers.health(parts, await readiness.found())
+        parts.beat()  # what this worker serves may be newer than its last beat
         now = Now(parts.oldest_age_hours(), health.model_versions, health.missing)
         return Response(parts.metrics.text(now), media_type="text/plain; version=0.0.4")
 
@@ -131,6 +137,12 @@ async def _audit_failed(request: Request, _error: Exception) -> Response:
         "audit_unavailable",
         "It cannot be written down who reads this, so it is not shown. Try again.",
     )
+    return error_response(refused, request.scope)
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    """Answer in the one shape; Starlette raises the error again, for the guard to log."""
+    refused = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed.")
     return error_response(refused, request.scope)
 
 

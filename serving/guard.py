@@ -1,7 +1,6 @@
 """The outermost layer: no request reaches anything before it is known who sent it."""
 
 import asyncio
-import logging
 import math
 import time
 import traceback
@@ -11,6 +10,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
@@ -24,14 +24,15 @@ from serving.access import (
     principal_by_secret,
     split_token,
 )
-from serving.metrics import METHODS
+from serving.limits import overloaded
+from serving.metrics import IN_FLIGHT, METHODS, OTHER
 from serving.page import LOGIN, PAGES, SESSION_COOKIE, STYLE, cookie_of
 from serving.parts import Caller, Parts
 from serving.refusal import RefusedError
 from serving.response import error_response
 
-LOG = logging.getLogger("tenure.requests")
-OPEN = frozenset({"/livez", "/readyz", LOGIN, STYLE})
+PROBES = frozenset({"/livez", "/readyz"})
+OPEN = PROBES | {LOGIN, STYLE}
 BEARER = "bearer "
 FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
     {
@@ -73,6 +74,7 @@ class Guard:
         self.app = app
         self.seconds = seconds
         self._parts = parts
+        self._log = structlog.get_logger().bind(worker=parts.metrics.number)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but HTTP is answered."""
@@ -85,8 +87,17 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        metrics = self._parts.metrics
         exchange = _Exchange(send, uuid.uuid4().hex, is_tls=self._parts.settings.behind_tls)
         scope["tenure.request_id"] = exchange.request_id
+        metrics.add(IN_FLIGHT, 1)
+        try:
+            await self._reply(scope, receive, exchange)
+        finally:
+            metrics.add(IN_FLIGHT, -1)
+            self._note(scope, exchange, time.perf_counter() - started)
+
+    async def _reply(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
             refusal = await self._refusal(scope)
             async with asyncio.timeout(self.seconds):
@@ -96,29 +107,29 @@ class Guard:
                 scope, receive, HTTPStatus.GATEWAY_TIMEOUT, "The request took too long."
             )
         except StoreError:
-            LOG.error("%s the store does not answer", exchange.request_id)  # noqa: TRY400 - its text may hold data
+            self._log.error("the store does not answer", request_id=exchange.request_id)
             await exchange.fail(
                 scope, receive, HTTPStatus.SERVICE_UNAVAILABLE, "The store does not answer."
             )
         except Exception as error:  # noqa: BLE001 - the edge: whatever it was, its text stays inside
-            LOG.error("%s failed: %s", exchange.request_id, _where(error))  # noqa: TRY400 - a message may hold data
+            self._log.error("failed", request_id=exchange.request_id, what=_where(error))
             await exchange.fail(
                 scope, receive, HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed."
             )
-        self._note(scope, exchange, time.perf_counter() - started)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         """Give the answer to a request that goes no further; None: it goes on, with its caller."""
-        request_id = scope["tenure.request_id"]
+        if self._parts.load.is_full and scope["path"] not in PROBES:
+            return _closing(error_response(overloaded(), scope))
         address = address_of(scope, self._parts.settings.trusted_proxy)
         if scope["path"] in OPEN:
             logs_in = scope["path"] == LOGIN and scope["method"] == "POST"
-            return _too_many(self._parts.logins.wait(address), request_id) if logs_in else None
+            return _too_many(self._parts.logins.wait(address), scope) if logs_in else None
         principal = await self._principal(scope)
         if principal is None:
-            return _closed(scope, request_id)
-        scope["tenure.caller"] = Caller(principal, request_id, address)
-        return _too_many(self._parts.requests.wait(principal.token_id), request_id)
+            return _closed(scope)
+        scope["tenure.caller"] = Caller(principal, scope["tenure.request_id"], address)
+        return _too_many(self._parts.requests.wait(principal.token_id), scope)
 
     async def _principal(self, scope: Scope) -> Principal | None:
         parts, presented = self._parts, only_header(scope, b"authorization")
@@ -142,19 +153,20 @@ class Guard:
         return kept or await run_in_threadpool(recognised.ask, token_id)
 
     def _note(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
-        template = getattr(scope.get("route"), "path", None)
         caller: Caller | None = scope.get("tenure.caller")
-        limited = exchange.status == HTTPStatus.TOO_MANY_REQUESTS
-        route = template or ("limited" if limited else "unmatched" if caller else "closed")
-        self._parts.metrics.count(route, scope["method"], exchange.status, seconds)
-        LOG.info(
-            "%s %s %s %d %.1f ms token=%s",
-            exchange.request_id,
-            scope["method"] if scope["method"] in METHODS else "other",
-            route,
-            exchange.status,
-            seconds * 1000,
-            caller.principal.token_id if caller else "none",
+        code: str | None = scope.get("tenure.code")
+        route = getattr(scope.get("route"), "path", None) or _instead_of_route(code, caller)
+        self._parts.metrics.count(route, exchange.status, code, seconds)
+        said = {} if code is None else {"code": code}
+        self._log.info(
+            "request",
+            request_id=exchange.request_id,
+            method=scope["method"] if scope["method"] in METHODS else OTHER,
+            route=route,
+            status=exchange.status,
+            ms=round(seconds * 1000, 1),
+            token=caller.principal.token_id if caller else None,
+            **said,
         )
 
 
@@ -183,7 +195,7 @@ class _Exchange:
         if self.status:
             return
         refused = RefusedError(status, FAILURES[status], message)
-        response = error_response(refused, self.request_id)
+        response = error_response(refused, scope)
         await response(scope, receive, self.send)
 
 
@@ -204,18 +216,33 @@ def only_header(scope: Scope, name: bytes) -> str:
     return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
-def _too_many(seconds: float, request_id: str) -> Response | None:
+def _instead_of_route(code: str | None, caller: Caller | None) -> str:
+    """Name what a request came to that reached no route."""
+    if code == "too_many_requests":
+        return "limited"
+    if code == "overloaded":
+        return code
+    return "unmatched" if caller else "closed"
+
+
+def _closing(response: Response) -> Response:
+    """Let the connection go after this answer."""
+    response.headers["connection"] = "close"
+    return response
+
+
+def _too_many(seconds: float, scope: Scope) -> Response | None:
     if seconds == 0:
         return None
     refused = RefusedError(
         HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "Too many requests. Send fewer, later."
     )
-    response = error_response(refused, request_id)
+    response = error_response(refused, scope)
     response.headers["retry-after"] = str(math.ceil(seconds))
     return response
 
 
-def _closed(scope: Scope, request_id: str) -> Response:
+def _closed(scope: Scope) -> Response:
     """Send a browser to the login, and anything else away."""
     asks_for_page = "text/html" in Headers(scope=scope).get("accept", "")
     if scope["path"] in PAGES and asks_for_page:
@@ -225,7 +252,7 @@ def _closed(scope: Scope, request_id: str) -> Response:
         "unauthorized",
         "Send a live token as `Authorization: Bearer …`. `tenure tokens add` makes one.",
     )
-    response = error_response(refused, request_id)
+    response = error_response(refused, scope)
     response.headers["www-authenticate"] = "Bearer"
     return response
 

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
+from features.tombstones import erased_from
 from serving.access import Principal
 from serving.account_keys import Pseudonyms
 from serving.heads import keep_head
-from serving.limits import Limiter
+from serving.limits import Limiter, Load
 from serving.loaded import InService, Watch
-from serving.metrics import Metrics
+from serving.metrics import AS_OF, BEATS, IS_UP, PUBLICATION, Metrics
 from serving.recognised import Recognised
 from serving.refusal import RefusedError
 from serving.session import Signer, new_signer
@@ -30,6 +31,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def of_seconds(since_1970: float) -> datetime:
+    """Give a time of the clock as naive UTC."""
+    return datetime.fromtimestamp(since_1970, UTC).replace(tzinfo=None)
+
+
 @dataclass(frozen=True)
 class Parts:
     """The open service.
@@ -40,6 +46,8 @@ class Parts:
         Tokens asked about lately; how many requests a token, and logins an address, may send.
     trail, pseudonyms:
         The audit log of reads, and what accounts are called in it.
+    load:
+        What this worker is busy with.
     now:
         The clock, naive UTC.
     """
@@ -54,6 +62,7 @@ class Parts:
     logins: Limiter
     trail: Trail
     pseudonyms: Pseudonyms
+    load: Load = field(default_factory=Load)
     now: Callable[[], datetime] = utc_now
 
     def in_service(self) -> InService:
@@ -67,9 +76,40 @@ class Parts:
             )
         return found
 
+    def scores_in_service(self) -> InService:
+        """Give the set in service, for its scores: raises RefusedError where they are too old."""
+        found = self.in_service()
+        most = self.settings.refuse_after_days
+        if most and self.age_hours(found.publication.as_of) > most * 24:
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too_old",
+                f"The scores are older than {most} days. Run `tenure score`, then ask again.",
+            )
+        return found
+
     def age_hours(self, as_of: datetime) -> float:
-        """Give the hours since `as_of`."""
-        return round((self.now() - as_of).total_seconds() / 3600, 2)
+        """Give the hours since `as_of`; none have passed where the clock stands before it."""
+        return max(0.0, round((self.now() - as_of).total_seconds() / 3600, 2))
+
+    def is_stale(self, age_hours: float) -> bool:
+        """Tell whether scores of this age are marked."""
+        return age_hours > self.settings.stale_after_days * 24
+
+    def oldest_age_hours(self) -> float | None:
+        """Give the hours since the date in service, in the worker that is furthest behind."""
+        oldest = self.metrics.oldest_as_of()
+        return None if oldest is None else self.age_hours(of_seconds(oldest))
+
+    def beat(self) -> None:
+        """Let the other workers, and the parent, see that this one is up, and what it serves."""
+        self.metrics.put(IS_UP, 1)
+        self.metrics.add(BEATS)
+        found = self.watch.found
+        if found is not None and found.in_service is not None:
+            publication = found.in_service.publication
+            self.metrics.put(PUBLICATION, publication.number)
+            self.metrics.put(AS_OF, publication.as_of.replace(tzinfo=UTC).timestamp())
 
     def note_read(self, caller: "Caller", call: str, account_ids: Sequence[str]) -> None:
         """Write down, before they leave, that a call shows data of these accounts.
@@ -80,18 +120,30 @@ class Parts:
             If the row, or what the accounts are called in it, cannot be kept: nothing may leave.
         """
         if account_ids:
+            self.note_read_of(caller, call, self.pseudonyms.of(account_ids))
+
+    def note_read_of(self, caller: "Caller", call: str, pseudonyms: Sequence[str]) -> None:
+        """Write the same down of accounts whose names in the audit log are known.
+
+        Raises
+        ------
+        AuditError
+            If the row cannot be kept: nothing may leave.
+        """
+        if pseudonyms:
             self.trail.append(
                 Read(
                     token_id=caller.principal.token_id,
                     call=call,
                     address=caller.address,
                     request_id=caller.request_id,
-                    accounts=self.pseudonyms.of(account_ids),
+                    accounts=pseudonyms,
                 )
             )
 
     def close(self) -> None:
-        """End the chain of the audit log, then close the store."""
+        """Look for publications no more, end the chain of the audit log, and close the store."""
+        self.watch.close()
         self.trail.close()
         self.store.close()
 
@@ -109,6 +161,8 @@ def open_parts(
     settings: Settings,
     now: Callable[[], datetime] = utc_now,
     clock: Callable[[], float] = time.monotonic,
+    signer: Signer | None = None,
+    metrics: Metrics | None = None,
 ) -> Parts:
     """Open the store and get ready to serve.
 
@@ -116,6 +170,8 @@ def open_parts(
     ----------
     now, clock:
         The time, naive UTC, and seconds that never go back.
+    signer, metrics:
+        What this worker shares with others; its own where there are none.
 
     Raises
     ------
@@ -127,8 +183,8 @@ def open_parts(
         settings=settings,
         store=store,
         watch=Watch(store, settings.home),
-        signer=new_signer(settings.session_hours),
-        metrics=Metrics(),
+        signer=signer or new_signer(settings.session_hours),
+        metrics=metrics or Metrics(),
         recognised=Recognised(store, clock),
         requests=Limiter(settings.requests_per_second, settings.requests_at_once, clock),
         logins=Limiter(LOGINS_PER_SECOND, LOGINS_AT_ONCE, clock),
@@ -138,6 +194,6 @@ def open_parts(
             partial(keep_head, store),
             syncs_each=settings.audit == "sync",
         ),
-        pseudonyms=Pseudonyms(store),
+        pseudonyms=Pseudonyms(store, is_erased=erased_from(settings.home)),
         now=now,
     )

@@ -4,17 +4,18 @@
 asking who sends them. `serve` runs the service's ASGI application under uvicorn instead.
 """
 
-import logging
 import os
+import resource
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import bentoml
-import uvicorn
+import structlog
 from bentoml import Service
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,8 +23,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from features.errors import StoreError
 from serving.app import build_app
 from serving.guard import Guard
+from serving.logs import logged, to_standard_error
+from serving.metrics import Metrics
 from serving.parts import Parts, open_parts
+from serving.server import Server
+from serving.session import new_signer
 from serving.settings import Settings, read_settings
+from serving.store import open_store
+from serving.workers import Supervisor
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -31,7 +38,8 @@ QUIET: dict[str, Any] = {
     "tracing": {"sample_rate": 0.0},
     "workers": 1,
 }
-BACKLOG = 128
+BACKLOG = 1024
+MOST_FILES = 8192
 
 
 class Door:
@@ -86,47 +94,57 @@ def service_of(door: Door) -> GuardedService:
     return service
 
 
-def serve(settings: Settings, port: int | None = None) -> None:
-    """Serve the HTTP interface and the page until interrupted.
+def serve(settings: Settings, port: int | None = None, workers: int | None = None) -> None:
+    """Serve the HTTP interface and the page until told to end.
 
     Parameters
     ----------
     settings:
         Where to listen and where the store and the bundles lie.
-    port:
-        Overrides the settings' port; 0: any free one.
+    port, workers:
+        Override those of the settings; port 0: any free one. One worker is this process itself.
 
     Raises
     ------
     StoreError
         If the store cannot be opened or the port is taken.
+    ServiceError
+        If several workers are asked for and cannot be had.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    with _log_on_standard_error(), ExitStack() as opened:
-        parts = open_parts(settings)
-        opened.callback(parts.close)
+    _allow_connections()
+    metrics = Metrics(workers or settings.workers)
+    signer = new_signer(settings.session_hours)
+    with logged(to_standard_error, for_people=sys.stderr.isatty()), ExitStack() as opened:
+        open_store(settings.store).close()  # its tables are there before any worker asks for them
         listener = _listen(settings.host, settings.port if port is None else port)
         opened.callback(listener.close)
-        server(parts).run(sockets=[listener])
+
+        def work(number: int) -> None:
+            metrics.become(number)
+            with closing(open_parts(settings, signer=signer, metrics=metrics)) as parts:
+                with suppress(StoreError):  # readiness says so, and each request looks again
+                    parts.watch.look()
+                server(parts).run(sockets=[listener])
+
+        if metrics.workers == 1:
+            metrics.has_started(0)
+            work(0)
+        else:
+            Supervisor(listener, metrics, work).run()
 
 
-def server(parts: Parts) -> uvicorn.Server:
+def server(parts: Parts) -> Server:
     """Make the server of open parts; its caller gives it a listening socket."""
-    config = uvicorn.Config(
-        service_of(Door(lambda: parts)).to_asgi(),
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
-        ws="none",
-        lifespan="on",
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=10,
-        limit_concurrency=1000,
-    )
-    return uvicorn.Server(config)
+    return Server(service_of(Door(lambda: parts)).to_asgi(), parts.load, parts.beat)
+
+
+def _allow_connections() -> None:
+    """Allow as many open files as an unprivileged process may have: each connection is one."""
+    low, high = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(MOST_FILES, high) if high != resource.RLIM_INFINITY else MOST_FILES
+    if low != resource.RLIM_INFINITY and low < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, high))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -143,23 +161,9 @@ def _listen(host: str, port: int) -> socket.socket:
             "Stop what listens there, or choose another with --port."
         ) from error
     address = listener.getsockname()
-    logging.getLogger("tenure").info("Listening on http://%s:%d", address[0], address[1])
+    shown = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+    structlog.get_logger().info("listening", url=f"http://{shown}:{address[1]}")
     return listener
-
-
-@contextmanager
-def _log_on_standard_error() -> Iterator[None]:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger = logging.getLogger("tenure")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False  # BentoML writes what reaches the root logger a second time
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = True
 
 
 def _from_environment() -> Parts:

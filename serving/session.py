@@ -34,7 +34,8 @@ class Signer:
     Attributes
     ----------
     key:
-        Random per process: a restart closes all sessions, and no file holds a key to steal.
+        Random at each start: a restart closes all sessions, and no file holds a key to steal.
+        Workers have it from their parent by birth.
     lifetime:
         How long a cookie is good for.
     """

@@ -24,6 +24,7 @@ NOT_SETTINGS = frozenset(
 DEFAULT_HOME = ".tenure"
 HIGHEST_PORT = 65535
 SYNCS = ("second", "sync")
+MAY_BE_0 = frozenset({"port", "refuse_after_days"})
 MAY_HOLD_PASSWORDS = frozenset({"source", "store_url"})
 
 
@@ -43,12 +44,16 @@ class Settings:
         Address to listen on; only the machine itself by default.
     port:
         TCP port of the service, 0 for any free one.
+    workers:
+        How many processes answer; a core each is enough.
     currency:
         ISO code that money is shown with when the source names none.
     worklist_horizon_days:
         Horizon of the churn probability that orders the work list.
     stale_after_days:
         Scores older than this are called stale by ``/healthz`` and the page.
+    refuse_after_days:
+        Scores older than this are not answered any more; 0: they are at any age.
     session_hours:
         How long a login to the page lasts.
     behind_tls:
@@ -75,9 +80,11 @@ class Settings:
     store_url: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 3000
+    workers: int = 1
     currency: str = "USD"
     worklist_horizon_days: int = 90
     stale_after_days: int = 8
+    refuse_after_days: int = 0
     session_hours: int = 12
     behind_tls: bool = False
     trusted_proxy: str | None = None
@@ -207,7 +214,7 @@ def _parsed(key: str, text: str) -> object:
 def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting is of any of five types
     if isinstance(value, float):
         return _checked_number(key, value)
-    low = 0 if key == "port" else 1
+    low = 0 if key in MAY_BE_0 else 1
     high = HIGHEST_PORT if key == "port" else None
     if isinstance(value, int) and not isinstance(value, bool):  # bool is an int in Python
         if value < low or (high is not None and value > high):

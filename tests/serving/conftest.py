@@ -1,5 +1,7 @@
 """A small company that is scored and served for real: real models, a real store, a real socket."""
 
+import json
+import shutil
 import socket
 import ssl
 import threading
@@ -10,7 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import httpx
 import lightgbm
@@ -23,10 +27,13 @@ from features.home import Home
 from models.amount import Amount
 from models.bundle import Bundle
 from models.calibration import identity
+from models.golden import golden_set
 from models.intervals import COVARIATES
 from models.question import Question
 from models.renewal import AtTermEnd
 from serving.access import add_token
+from serving.bundles import keep_bundle
+from serving.logs import logged
 from serving.parts import Parts, open_parts
 from serving.publication import Publication
 from serving.publish import Scored, publish
@@ -35,6 +42,7 @@ from serving.score import score
 from serving.settings import Settings
 from serving.signals import recent_signals
 from serving.store import Store, open_store
+from serving.trial import Candidate, demand_tried
 from serving.worklist import account_facts, rank
 
 AS_OF = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
@@ -154,6 +162,7 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         scores=scores,
         listed=rank(scores, facts, 90),
         signals=recent_signals(table, bundles["churn"].catalogue),
+        features=table,
         renewals=renewals(bundles, scores, table, of_date),
         next_products=pd.DataFrame(NEXT_PRODUCTS),
         bundles=bundles,
@@ -233,6 +242,35 @@ def _read_table() -> Callable[[str], pd.DataFrame]:
     return text_table
 
 
+@dataclass
+class Log:
+    """What is logged, from the test's start on."""
+
+    lines: list[bytes]
+    start: int
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines[self.start :]]
+
+    @property
+    def text(self) -> str:
+        return b"".join(self.lines[self.start :]).decode()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_logged() -> Iterator[list[bytes]]:
+    """Log as the service does, into a list."""
+    lines: list[bytes] = []
+    with logged(lines.append):
+        yield lines
+
+
+@pytest.fixture
+def log(all_logged: list[bytes]) -> Log:
+    return Log(all_logged, len(all_logged))
+
+
 @pytest.fixture(scope="session")
 def service() -> ModuleType:
     """Give `serving.service`, whose import of BentoML uses names that pathspec has deprecated."""
@@ -276,11 +314,25 @@ def served_settings(
         yield Settings(home=Home(folder), store_url=url, requests_at_once=1_000_000)
 
 
+@pytest.fixture(scope="session")
+def tried(bundles: dict[str, Bundle], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give what says that the models passed their trial, so that not every service tries them."""
+    home = Home(tmp_path_factory.mktemp("tried"))
+    candidates = []
+    for name, bundle in bundles.items():
+        golden = home.root / f"golden-{name}.json"
+        golden.write_text(golden_set(bundle).to_text())
+        candidates.append(Candidate(name, keep_bundle(home, name, bundle), golden))
+    demand_tried(home, candidates)
+    return home.served / "tried"
+
+
 @pytest.fixture(scope="module")
 def served(
-    bundles: dict[str, Bundle], serve_parts: ServeParts, served_settings: Settings
+    bundles: dict[str, Bundle], serve_parts: ServeParts, served_settings: Settings, tried: Path
 ) -> Iterator[Served]:
     clock = Clock()
+    shutil.copytree(tried, served_settings.home.served / "tried")
     parts = open_parts(served_settings, now=lambda: NOW, clock=clock)
     publication = publish(parts.store, served_settings.home, scored_company(bundles), NOW)
     with serve_parts(parts) as url:

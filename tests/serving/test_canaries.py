@@ -15,12 +15,13 @@ import pytest
 from features.home import Home
 from models.bundle import Bundle
 from serving.access import add_token
+from serving.metrics import Now
 from serving.parts import Parts, open_parts, utc_now
 from serving.publish import Scored, publish
 from serving.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.serving.conftest import ServeParts
+    from tests.serving.conftest import Log, ServeParts
 
 CANARY = "canary"
 ID = f"{CANARY}-acme"
@@ -115,7 +116,7 @@ def spoilt(parts: Parts) -> Iterator[None]:
 
 
 def test_no_canary_is_in_a_log_line_a_metric_or_an_error(
-    parts: Parts, serve_parts: "ServeParts", caplog: pytest.LogCaptureFixture
+    parts: Parts, serve_parts: "ServeParts", caplog: pytest.LogCaptureFixture, log: "Log"
 ) -> None:
     scopes = ("score", "read", "feedback", "predict")
     first = add_token(parts.store, "crm", scopes, utc_now())
@@ -126,15 +127,17 @@ def test_no_canary_is_in_a_log_line_a_metric_or_an_error(
             answers = ask_everything(client)
             statuses |= {answer.status_code for answer in answers}
             errors += [answer.text for answer in answers if answer.is_error]
-            metrics += parts.metrics.text().decode()
-    logged = "\n".join(
+            metrics += parts.metrics.text(Now(None)).decode()
+    heard = "\n".join(
         json.dumps([record.name, record.getMessage(), str(record.args), record.exc_text])
         for record in caplog.records
         if not record.name.startswith(OF_CLIENTS)
     )
+    written = b"".join(log.lines[log.start :]).decode()
     assert {200, 400, 401, 403, 404, 405, 409, 422, 500, 503} <= statuses
-    assert "sqlalchemy" in logged  # the loggers of what we stand on are heard as well
-    for said in (logged, metrics, "\n".join(errors)):
+    assert "sqlalchemy" in heard  # the loggers of what we stand on are heard as well
+    assert sum(one["event"] == "request" for one in log.entries) >= len(errors)
+    for said in (heard, written, metrics, "\n".join(errors)):
         assert said
         for secret in (CANARY, first.split("_", 2)[2]):
             assert secret.lower() not in said.lower()

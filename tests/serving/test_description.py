@@ -33,6 +33,8 @@ def test_health_says_the_age_of_the_scores(client: httpx.Client) -> None:
         "age_hours": 36.0,
         "model_versions": {"churn": "1", "expansion": "1"},
         "problem": None,
+        "missing": [],
+        "workers": 1,
     }
     assert "tenure_scores_age_hours 36.0" in client.get("/metrics").text
 

@@ -1,0 +1,94 @@
+"""What is logged: one JSON object a line, or lines for people where a terminal shows them.
+
+Our own lines go through structlog and hold nothing of an account. Those of the packages that we
+stand on come through `logging`; of them only what cannot hold data is written: who said it, where,
+and uvicorn's sentences without what they are about.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+OURS = "tenure"
+SAYS_NO_DATA = "uvicorn"
+Fields = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Writes lines. One that cannot be written is lost: no request fails for it."""
+
+    write: Callable[[bytes], object]
+
+    def msg(self, line: bytes) -> None:
+        """Write a line at once, so that those of several processes do not mix."""
+        with suppress(OSError):
+            self.write(line + b"\n")
+
+    debug = info = warning = error = critical = fatal = msg
+
+
+class _Heard(logging.Handler):
+    """Hands on what is said through `logging`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record without what its arguments may hold, unless it is our own."""
+        log = structlog.get_logger()
+        if record.name.split(".")[0] == OURS:
+            log.log(record.levelno, record.getMessage(), logger=record.name)
+            return
+        said = str(record.msg).strip() if record.name.split(".")[0] == SAYS_NO_DATA else "said"
+        log.log(record.levelno, said, logger=record.name, place=f"{record.module}:{record.lineno}")
+
+
+@contextmanager
+def logged(write: Callable[[bytes], object], *, for_people: bool = False) -> Iterator[None]:
+    """Write what is logged by ourselves and by others, until the end of the block.
+
+    Parameters
+    ----------
+    write
+        Takes a line; `OSError` from it is passed over.
+    for_people
+        Whether lines are laid out for eyes, in place of JSON.
+    """
+    before = structlog.get_config()
+    renderer = _for_people if for_people else structlog.processors.JSONRenderer(_json)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: _Lines(write),
+    )
+    root, ours, heard = logging.getLogger(), logging.getLogger(OURS), _Heard()
+    root.addHandler(heard)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(heard)
+        ours.setLevel(logging.NOTSET)
+        structlog.configure(**before)
+
+
+def to_standard_error(line: bytes) -> None:
+    """Write a line to standard error."""
+    os.write(2, line)
+
+
+def _json(fields: Fields, **_: object) -> bytes:
+    return msgspec.json.encode(fields)
+
+
+def _for_people(_logger: object, _name: str, fields: Fields) -> bytes:
+    shown = structlog.dev.ConsoleRenderer(colors=True)(_logger, _name, fields)
+    return shown.encode()

@@ -1,0 +1,144 @@
+"""The HTTP server of one worker: gives up on slow clients, and ends without losing a request."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from asyncio import TimerHandle
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from serving.limits import Load
+
+HEAD_SECONDS = 10.0
+LINGER_SECONDS = 0.5
+LINGER_STEP = 0.05
+ENDING_SECONDS = 30
+KEEP_ALIVE_SECONDS = 20
+BEAT_TICKS = 10  # uvicorn ticks ten times a second
+CLOSE = (b"connection", b"close")
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that closes a connection whose request's head does not come to an end.
+
+    uvicorn waits for ever for the first bytes and for the rest of a head. How long a body may take
+    is the guard's matter.
+    """
+
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a head from now on."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes, and wait on unless they have brought a head to its end."""
+        super().data_received(data)
+        if self._is_answering():
+            self._unwatch()
+        else:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _watch(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _unwatch(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if not self._is_answering():
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which answers all that was sent to it before it ends.
+
+    Parameters
+    ----------
+    app:
+        What answers.
+    load:
+        Told of the connections, and of the end.
+    beat:
+        Called about once a second while it serves, and first when it begins to.
+    """
+
+    def __init__(self, app: ASGIApp, load: Load, beat: Callable[[], None] = lambda: None) -> None:
+        super().__init__(_config(app))
+        self._load = load
+        self._beat = beat
+        load.connections = self.server_state.connections
+
+    async def on_tick(self, counter: int) -> bool:
+        """Let it be seen that the event loop goes on."""
+        if counter % BEAT_TICKS == 0:
+            self._beat()
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Begin to end; uvicorn would die of the signal afterwards, with all that is open."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take in who has connected, answer once more on each connection, then close."""
+        self._load.is_ending = True
+        self.server_state.default_headers.append(CLOSE)
+        await self._take_in(sockets or [])
+        for _ in range(round(LINGER_SECONDS / LINGER_STEP)):
+            await asyncio.sleep(LINGER_STEP)
+            if not self.server_state.connections or self.force_exit:
+                break
+        await super().shutdown(sockets)
+
+    async def _take_in(self, sockets: list[socket.socket]) -> None:
+        """Close the listening sockets, but take in first who waits there: they would be reset."""
+        waiting = []
+        for listener in sockets:
+            with contextlib.suppress(OSError):  # none waits, or there are too many files
+                while True:
+                    waiting.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> PatientProtocol:
+        return PatientProtocol(self.config, self.server_state, self.lifespan.state)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    options: dict[str, Any] = {
+        "access_log": False,
+        "log_config": None,
+        "log_level": "warning",
+        "server_header": False,
+        "date_header": True,
+        "proxy_headers": False,
+        "ws": "none",
+        "lifespan": "on",
+        "http": PatientProtocol,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": ENDING_SECONDS,
+    }
+    return uvicorn.Config(app, **options)
