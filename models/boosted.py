@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from features.fold.absent import absent
 from models.forest import Forest, read_forest
+
+with absent("sklearn"):  # most of the time and a third of the memory of loading it; for wrappers
+    import lightgbm
 
 Cells = NDArray[np.float32]
 Floats = NDArray[np.float64]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
@@ -25,7 +26,7 @@ from models.linear import Linear, linear_from_json
 from models.next_product import NextProducts, next_products_from_json
 from models.peers import Peers, peers_from_json
 from models.question import Question, question_from_json
-from models.renewal import AtTermEnd, at_term_end_from_json, term_columns
+from models.renewal import AtTermEnd, at_term_end_from_json, term_columns, term_of
 
 BOOSTER_FILE = "booster.txt"
 LINEAR_FILE = "linear.json"
@@ -146,9 +147,8 @@ class Bundle:
             When a feature is absent, or text where the model expects a number.
         """
         cells = feature_row(values, self.features, self.categories, self.question.name)
-        term = (values.get(name) for name in (intervals.TERM_END, intervals.TERM_MONTHS))
-        days, months = (np.array([value], dtype=np.float64) for value in term)
-        laid = intervals.matrix(cells, intervals.covariates(self.question, days, months))
+        covariates = intervals.covariates(self.question, *term_of(values))
+        laid = intervals.matrix(cells, covariates)
         log_odds = self.calibration.log_odds(self._raw(laid, 1))
         return np.asarray(intervals.cumulative(_logistic(log_odds))[0])
 
@@ -162,6 +162,17 @@ class Bundle:
         if self.at_term_end is None:
             return np.full(len(rows), np.nan)
         return self.at_term_end.renewal_probabilities(self.question, probabilities, rows)
+
+    def renewal_probability_of(
+        self, values: Mapping[str, str | float | None], probabilities: Floats
+    ) -> float:
+        """Give of one row by name what `renewal_probabilities` gives of a table's; maybe NaN."""
+        if self.at_term_end is None:
+            return math.nan
+        told = self.at_term_end.renewal_probabilities_of(
+            self.question, probabilities[None, :], *term_of(values)
+        )
+        return float(told[0])
 
     def added_shares(self, rows: pd.DataFrame) -> Floats:
         """Give what an expansion within each horizon adds by then, per MRR: (n, horizons).

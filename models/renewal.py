@@ -84,10 +84,16 @@ class AtTermEnd:
         NaN without a term, and where it ends on the day of the last horizon or later: what happens
         there, no interval tells.
         """
-        end = next_end(question, rows)
+        return self.renewal_probabilities_of(question, probabilities, *term_columns(rows))
+
+    def renewal_probabilities_of(
+        self, question: Question, probabilities: Floats, days: Floats, months: Floats
+    ) -> Floats:
+        """Give what `renewal_probabilities` gives, of days to the term's end and its months."""
+        end = _next_end(question, days, months)
         starts, ends = np.array(question.intervals_days, dtype=float)[end.interval].T
-        before = np.hstack([np.zeros((len(rows), 1)), probabilities])
-        each = np.arange(len(rows))
+        before = np.hstack([np.zeros((len(days), 1)), probabilities])
+        each = np.arange(len(days))
         by_start, by_end = before[each, end.interval], before[each, end.interval + 1]
         passed = (np.minimum(end.days + 1, ends) - starts) / (ends - starts)
         on_ends = np.where(end.is_monthly, self.monthly, self.longer)
@@ -98,11 +104,14 @@ class AtTermEnd:
 
 def next_end(question: Question, rows: pd.DataFrame) -> NextEnd:
     """Place the next end of each feature row's term among the question's intervals."""
-    days, months = term_columns(rows)
+    return _next_end(question, *term_columns(rows))
+
+
+def _next_end(question: Question, days: Floats, months: Floats) -> NextEnd:
     starts, ends = np.array(question.intervals_days, dtype=float).T
     holds = (days[:, None] >= starts) & (days[:, None] < ends)
     interval = np.where(holds.any(axis=1), holds.argmax(axis=1), -1)
-    count = intervals.covariates(question, days, months)[np.arange(len(rows)), interval, 1]
+    count = intervals.covariates(question, days, months)[np.arange(len(days)), interval, 1]
     return NextEnd(days, interval, count, months <= 1)
 
 
@@ -114,6 +123,12 @@ def term_columns(rows: pd.DataFrame) -> tuple[Floats, Floats]:
         for name in (intervals.TERM_END, intervals.TERM_MONTHS)
     )
     return days, months
+
+
+def term_of(values: Mapping[str, str | float | None]) -> tuple[Floats, Floats]:
+    """Give of a row by name what `term_columns` gives of a table."""
+    days, months = (values.get(name) for name in (intervals.TERM_END, intervals.TERM_MONTHS))
+    return np.array([days], dtype=np.float64), np.array([months], dtype=np.float64)
 
 
 def at_term_end_from_json(fields: Mapping[str, Any] | None) -> AtTermEnd | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving import answers, schema
-from serving.predict import predict
+from serving.predict import is_one, predict
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class Call:
     refuses:
         Statuses that it answers with, besides those that follow from what it reads.
     shows:
-        Gives the accounts that an answer shows, for the audit log; None: it shows none.
+        Gives the accounts that an answer shows, for the audit log; None: it shows none, or says so
+        itself (`serving.response.Written`).
+    is_quick:
+        Tells of a request that it takes less time than to hand it to another thread; None: none.
     """
 
     method: str
@@ -44,9 +47,10 @@ class Call:
     query: type | None = None
     refuses: frozenset[int] = frozenset()
     shows: Callable[[Any], Sequence[str]] | None = None
+    is_quick: Callable[..., bool] | None = None
 
 
-def _listed(answer: schema.ScoresAnswer | schema.WorklistAnswer) -> list[str]:
+def _listed(answer: schema.WorklistAnswer) -> list[str]:
     return [account.account_id for account in answer.accounts]
 
 
@@ -67,7 +71,7 @@ CALLS = (
         answers.scores,
         schema.ScoresAnswer,
         body=schema.ScoresRequest,
-        shows=_listed,
+        is_quick=answers.are_few,
     ),
     Call(
         "POST",
@@ -79,6 +83,7 @@ CALLS = (
         predict,
         schema.PredictAnswer,
         body=schema.PredictRequest,
+        is_quick=is_one,
     ),
     Call(
         "GET",

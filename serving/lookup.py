@@ -48,6 +48,15 @@ def account(
     return None if row is None else {**row, "signals": json.loads(row["signals"])}
 
 
+def csms(store: Store, publication: int) -> dict[str, str | None]:
+    """Give the CSM of each account of a publication, None where it has none."""
+    accounts = tables.published_accounts
+    query = sa.select(accounts.c.account_id, accounts.c.csm)
+    with store.reading() as connection:
+        found = connection.execute(query.where(accounts.c.publication == publication))
+        return {row.account_id: row.csm for row in found}
+
+
 def renewals_of(store: Store, publication: int, account_ids: Sequence[str]) -> dict[str, Row]:
     """Give the next renewals by account, of those accounts that are under a term."""
     return _by_account(store, tables.published_renewals, publication, account_ids)

@@ -18,7 +18,10 @@ MOST_DETAILS = 20
 MOST_OF_A_NAME = 100
 HIGHEST = float(np.finfo(np.float32).max)  # LightGBM reads features as 32-bit floats
 
+NUMBER, CATEGORY = frozenset({float, type(None)}), frozenset({str, type(None)})
+
 Value = float | str | None
+Why = Mapping[int, Sequence[tuple[Reason, ...]]]
 
 
 def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> schema.PredictAnswer:
@@ -29,11 +32,12 @@ def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> sche
     bundle = bundles[asked.model]
     horizons = _horizons(bundle, asked.horizons)
     _refuse_wrong_rows(bundle, asked.rows)
-    table = pd.DataFrame(asked.rows, columns=list(bundle.features))
-    for name in set(bundle.features) - set(bundle.categories):
-        table[name] = table[name].astype("float64")
-    why = explain_by_horizon(bundle, table, asked.reasons)
-    probabilities = bundle.probabilities(table)
+    probabilities = np.array([bundle.probabilities_of(row) for row in asked.rows])
+    renewed = [
+        bundle.renewal_probability_of(row, of_row)
+        for row, of_row in zip(asked.rows, probabilities, strict=True)
+    ]
+    why = _reasons(bundle, asked)
     known = bundle.question.horizons_days
     by_horizon = [
         _at_horizon(bundle, days, probabilities[:, known.index(days)], why[days])
@@ -44,12 +48,29 @@ def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> sche
         model_version=bundle.version,
         features_version=bundle.features_fingerprint,
         rows=[
-            schema.PredictedRow(list(of_row), None if math.isnan(renewed) else float(renewed))
-            for *of_row, renewed in zip(
-                *by_horizon, bundle.renewal_probabilities(table, probabilities), strict=True
-            )
+            schema.PredictedRow(list(of_row), None if math.isnan(share) else share)
+            for *of_row, share in zip(*by_horizon, renewed, strict=True)
         ],
     )
+
+
+def is_one(parts: Parts, asked: schema.PredictRequest) -> bool:
+    """Tell whether the answer is there at once: one row without reasons, of a model in service."""
+    return len(asked.rows) == 1 and asked.reasons == 0 and parts.watch.found is not None
+
+
+def _reasons(bundle: Bundle, asked: schema.PredictRequest) -> Why:
+    """Explain the rows, as a table, which costs more than their probabilities."""
+    if asked.reasons < 1:
+        return {days: [()] * len(asked.rows) for days in bundle.question.horizons_days}
+    columns = {
+        name: pd.Series(
+            [row[name] for row in asked.rows],
+            dtype=object if name in bundle.categories else "float64",
+        )
+        for name in bundle.features
+    }
+    return explain_by_horizon(bundle, pd.DataFrame(columns), asked.reasons)
 
 
 def _at_horizon(
@@ -85,6 +106,7 @@ def _refuse_wrong_rows(bundle: Bundle, rows: Sequence[Mapping[str, Value]]) -> N
     details = [
         detail
         for number, row in enumerate(rows)
+        if not _is_right(bundle, row)
         for detail in _wrong(bundle, f"rows[{number}]", row)
     ]
     if details:
@@ -94,6 +116,25 @@ def _refuse_wrong_rows(bundle: Bundle, rows: Sequence[Mapping[str, Value]]) -> N
             "The rows do not have the features of the model. GET /v1/models lists them.",
             tuple(details[:MOST_DETAILS]),
         )
+
+
+def _is_right(bundle: Bundle, row: Mapping[str, Value]) -> bool:
+    """Tell in a fraction of the time whether `_wrong` would find nothing."""
+    if len(row) != len(bundle.features):
+        return False
+    try:
+        told = [row[name] for name in bundle.features]
+    except KeyError:
+        return False
+    if bundle.categories:
+        named = {type(row[name]) for name in bundle.categories}
+        told = [row[name] for name in bundle.features if name not in bundle.categories]
+        if not named <= CATEGORY:
+            return False
+    if not {*map(type, told)} <= NUMBER:
+        return False
+    numbers = np.abs(np.array(told, dtype=np.float64))
+    return not bool((numbers > HIGHEST).any())
 
 
 def _wrong(bundle: Bundle, where: str, row: Mapping[str, Value]) -> list[Detail]:

@@ -1,12 +1,9 @@
 """How scores become visible: all of them at once, with the models that they come from."""
 
 import json
-import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,18 +11,22 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from features.checked import CheckedSource
-from features.errors import ModelError
-from features.home import Home, private
-from models.bundle import Bundle, load, save
+from features.home import Home
+from features.tombstones import Tombstones, at_work, read_tombstones
+from models.bundle import Bundle
 from models.scored import check_scores
 from serving import tables
 from serving.account_keys import make_keys
+from serving.bundles import keep_bundle
+from serving.lay_out import lay_out
 from serving.next_products import nothing
 from serving.origin import Origin, code_here, digest_of, line_digest
 from serving.publication import Publication, PublishedModel
+from serving.served import put_in_service_unless_older
 from serving.store import Store
 
-FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+OF_ACCOUNTS = ("scores", "listed", "signals", "renewals", "next_products", "features")
+"""The tables of what is published that have a row for an account, or several."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Scored:
         The checked source that was scored; None where the publication is not to name one.
     about:
         Metrics and data of each model, by its name, as the registry keeps them.
+    features:
+        The feature rows that were scored; None keeps none in the snapshot.
     list_horizon_days:
         Horizon that `listed` is ordered by.
     currency:
@@ -65,16 +68,20 @@ class Scored:
     currency: str
     source: CheckedSource | None = None
     next_products: pd.DataFrame = field(default_factory=nothing)
+    features: pd.DataFrame | None = None
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def publish(store: Store, home: Home, scored: Scored, published_at: datetime) -> Publication:
-    """Keep the models, then write all rows in one transaction: they become visible at once.
+    """Keep the models, write all rows in one transaction, then put their snapshot in service.
+
+    Killed at any moment, it leaves in service what was there before, or all of the new.
 
     Parameters
     ----------
     home:
-        Models are kept in its ``bundles/<model>/<version>``, where the service loads them from.
+        Models are kept in its ``bundles/<model>/<version>``, where the service loads them from, and
+        snapshots in ``served``.
     published_at:
         Naive UTC time.
 
@@ -85,6 +92,12 @@ def publish(store: Store, home: Home, scored: Scored, published_at: datetime) ->
     StoreError
         If the database fails; nothing is visible then.
     """
+    with at_work(home):
+        return _published_now(store, home, scored, published_at)
+
+
+def _published_now(store: Store, home: Home, scored: Scored, published_at: datetime) -> Publication:
+    scored = without_erased(scored, read_tombstones(home))
     check_scores(scored.scores)
     for name, bundle in scored.bundles.items():
         keep_bundle(home, name, bundle)
@@ -100,35 +113,24 @@ def publish(store: Store, home: Home, scored: Scored, published_at: datetime) ->
     with store.writing() as connection:
         number = _insert(connection, about, models, scored)
         origin = _insert_origin(connection, number, scored)
-    return Publication(number=number, models=models, origin=origin, **about)
+    publication = Publication(number=number, models=models, origin=origin, **about)
+    name = lay_out(store, home, publication, scored.bundles, scored.features)
+    put_in_service_unless_older(home, name, publication.as_of)
+    return publication
 
 
-def bundle_folder(home: Home, model: str, version: str) -> Path:
-    """Name the folder of a model in service; raises ModelError for a name that is no folder's."""
-    for name in (model, version):
-        if not FOLDER_NAME.fullmatch(name):
-            raise ModelError(
-                f"Expected a model name and version of letters, digits, '.', '_' and '-', "
-                f"got {name!r}. Register the model under another one."
-            )
-    return home.bundles / model / version
-
-
-def keep_bundle(home: Home, model: str, bundle: Bundle) -> Path:
-    """Write a model where the service loads it from, aside first; one that is there stays."""
-    folder = bundle_folder(home, model, bundle.version)
-    if folder.exists():
-        if load(folder).digest != bundle.digest:
-            raise ModelError(
-                f"Expected {folder} to hold the model that is scored with, got another one of "
-                "that version. Move that folder away and score again."
-            )
-        return folder
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    private(private(home.bundles) / model)
-    save(bundle, aside)
-    aside.replace(folder)
-    return folder
+def without_erased(scored: Scored, erased: Tombstones) -> Scored:
+    """Leave erased accounts out of what is published, though a source still had them."""
+    gone = erased.among({*scored.listed["account_id"], *scored.listed.get("customer_group", ())})
+    if not gone:
+        return scored
+    found = ((name, getattr(scored, name, None)) for name in OF_ACCOUNTS)
+    frames = {name: frame for name, frame in found if frame is not None}
+    left = {name: frame[~frame["account_id"].isin(gone)] for name, frame in frames.items()}
+    if "customer_group" in left["listed"]:
+        groups = left["listed"]["customer_group"]
+        left["listed"] = left["listed"].assign(customer_group=groups.mask(groups.isin(gone)))
+    return replace(scored, **left)
 
 
 def _published(name: str, scored: Scored) -> PublishedModel:

@@ -22,9 +22,11 @@ from features.spine import account_states
 from models.asked import asked
 from models.bundle import Bundle, load
 from serving import tables
+from serving.bundles import bundle_folder
+from serving.erase_rows import erased_of
 from serving.origin import code_here, digest_of, key_of, line_digest
 from serving.publication import Publication, latest, numbered, publications
-from serving.publish import bundle_folder, score_rows
+from serving.publish import score_rows
 from serving.score import score
 from serving.store import Store
 
@@ -55,6 +57,10 @@ UNTOLD = (
     "this publication does not name its source. "
     "Replay with the extract that was scored, and compare it with today's."
 )
+WITHOUT_ERASED = (
+    "accounts of this publication were erased since, and what was counted over them cannot be "
+    "computed any more; or the source tells another past. What differs is lost: score again."
+)
 SHOWN = 12
 
 Row = Mapping[str, Any]
@@ -80,6 +86,9 @@ class Replayed:
         Of the source that it was computed again from.
     cause
         Why there is a difference, with a cure; None where all are equal.
+    erased
+        How many accounts of it were erased since: their rows are gone, and ranks are compared by
+        their order.
     """
 
     publication: Publication
@@ -90,10 +99,13 @@ class Replayed:
     line: tuple[str, ...]
     source_fingerprint: str
     cause: str | None
+    erased: int = 0
 
     def text(self) -> str:
         """Say in a line what was compared."""
         of = f"publication {self.publication.number} of {self.publication.as_of:%Y-%m-%d}"
+        if self.erased:
+            of += f", without {self.erased:,} accounts that were erased since"
         if self.cause:
             few = len(self.differing)
             line = f", and of its own line {', '.join(self.line)}" if self.line else ""
@@ -116,6 +128,7 @@ class Replayed:
             and self.publication.origin.source_fingerprint,
             "source_fingerprint_again": self.source_fingerprint,
             "cause": self.cause,
+            "erased_accounts": self.erased,
         }
 
     def demand(self) -> None:
@@ -193,7 +206,9 @@ def replay(
         When the publication has no such account.
     """
     own = own or Own()
-    whole = _published(store, publication)
+    erased = erased_of(store, publication.number)
+    kept = _published(store, publication)
+    whole = _closed_up(kept) if erased else kept
     published = _of(account_id, whole)
     if not published:
         raise StoreError(
@@ -209,14 +224,14 @@ def replay(
         states = account_states(before, [publication.as_of])
         again = _of(account_id, _scored_again(before, states, publication, bundles, own))
     differing = _differing(published, again)
-    is_as_published = _is_as_published(store, publication, whole)
-    line = tuple(_line(publication, bundles, len(states)))
+    is_as_published = _is_as_published(store, publication, kept)
+    line = tuple(_line(publication, bundles, len(states) + erased))
     line = line if is_as_published else (*line, "digest")
     cause = None
     if not is_as_published:
         cause = OTHER_STORE
     elif differing or line:
-        cause = _cause(source, publication, bundles, own, whole)
+        cause = _cause(source, publication, bundles, own, whole, erased)
     return Replayed(
         publication=publication,
         rows=len(published),
@@ -226,7 +241,21 @@ def replay(
         line=line,
         source_fingerprint=source.fingerprint,
         cause=cause,
+        erased=erased,
     )
+
+
+def _closed_up(rows: Sequence[Row]) -> list[Row]:
+    """Give ranks from 1 on again, by model and horizon: those of erased accounts are gone."""
+    places: dict[tuple[Any, Any], list[int]] = {}
+    for row in rows:
+        if row["rank"] is not None:
+            places.setdefault((row["model"], row["horizon_days"]), []).append(row["rank"])
+    now = {key: {rank: 1 + at for at, rank in enumerate(sorted(of))} for key, of in places.items()}
+    return [
+        {**row, "rank": row["rank"] and now[row["model"], row["horizon_days"]][row["rank"]]}
+        for row in rows
+    ]
 
 
 def _published(store: Store, publication: Publication) -> list[Row]:
@@ -301,6 +330,7 @@ def _cause(
     bundles: Mapping[str, Bundle],
     own: Own,
     published: Sequence[Row],
+    erased: int,
 ) -> str:
     """Say why scores differ though the store is as it was published, by comparing."""
     declared = available(source, own.features, touches=True)
@@ -311,6 +341,8 @@ def _cause(
         features = asked(bundles[each.model].question, declared)
         if each.features_version != features_fingerprint(features):
             return OTHER_FEATURES
+    if erased:
+        return WITHOUT_ERASED
     origin = publication.origin
     if origin is None:
         return UNTOLD

@@ -6,17 +6,29 @@ or the next, and what it names is whole already.
 
 import os
 import shutil
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from features.errors import SnapshotError
 from features.home import Home, private
 from models.lock import alone
-from serving.snapshot import OWNER_ONLY, number_of, without
+from serving.snapshot import ABOUT, OWNER_ONLY, number_of, sync, without
 
 CURRENT = "current"
 LOCK = ".lock"
 KEPT = 4
 """So many of the newest stay, besides the one in service: what a look back is quick with."""
+
+
+class _Of(msgspec.Struct):
+    as_of: datetime
+
+
+class _Dated(msgspec.Struct):
+    publication: _Of
 
 
 def current(home: Home) -> str | None:
@@ -44,6 +56,15 @@ def put_in_service(home: Home, name: str) -> None:
     """Let the service take a snapshot over, and remove what is older than the kept ones."""
     with alone(private(home.served) / LOCK):
         _name(home, name)
+        _remove_old(home)
+
+
+def put_in_service_unless_older(home: Home, name: str, as_of: datetime) -> None:
+    """Put a snapshot in service unless scores of a later date are: a past date scored again."""
+    with alone(private(home.served) / LOCK):
+        before = _date_in_service(home)
+        if before is None or before <= as_of:
+            _name(home, name)
         _remove_old(home)
 
 
@@ -83,11 +104,17 @@ def _name(home: Home, name: str) -> None:
     finally:
         os.close(number)
     aside.replace(home.served / CURRENT)
-    folder = os.open(home.served, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(home.served)
+
+
+def _date_in_service(home: Home) -> datetime | None:
+    """Give the date of the scores in service; None: there are none, or they cannot be read."""
+    with suppress(SnapshotError, OSError, msgspec.DecodeError):
+        name = current(home)
+        if name is not None:
+            told = (home.served / name / ABOUT).read_bytes()
+            return msgspec.json.decode(told, type=_Dated).publication.as_of
+    return None
 
 
 def _remove_old(home: Home) -> None:

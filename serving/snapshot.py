@@ -186,10 +186,10 @@ def write_snapshot(
         manifest = msgspec.json.format(msgspec.json.encode(sums), indent=1) + b"\n"
         digest = _written(aside / MANIFEST, lambda file: file.write(manifest))
         name = f"{number}-{digest[:DIGEST]}"
-        _sync(aside)
+        sync(aside)
         if not (parent / name).exists():
             aside.rename(parent / name)
-            _sync(parent)
+            sync(parent)
     return name
 
 
@@ -254,6 +254,15 @@ def number_of(name: str) -> int:
     return int(name.partition("-")[0])
 
 
+def sync(path: Path) -> None:
+    """Bring a file, or what a folder lists, to the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def _hash(account_id: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(account_id, digest_size=8).digest(), "little")
 
@@ -292,14 +301,6 @@ def _written(path: Path, write: Callable[[BinaryIO], object]) -> str:
         os.fsync(number)
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _damaged(path: Path, got: str) -> SnapshotError:

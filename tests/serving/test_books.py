@@ -113,7 +113,6 @@ def statements(served: "Served") -> Iterator[list[str]]:
     "ask",
     [
         lambda client, account: client.get(f"/v1/accounts/{account}"),
-        lambda client, account: client.post("/v1/scores", json={"account_ids": [account]}),
         lambda client, account: client.post(
             "/v1/feedback",
             json={"account_id": account, "kind": "other", "idempotency_key": "by the same"},
@@ -130,6 +129,13 @@ def test_an_account_of_another_takes_the_same_queries_as_one_that_does_not_exist
         ran.append(run)
     assert ran[0] == ran[1]
     assert ran[0]
+
+
+def test_scores_ask_the_store_nothing(served: "Served", ann: httpx.Client) -> None:
+    with statements(served) as run:
+        for account in ("acme", "bolt", "none"):
+            ann.post("/v1/scores", json={"account_ids": [account]}).raise_for_status()
+    assert run == []
 
 
 def test_the_work_list_is_the_books_and_counts_from_one(
@@ -208,6 +214,7 @@ def test_an_account_that_has_left_a_book_is_not_seen_by_an_old_cursor(
         moved = scored_company(bundles, later)
         moved.listed.loc[moved.listed["account_id"] == "acme", "csm"] = "Bob"
         publish(served.parts.store, served.parts.settings.home, moved, served.parts.now())
+        served.parts.watch.take_over()
         assert set(before) == ANNS
         assert ids(ann.get("/v1/worklist", params={"cursor": old})) == ["corn"]
         assert ann.get("/v1/accounts/acme").status_code == 404

@@ -14,11 +14,12 @@ from features.errors import ModelError, StoreError
 from features.home import Home
 from models.bundle import Bundle
 from models.scored import check_scores
-from serving import answers, tables
+from serving import answers, readiness, tables
+from serving.bundles import bundle_folder
 from serving.loaded import Watch
 from serving.parts import open_parts
 from serving.publication import latest, latest_number, past_scores, publications
-from serving.publish import Scored, bundle_folder, publish
+from serving.publish import Scored, publish
 from serving.settings import Settings
 from serving.store import Store, open_store
 
@@ -132,11 +133,11 @@ def test_the_watch_swaps_to_a_new_publication_and_its_models(
     scored: Scored,
 ) -> None:
     watch = Watch(store, home)
-    assert watch.look().in_service is None
+    assert watch.take_over().in_service is None
     publish(store, home, scored, PUBLISHED_AT)
-    first = watch.look().in_service
+    first = watch.take_over().in_service
     publish(store, home, scored_company({"churn": make_bundle("churn", "2")}), PUBLISHED_AT)
-    second = watch.look().in_service
+    second = watch.take_over().in_service
     assert first is not None
     assert second is not None
     assert (first.bundles["churn"].version, second.bundles["churn"].version) == ("1", "2")
@@ -151,11 +152,11 @@ def test_a_damaged_model_leaves_the_old_set_in_service_and_says_so(
 ) -> None:
     watch = Watch(store, home)
     publish(store, home, scored, PUBLISHED_AT)
-    watch.look()
+    watch.take_over()
     publish(store, home, scored_company({"churn": make_bundle("churn", "2")}), PUBLISHED_AT)
     booster = bundle_folder(home, "churn", "2") / "booster.txt"
     booster.write_text(booster.read_text() + " ")
-    found = watch.look()
+    found = watch.take_over()
     assert found.in_service is not None
     assert found.in_service.publication.number == 1
     assert found.problem == "The models of publication 2 cannot be loaded."
@@ -165,8 +166,8 @@ def test_health_says_what_is_wrong(store: Store, home: Home, scored: Scored) -> 
     def health(now: datetime) -> tuple[str, str | None]:
         settings = Settings(home=home, store_url=str(store.engine.url))
         parts = open_parts(settings, now=lambda: now)
-        found = answers.health(parts)
-        parts.store.close()
+        found = answers.health(parts, readiness.look(parts))
+        parts.close()
         return found.status, found.problem
 
     assert health(PUBLISHED_AT)[0] == "not_ready"

@@ -24,8 +24,9 @@ from features.spine import account_states
 from features.windows import Window
 from models.bundle import Bundle
 from serving import tables
+from serving.bundles import bundle_folder
 from serving.publication import Publication
-from serving.publish import Scored, bundle_folder, publish
+from serving.publish import Scored, publish
 from serving.renewals import renewals
 from serving.replay import asked_for, replay
 from serving.score import score
