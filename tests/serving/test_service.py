@@ -1,4 +1,4 @@
-"""The service as it is run and shipped: `serve` in a process of its own, and the Bento."""
+"""The service as it is run: `serve` in a process of its own."""
 
 import json
 import os
@@ -177,28 +177,3 @@ def test_the_store_is_closed_when_the_port_is_taken(
         held = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
     assert store not in held
     assert refused.value is not None
-
-
-def test_a_bento_is_built_without_a_network_and_holds_what_it_needs(tmp_path: Path) -> None:
-    environ = {
-        **os.environ,
-        "BENTOML_HOME": str(tmp_path),
-        "BENTOML_DO_NOT_TRACK": "True",
-        # Nothing that is asked for through a proxy on a closed port is answered.
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "HTTP_PROXY": "http://127.0.0.1:9",
-    }
-    command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", str(PROJECT)]
-    built = subprocess.run(
-        command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
-    )
-    assert built.returncode == 0, built.stderr
-    (bento,) = [folder.parent for folder in tmp_path.glob("bentos/tenure/*/bento.yaml")]
-    inside = {str(path.relative_to(bento / "src")) for path in bento.glob("src/**/*")}
-    assert {"serving/app.py", "serving/pages/worklist.html", "serving/pages/tenure.css"} <= inside
-    assert {"models/bundle.py", "features/build.py", "requirements.lock"} <= inside
-    assert not [path for path in inside if path.startswith(("tests", "training", ".venv", ".git"))]
-    required = (bento / "env/python/requirements.txt").read_text().splitlines()
-    assert {"bentoml==1.4.39", "lightgbm>=4.7,<5", "sqlalchemy>=2.1,<3"} <= set(required)
-    start = (bento / "env/docker/Dockerfile").read_text().splitlines()[-1]
-    assert start == 'ENTRYPOINT [ "python", "-m", "serving" ]'
