@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from weakref import finalize
 
 from features.errors import ErasureError
 from features.home import Home, private
@@ -111,6 +113,20 @@ def read_tombstones(home: Home) -> Tombstones:
     return tombstones_in(file) if file.exists() else Tombstones()
 
 
+def nobody(_account_id: str) -> bool:
+    """Tell that an account was not erased, where none ever was."""
+    return False
+
+
+def erased_from(home: Home) -> Callable[[str], bool]:
+    """Give what tells whether an account was erased from a home, whenever it is asked."""
+
+    def is_erased(account_id: str) -> bool:
+        return read_tombstones(home).has(account_id)
+
+    return is_erased
+
+
 def tombstones_in(file: Path) -> Tombstones:
     """Read a file of tombstones, which may be a copy; errors as above."""
     try:
@@ -184,18 +200,21 @@ def at_work(home: Home) -> Iterator[None]:
 
     So nothing that was read before an erasure is written after it.
     """
-    number = hold(home)
+    hold = Hold(home)
     try:
+        hold.begin()
         yield
     finally:
-        os.close(number)
+        hold.end()
 
 
-def hold(home: Home) -> int:
-    """Hold a home as `at_work` does, until the number that this gives is closed."""
-    number = os.open(private(home.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(number, fcntl.LOCK_SH)
-    return number
+class Hold:
+    """Holds a home as `at_work` does, from its beginning to its end, or until nobody has it."""
+
+    def __init__(self, home: Home) -> None:
+        number = os.open(private(home.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.begin = partial(fcntl.flock, number, fcntl.LOCK_SH)
+        self.end = finalize(self, os.close, number)
 
 
 @contextmanager

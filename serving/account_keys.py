@@ -6,13 +6,15 @@ it, and the log still holds together.
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
+from features.errors import StoreError
+from features.tombstones import nobody
 from serving import tables
 from serving.lookup import IDS_A_QUERY
 from serving.store import Store
@@ -32,10 +34,13 @@ class Pseudonyms:
         Where the keys are.
     most:
         When so many are kept, all are let go: also what an erased account was called.
+    is_erased:
+        Asked once a key is made, so that an erasure destroys it, or is seen here.
     """
 
     store: Store
     most: int = MOST_CACHED
+    is_erased: Callable[[str], bool] = nobody
     _cached: dict[str, str] = field(default_factory=dict, repr=False)
 
     def of(self, account_ids: Sequence[str]) -> list[str]:
@@ -44,7 +49,7 @@ class Pseudonyms:
         Raises
         ------
         StoreError
-            If a key is not in memory and the store does not answer.
+            If a key is not in memory and the store does not answer, or the account was erased.
         """
         cached = self._cached
         try:
@@ -55,8 +60,11 @@ class Pseudonyms:
         with self.store.reading() as connection:
             keys = _keys(connection, lacking)
         if len(keys) < len(lacking):
+            new = [one for one in lacking if one not in keys]
             with self.store.writing() as connection:
-                make_keys(connection, [one for one in lacking if one not in keys])
+                make_keys(connection, new)
+                if any(map(self.is_erased, new)):
+                    raise StoreError("Expected accounts, got one that is erased. Ask again.")
             with self.store.reading() as connection:
                 keys = _keys(connection, lacking)
         found = {one: pseudonym(one, key) for one, key in keys.items()}

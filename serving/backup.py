@@ -24,7 +24,8 @@ ROWS_AT_ONCE = 5_000
 
 def kept_folders(home: Home) -> tuple[Path, ...]:
     """Name the folders of a home that are in a backup, with all that is below them."""
-    return (home.bundles, home.mlflow_artifacts, home.own_features, home.reports, home.audit_log)
+    made = (home.bundles, home.mlflow_artifacts, home.own_features, home.reports, home.audit_log)
+    return (*made, home.erasure)
 
 
 def back_up(store: Store, home: Home, path: Path, now: datetime) -> Manifest:

@@ -27,10 +27,12 @@ def backup(session: Session, file: Path) -> None:
     MLFLOW_TRACKING_URI names.
     """
     from serving.backup import back_up
+    from serving.backups_made import note_backup
     from serving.tokens import now
 
     with step(f"Writing {file}"):
         manifest = back_up(session.store, session.home, file, now())
+        note_backup(session.home, file, manifest.made_at)
     session.answer(
         f"{file} holds {_told(manifest)}. Try it: tenure restore --check {file}",
         _document(file, manifest),
@@ -40,21 +42,31 @@ def backup(session: Session, file: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--check", is_flag=True, help="Only hold FILE against its digests; restore nothing.")
+@click.option(
+    "--tombstones",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="erasure/tombstones.json of the home that FILE was made of, as it was last: accounts that "
+    "were erased since are taken out again.",
+)
 @as_json
-def restore(session: Session, file: Path, check: bool) -> None:  # noqa: FBT001 - click hands each option over as an argument
+def restore(session: Session, file: Path, check: bool, tombstones: Path | None) -> None:  # noqa: FBT001 - click hands each option over as an argument
     """Restore a backup to TENURE_HOME, an empty folder, and to an empty store.
 
     Every byte is held against the SHA-256 in FILE first, and every table's rows are counted after.
     The store goes to the database of store_url, SQLite or PostgreSQL, whichever it came from. A
     backup of an older release is brought to this one; one of a newer release is refused. If it
-    fails, nothing is left behind.
+    fails, nothing is left behind. Accounts that were erased before the backup was made are not in
+    it; of those erased later only --tombstones knows.
     """
     from serving.restore import check_backup
     from serving.restore import restore as put_back
 
     home = session.settings.home
     with step(f"Checking {file}" if check else f"Restoring {file}"):
-        manifest = check_backup(file) if check else put_back(file, home, session.settings.store)
+        if check:
+            manifest = check_backup(file)
+        else:
+            manifest = put_back(file, home, session.settings.store, tombstones)
     done = "is whole" if check else f"is restored to {home.root}"
     session.answer(f"{file} {done}: {_told(manifest)}", _document(file, manifest))
 

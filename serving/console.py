@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.checked import CheckedSource
     from features.engine import Cluster
     from features.own.harvest import Own
+    from features.tombstones import Hold
     from models.registry import Registry
     from serving.store import Store
 
@@ -70,6 +71,13 @@ class Session:
 
         return harvest(self.settings.features)
 
+    @cached_property
+    def at_work(self) -> "Hold":
+        """Keeps an erasure waiting while a verb works with what it checked."""
+        from features.tombstones import Hold
+
+        return Hold(self.home)
+
     @property
     def sample(self) -> Path:
         """Where the quickstart's sample company lies."""
@@ -99,6 +107,7 @@ class Session:
         from features.sources.check import check
         from features.sources.vanished import vanished
 
+        self.at_work.begin()
         with step("Checking the source") as say:  # not its name: a URL may hold a password
             checked = check(source, home=self.home, limit=limit, progress=say, on=on)
         gone = vanished(checked, self.home)

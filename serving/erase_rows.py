@@ -44,6 +44,8 @@ def erase_rows(connection: Connection, erased: Tombstones) -> dict[str, int]:
     dict
         By table: how many rows were deleted, where there were any.
     """
+    if not erased:
+        return {}
     gone = sorted({one for column in NAMING for one in _named(connection, column, erased)})
     for number, accounts in _publications_of(connection, gone).items():
         _seal_anew(connection, number, frozenset(gone))

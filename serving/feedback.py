@@ -1,5 +1,6 @@
 """What people did or learned about an account, recorded exactly once."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -8,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from features.errors import StoreError
+from features.tombstones import nobody
 from serving import tables
-from serving.refusal import RefusedError
+from serving.refusal import RefusedError, no_account
 from serving.store import Store
 
 
@@ -34,13 +36,24 @@ class Recorded:
     recorded_at: datetime
 
 
-def record(store: Store, feedback: Feedback, token_id: str, now: datetime) -> Recorded:
+def record(
+    store: Store,
+    feedback: Feedback,
+    token_id: str,
+    now: datetime,
+    is_erased: Callable[[str], bool] = nobody,
+) -> Recorded:
     """Record feedback; a second request with the same key and content gets the first's answer.
+
+    Parameters
+    ----------
+    is_erased:
+        Asked once the row is written, so that an erasure deletes it, or is seen here.
 
     Raises
     ------
     RefusedError
-        With status 409 if the key was used for something else.
+        With status 409 if the key was used for something else, 404 if the account was erased.
     """
     row = asdict(feedback)
     try:
@@ -48,6 +61,8 @@ def record(store: Store, feedback: Feedback, token_id: str, now: datetime) -> Re
             told = sa.insert(tables.feedback).values(**row, token_id=token_id, recorded_at=now)
             number = connection.execute(told.returning(tables.feedback.c.feedback_id)).scalar_one()
             tables.note(connection, now, token_id, "feedback", str(number))
+            if is_erased(feedback.account_id):
+                raise no_account()
     except sa.exc.IntegrityError:
         pass  # the unique key says that it is recorded already: the answer below is the first's
     recorded = recorded_before(store, feedback)

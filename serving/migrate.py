@@ -1,7 +1,7 @@
 """Brings a store's tables to what this code reads and writes: Alembic's only door."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,8 +65,15 @@ def bring_up_to_date(engine: Engine, place: str) -> None:
 
 
 @contextmanager
-def filling(engine: Engine, place: str, version: str) -> Iterator[Connection]:
+def filling(
+    engine: Engine,
+    place: str,
+    version: str,
+    finish: Callable[[Connection], object] | None = None,
+) -> Iterator[Connection]:
     """Make the tables of a version, let them be filled, and bring them up to date: all or nothing.
+
+    `finish` is called last, before all of it is committed.
 
     Raises
     ------
@@ -83,6 +90,8 @@ def filling(engine: Engine, place: str, version: str) -> Iterator[Connection]:
         take_steps(connection, place, version)
         yield connection
         take_steps(connection, place)
+        if finish:
+            finish(connection)
         connection.commit()
 
 

@@ -4,7 +4,9 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from features.errors import BackupError
+from features.errors import BackupError, ErasureError
 from features.home import Home, private
+from features.tombstones import Tombstones, read_tombstones, tombstones_in, write_tombstones
 from serving.backup_file import OWNER_ONLY, Manifest, Reader, opened_backup
+from serving.erase import sweep_served
+from serving.erase_findings import sweep_findings
+from serving.erase_rows import erase_rows, purge
 from serving.migrate import knows, newest
-from serving.store import new_store
+from serving.store import new_store, open_store
 
 ROWS_AT_ONCE = 1_000
 
@@ -28,7 +34,7 @@ def check_backup(path: Path) -> Manifest:
         return backup.manifest
 
 
-def restore(path: Path, home: Home, store_url: str) -> Manifest:
+def restore(path: Path, home: Home, store_url: str, tombstones: Path | None = None) -> Manifest:
     """Restore a backup; where that fails, home and store are left empty as they were.
 
     Parameters
@@ -40,6 +46,9 @@ def restore(path: Path, home: Home, store_url: str) -> Manifest:
     store_url:
         SQLAlchemy URL of a database without a store. It need not be of the kind that the backup
         was made of.
+    tombstones:
+        Those of the home that the backup was made of, as they were last: accounts that were erased
+        since the backup are taken out.
 
     Raises
     ------
@@ -47,14 +56,39 @@ def restore(path: Path, home: Home, store_url: str) -> Manifest:
         If the backup is damaged or newer, the home is not empty, or a table is not as it was.
     StoreError
         If there is a store already, or the database fails.
+    ErasureError
+        If the tombstones are damaged, or of another installation than the backup's.
     """
     with opened_backup(path) as backup:
         _demand_known(backup.manifest, path)
         with _emptied_again(home.root):
             _put_files(backup, home)
-            with new_store(store_url, backup.manifest.store_version) as connection:
+            erased = _erased_until_now(home, tombstones)
+            sweep_findings(home, erased)
+            sweep_served(home, erased)
+            version, take_out = backup.manifest.store_version, partial(erase_rows, erased=erased)
+            with new_store(store_url, version, take_out) as connection:
                 _fill(backup, connection)
+        if erased:
+            with closing(open_store(store_url)) as store:
+                purge(store)
         return backup.manifest
+
+
+def _erased_until_now(home: Home, tombstones: Path | None) -> Tombstones:
+    """Give the tombstones of the backup, with those since, and keep all of them."""
+    kept = read_tombstones(home)
+    if tombstones is None:
+        return kept
+    later = tombstones_in(tombstones)
+    if kept.key not in (b"", later.key):
+        raise ErasureError(
+            f"Expected {tombstones} to be of the installation that the backup is of, got another "
+            "one's. Name the file erasure/tombstones.json of that home, or a copy of it."
+        )
+    kept = replace(later, erased_on={**later.erased_on, **kept.erased_on})
+    write_tombstones(home, kept)
+    return kept
 
 
 def _demand_known(manifest: Manifest, path: Path) -> None:

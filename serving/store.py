@@ -1,6 +1,6 @@
 """The store of scores, feedback, tokens and audit: one SQLAlchemy engine, SQLite or PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +99,12 @@ def open_store(url: str) -> Store:
 
 
 @contextmanager
-def new_store(url: str, version: str) -> Iterator[Connection]:
+def new_store(
+    url: str, version: str, finish: Callable[[Connection], object] | None = None
+) -> Iterator[Connection]:
     """Give the empty tables of a store of some version, to be filled; they come to be at the end.
+
+    `finish` is called with the filled tables once they are of this code's version.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def new_store(url: str, version: str) -> Iterator[Connection]:
     with ExitStack() as opened:
         opened.callback(engine.dispose)
         opened.enter_context(_as_store_errors(engine))
-        yield opened.enter_context(filling(engine, _place(engine), version))
+        yield opened.enter_context(filling(engine, _place(engine), version, finish))
 
 
 def _engine(url: str) -> Engine:
