@@ -26,7 +26,6 @@ from serving.settings import Settings
 from serving.store import open_store
 
 PROJECT = Path(__file__).resolve().parents[2]
-IN_THE_IMAGE = "/home/bentoml/bento"
 CLOSED = "http://127.0.0.1:9"  # nothing that is asked for through it is answered
 
 
@@ -108,7 +107,7 @@ def test_its_image_installs_what_the_project_asks_for_in_the_locked_versions(
     assert {"bentoml==1.4.39", "lightgbm>=4.7,<5", "sqlalchemy>=2.1,<3"} <= set(required)
     lock = "requirements.lock"
     copied = dockerfile.index(f"./src/{lock} ./env/python/{lock}")
-    held = dockerfile.index(f"ENV UV_CONSTRAINT={IN_THE_IMAGE}/env/python/{lock}")
+    held = dockerfile.index(f"ENV UV_CONSTRAINT={_in_the_image(dockerfile)}/env/python/{lock}")
     assert copied < held < dockerfile.index("/env/python/install.sh")
     assert (bento / "src" / lock).read_bytes() == (PROJECT / lock).read_bytes()
 
@@ -119,6 +118,11 @@ def test_the_environment_has_no_code_of_ours(python: Path, tmp_path: Path) -> No
     assert "No module named 'serving'" in done.stderr
 
 
+def _in_the_image(dockerfile: str) -> str:
+    (path,) = re.findall(r"^ARG BENTO_PATH=(.*)$", dockerfile, flags=re.MULTILINE)
+    return str(path)
+
+
 def _entrypoint(dockerfile: str) -> tuple[list[str], str]:
     """Give the command of an image and the folder that it runs in."""
     (command,) = re.findall(r"^ENTRYPOINT (.*)$", dockerfile, flags=re.MULTILINE)
@@ -126,7 +130,8 @@ def _entrypoint(dockerfile: str) -> tuple[list[str], str]:
 
 
 def test_its_entrypoint_is_ours(dockerfile: str) -> None:
-    assert _entrypoint(dockerfile) == (["python", "-m", "serving"], f"{IN_THE_IMAGE}/src")
+    folder = f"{_in_the_image(dockerfile)}/src"
+    assert _entrypoint(dockerfile) == (["python", "-m", "serving"], folder)
 
 
 @contextmanager
@@ -183,7 +188,7 @@ def test_what_it_starts_has_one_listening_socket_and_asks_for_a_token(
     store.close()
     environ = {"TENURE_HOME": str(home.root), "TENURE_PORT": str(free_port)}
     environ |= {"TENURE_WORKERS": str(workers), "PATH": f"{python.parent}:/usr/bin:/bin"}
-    unpacked = Path(folder.replace(IN_THE_IMAGE, str(bento)))
+    unpacked = Path(folder.replace(_in_the_image(dockerfile), str(bento)))
     url = f"http://127.0.0.1:{free_port}"
     with _started(command, unpacked, **environ) as process:
         _wait_for(process, url)
