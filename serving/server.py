@@ -21,6 +21,8 @@ LINGER_STEP = 0.05
 ENDING_SECONDS = 30
 KEEP_ALIVE_SECONDS = 20
 BEAT_TICKS = 10  # uvicorn ticks ten times a second
+BACKLOG = 1024
+ACCEPTED_AT_ONCE = 2  # or one worker takes all that wait, and the others none
 CLOSE = (b"connection", b"close")
 
 
@@ -94,6 +96,12 @@ class Server(uvicorn.Server):
             self._beat()
         return await super().on_tick(counter)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept; asyncio takes the length of the queue for what to accept in one go."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(BACKLOG)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Begin to end; uvicorn would die of the signal afterwards, with all that is open."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
@@ -138,6 +146,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         "ws": "none",
         "lifespan": "on",
         "http": PatientProtocol,
+        "backlog": ACCEPTED_AT_ONCE,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": ENDING_SECONDS,
     }

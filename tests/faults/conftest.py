@@ -35,16 +35,17 @@ def serving() -> Callable:
 
 
 @contextmanager
-def _serving(settings):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def _serving(settings, workers=1, port=None, **environ):
+    port = port or free_port()
     environ = {
         **os.environ,
         "TENURE_HOME": str(settings.home.root),
         "TENURE_STORE_URL": settings.store,
         "TENURE_PORT": str(port),
+        "TENURE_WORKERS": str(workers),
         "TENURE_REQUESTS_AT_ONCE": "1000000",
+        "TENURE_REQUESTS_PER_SECOND": "1000000",
+        **environ,
     }
     command = [sys.executable, "-m", "serving"]
     with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
@@ -55,6 +56,12 @@ def _serving(settings):
             yield process, url
         finally:
             process.kill()
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def _is_alive(url):
