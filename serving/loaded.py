@@ -11,6 +11,7 @@ import structlog
 
 from features.errors import ModelError, SnapshotError, TenureError
 from features.home import Home
+from features.tombstones import at_work
 from models.bundle import MANIFEST_FILE, Bundle, load
 from models.lock import alone
 from models.made_from import sha256_of
@@ -139,7 +140,7 @@ class Watch:
 
     def _lay_out_older(self) -> None:
         """Make the snapshot of what an older release published, which made none."""
-        with alone(self.home.served / ".older"):
+        with alone(self.home.served / ".older"), at_work(self.home):
             publication = latest(self.store) if _named(self.home) is None else None
             if publication is not None:
                 try:

@@ -97,8 +97,8 @@ def publish(store: Store, home: Home, scored: Scored, published_at: datetime) ->
 
 
 def _published_now(store: Store, home: Home, scored: Scored, published_at: datetime) -> Publication:
-    scored = without_erased(scored, read_tombstones(home))
     check_scores(scored.scores)
+    scored = without_erased(scored, read_tombstones(home))
     for name, bundle in scored.bundles.items():
         keep_bundle(home, name, bundle)
     models = tuple(_published(name, scored) for name in sorted(scored.bundles))

@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 
+import pytest
 import sqlalchemy as sa
 
+from features.errors import StoreError
 from serving import tables
 from serving.account_keys import Pseudonyms, key_of, make_keys, pseudonym
 from serving.store import Store
@@ -55,3 +57,10 @@ def test_no_pseudonym_can_be_traced_once_its_key_is_destroyed(store: Store) -> N
         connection.execute(sa.delete(tables.account_keys))
     assert key_of(store, "acme") is None
     assert Pseudonyms(store).of(["acme"]) != [before]
+
+
+def test_no_key_is_made_anew_of_an_account_that_was_erased(store: Store) -> None:
+    pseudonyms = Pseudonyms(store, is_erased=lambda account_id: account_id == "acme")
+    with pytest.raises(StoreError, match="one that is erased"):
+        pseudonyms.of(["bolt", "acme"])
+    assert kept(store) == {}

@@ -103,3 +103,14 @@ def test_without_its_unique_key_feedback_would_be_recorded_twice(tmp_path: Path)
         answers = []
         with pytest.raises(sa.exc.MultipleResultsFound):
             answers += [answer(store, "k", "contacted") for _ in range(2)]
+
+
+def test_feedback_on_an_account_that_was_erased_meanwhile_is_refused_and_not_kept(
+    store: Store,
+) -> None:
+    told = Feedback("acme", "contacted", "a note", "a key")
+    with pytest.raises(RefusedError) as refused:
+        record(store, told, "a token", NOW, lambda account_id: account_id == "acme")
+    assert refused.value.status == HTTPStatus.NOT_FOUND
+    assert rows(store, tables.feedback) == []
+    assert rows(store, tables.audit) == []

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from features.errors import ModelError, StoreError
 from features.home import Home
+from features.tombstones import bury, erasing
 from models.bundle import Bundle
 from models.scored import check_scores
 from serving import answers, readiness, tables
@@ -219,3 +220,20 @@ def test_a_damaged_store_is_said_in_a_sentence_that_names_it(tmp_path: Path) -> 
 def test_a_store_that_cannot_be_opened_is_said_in_a_sentence(url: str) -> None:
     with pytest.raises(StoreError, match="Expected"):
         open_store(url)
+
+
+def test_an_erased_account_is_left_out_though_a_source_still_had_it(
+    store: Store, home: Home, scored: Scored
+) -> None:
+    with erasing(home):
+        bury(home, ["acme"], PUBLISHED_AT.date())
+    groups = scored.listed["customer_group"].mask(scored.listed["account_id"] == "bolt", "acme")
+    listed = scored.listed.assign(customer_group=groups)
+    publication = publish(store, home, dataclasses.replace(scored, listed=listed), PUBLISHED_AT)
+    assert publication.accounts == len(scored.listed) - 1
+    with store.reading() as connection:
+        for table in (tables.scores, tables.published_accounts, tables.account_keys):
+            ids = set(connection.execute(sa.select(table.c.account_id)).scalars())
+            assert ids == set(scored.listed["account_id"]) - {"acme"}
+        kept = connection.execute(sa.select(tables.published_accounts.c.customer_group)).scalars()
+        assert "acme" not in set(kept)
