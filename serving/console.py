@@ -177,6 +177,8 @@ class Session:
         """End a verb with text, or with JSON where a script asked for it."""
         shown = json.dumps(document, default=str, allow_nan=False) if self.as_json else text
         click.echo(shown)
+        if "at_work" in vars(self):
+            self.at_work.end()  # what follows, as serving, works with nothing that was checked
 
 
 def as_json(command: Callable[..., None]) -> Callable[..., None]:
