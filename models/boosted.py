@@ -1,5 +1,6 @@
 """A booster as text: what it says of rows, and why. LightGBM's only door to predict by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,6 +92,23 @@ class Boosted:
     def answers(self, cells: Cells) -> Floats:
         """Give what the objective makes of `sums`, shape (n,): amounts, if it fitted such."""
         return np.asarray(self.booster.predict(cells), dtype=float)
+
+
+def demand_columns(text: str, columns: Sequence[str]) -> None:
+    """Demand that a booster's columns are these, in this order, if its text names them.
+
+    Raises
+    ------
+    ModelError
+        If they are others: the numbers of a row would be taken for each other.
+    """
+    _, found, rest = text.partition("\nfeature_names=")
+    names = rest[: rest.find("\n")].split(" ") if found else [*columns]
+    if names != [*columns]:
+        raise ModelError(
+            f"Expected a booster of the {len(columns)} columns of its bundle, in the order that "
+            f"the bundle has, got {len(names)} that are not those. Train the model again."
+        )
 
 
 def _as_told(cells: Cells, forest: Forest) -> Cells:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from models import intervals
 from models.amount import Amount, amount_from_json, by_horizon
-from models.boosted import Boosted
+from models.boosted import Boosted, demand_columns
 from models.calibration import Calibration, calibration_from_json
 from models.cells import feature_matrix, feature_row
 from models.explained import Explained, explained, nothing_explained
@@ -147,7 +147,7 @@ class Bundle:
             When a feature is absent, or text where the model expects a number.
         """
         cells = feature_row(values, self.features, self.categories, self.question.name)
-        covariates = intervals.covariates(self.question, *term_of(values))
+        covariates = intervals.covariates_of(self.question, *term_of(values))
         laid = intervals.matrix(cells, covariates)
         log_odds = self.calibration.log_odds(self._raw(laid, 1))
         return np.asarray(intervals.cumulative(_logistic(log_odds))[0])
@@ -169,10 +169,9 @@ class Bundle:
         """Give of one row by name what `renewal_probabilities` gives of a table's; maybe NaN."""
         if self.at_term_end is None:
             return math.nan
-        told = self.at_term_end.renewal_probabilities_of(
-            self.question, probabilities[None, :], *term_of(values)
+        return self.at_term_end.renewal_probability_of(
+            self.question, probabilities, *term_of(values)
         )
-        return float(told[0])
 
     def added_shares(self, rows: pd.DataFrame) -> Floats:
         """Give what an expansion within each horizon adds by then, per MRR: (n, horizons).
@@ -344,6 +343,7 @@ def load(folder: Path) -> Bundle:
         bundle = replace(bundle, amount=amount_from_json(json.loads(texts[AMOUNT_FILE])))
     text = texts[numbers].decode()
     if numbers == BOOSTER_FILE:
+        demand_columns(text, bundle.columns)
         return replace(bundle, booster_text=text)
     return replace(bundle, linear=linear_from_json(json.loads(text)))
 

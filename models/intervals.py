@@ -5,6 +5,9 @@ hazard of Fine and Gray (1999): an account that churned first stays at risk with
 that one minus the product of the complements is the cumulative incidence, with churn competing.
 """
 
+import math
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +54,31 @@ def _ends_before(day: Floats, first: Floats, length: Floats) -> Floats:
     """Count the term ends before a day: the first one, then one each ``length`` days."""
     later = np.ceil((day - first) / np.where(np.isnan(length), np.inf, length))
     return np.where(np.isnan(first), np.nan, np.where(first < day, np.maximum(later, 1.0), 0.0))
+
+
+def covariates_of(question: Question, days_to_term_end: float, term_months: float) -> Floats:
+    """Give of one row what `covariates` gives of many, shape (1, intervals, 3), in less time."""
+    first, borders = days_to_term_end, (0, *question.horizons_days)
+    length = term_months * DAYS_PER_MONTH if term_months > 0 else math.nan
+    counts = [_count_before(day, first, length) for day in borders]
+    told = [
+        (
+            number,
+            after - before,
+            (first if before == 0 else first + before * length) - borders[number],
+        )
+        for number, (before, after) in enumerate(pairwise(counts))
+    ]
+    return np.array([told], dtype=np.float64)
+
+
+def _count_before(day: float, first: float, length: float) -> float:
+    if math.isnan(first):
+        return math.nan
+    if first >= day:
+        return 0.0
+    ends = 0.0 if math.isnan(length) else (day - first) / length
+    return ends if math.isinf(ends) else max(math.ceil(ends), 1.0)
 
 
 def matrix(features: NDArray[np.float32], interval_covariates: Floats) -> NDArray[np.float32]:

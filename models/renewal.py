@@ -4,6 +4,7 @@ An account has renewed when it has not churned by the end of the day on which it
 contract signed late, within the grace of churn, is a renewal; docs/definitions.md has the examples.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,16 +85,10 @@ class AtTermEnd:
         NaN without a term, and where it ends on the day of the last horizon or later: what happens
         there, no interval tells.
         """
-        return self.renewal_probabilities_of(question, probabilities, *term_columns(rows))
-
-    def renewal_probabilities_of(
-        self, question: Question, probabilities: Floats, days: Floats, months: Floats
-    ) -> Floats:
-        """Give what `renewal_probabilities` gives, of days to the term's end and its months."""
-        end = _next_end(question, days, months)
+        end = next_end(question, rows)
         starts, ends = np.array(question.intervals_days, dtype=float)[end.interval].T
-        before = np.hstack([np.zeros((len(days), 1)), probabilities])
-        each = np.arange(len(days))
+        before = np.hstack([np.zeros((len(rows), 1)), probabilities])
+        each = np.arange(len(rows))
         by_start, by_end = before[each, end.interval], before[each, end.interval + 1]
         passed = (np.minimum(end.days + 1, ends) - starts) / (ends - starts)
         on_ends = np.where(end.is_monthly, self.monthly, self.longer)
@@ -101,17 +96,28 @@ class AtTermEnd:
         renewed = 1 - by_start - share * (by_end - by_start)
         return np.asarray(np.where(end.interval < 0, np.nan, renewed), dtype=np.float64)
 
+    def renewal_probability_of(
+        self, question: Question, probabilities: Floats, days: float, months: float
+    ) -> float:
+        """Give of one row what `renewal_probabilities` gives of many, in a fraction of the time."""
+        for number, (start, end) in enumerate(question.intervals_days):
+            if start <= days < end:
+                by_start = float(probabilities[number - 1]) if number else 0.0
+                ends = float(intervals.covariates_of(question, days, months)[0, number, 1])
+                on_ends = self.monthly if months <= 1 else self.longer
+                passed = (min(days + 1, end) - start) / (end - start)
+                share = on_ends / max(ends, 1) + (1 - on_ends) * passed
+                return 1 - by_start - share * (float(probabilities[number]) - by_start)
+        return math.nan
+
 
 def next_end(question: Question, rows: pd.DataFrame) -> NextEnd:
     """Place the next end of each feature row's term among the question's intervals."""
-    return _next_end(question, *term_columns(rows))
-
-
-def _next_end(question: Question, days: Floats, months: Floats) -> NextEnd:
+    days, months = term_columns(rows)
     starts, ends = np.array(question.intervals_days, dtype=float).T
     holds = (days[:, None] >= starts) & (days[:, None] < ends)
     interval = np.where(holds.any(axis=1), holds.argmax(axis=1), -1)
-    count = intervals.covariates(question, days, months)[np.arange(len(days)), interval, 1]
+    count = intervals.covariates(question, days, months)[np.arange(len(rows)), interval, 1]
     return NextEnd(days, interval, count, months <= 1)
 
 
@@ -125,10 +131,10 @@ def term_columns(rows: pd.DataFrame) -> tuple[Floats, Floats]:
     return days, months
 
 
-def term_of(values: Mapping[str, str | float | None]) -> tuple[Floats, Floats]:
+def term_of(values: Mapping[str, str | float | None]) -> tuple[float, float]:
     """Give of a row by name what `term_columns` gives of a table."""
     days, months = (values.get(name) for name in (intervals.TERM_END, intervals.TERM_MONTHS))
-    return np.array([days], dtype=np.float64), np.array([months], dtype=np.float64)
+    return math.nan if days is None else float(days), math.nan if months is None else float(months)
 
 
 def at_term_end_from_json(fields: Mapping[str, Any] | None) -> AtTermEnd | None:

@@ -83,6 +83,7 @@ def release(
         renewals=renewals(bundles, scores, now.table, now.states),
         next_products=next_products(bundles, source, now.states),
         bundles=bundles,
+        features=now.table,
         list_horizon_days=days,
         currency=source.currency or settings.currency,
         source=source,

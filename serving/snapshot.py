@@ -15,9 +15,11 @@ Files never change once the folder is in its place: another state is another fol
 
 import hashlib
 import os
+import shutil
 import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -187,9 +189,8 @@ def write_snapshot(
         digest = _written(aside / MANIFEST, lambda file: file.write(manifest))
         name = f"{number}-{digest[:DIGEST]}"
         sync(aside)
-        if not (parent / name).exists():
-            aside.rename(parent / name)
-            sync(parent)
+        _put(aside, parent / name)
+        sync(parent)
     return name
 
 
@@ -261,6 +262,16 @@ def sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def _put(aside: Path, target: Path) -> None:
+    """Put a snapshot in its place; what is there under its name is the same, unless damaged."""
+    if target.exists():
+        with suppress(SnapshotError):
+            open_snapshot(target)
+            return
+        shutil.rmtree(target)
+    aside.rename(target)
 
 
 def _hash(account_id: bytes) -> int:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,10 +47,49 @@ def validate(session: Session, source: str, limit: float) -> None:
 @click.argument("model", type=click.Choice(["churn", "expansion"]))
 @as_json
 def rollback(session: Session, model: str) -> None:
-    """Give the previous champion its place back."""
+    """Give the previous champion its place back, and the service the scores that it made last."""
+    from serving.going_back import serve_model
+
     version = session.registry.rollback(model)
-    text = f"{model} {version} is the champion again; tenure score publishes its scores"
-    session.answer(text, {"model": model, "version": version})
+    served = serve_model(session.store, session.home, model, version)
+    if served is None:
+        tells = "it has scored no publication: tenure score publishes its scores"
+    else:
+        tells = f"publication {served.number} of {served.as_of:%Y-%m-%d} is in service"
+    number = served and served.number
+    document = {"model": model, "version": version, "publication": number}
+    session.answer(f"{model} {version} is the champion again; {tells}", document)
+
+
+@click.command()
+@click.option("--serve", "number", type=click.IntRange(1), help="Put this one in service.")
+@as_json
+def publications(session: Session, number: int | None) -> None:
+    """List the publications, newest first; or put an earlier one in service again."""
+    from serving.going_back import number_in_service, serve_publication
+    from serving.publication import publications as published
+
+    if number is not None:
+        serve_publication(session.store, session.home, number)
+    served = number_in_service(session.home)
+    rows: list[dict[str, Any]] = [
+        {
+            "number": each.number,
+            "as_of": each.as_of,
+            "published_at": each.published_at,
+            "accounts": each.accounts,
+            "models": {model.model: model.model_version for model in each.models},
+            "in_service": each.number == served,
+        }
+        for each in published(session.store)
+    ]
+    lines = [
+        f"{row['number']:>5}  {row['as_of']:%Y-%m-%d}  {row['accounts']:>8} accounts  "
+        f"{', '.join(f'{name} {version}' for name, version in row['models'].items())}"
+        f"{'  in service' if row['in_service'] else ''}"
+        for row in rows
+    ]
+    session.answer("\n".join(lines) or "There is no publication yet: tenure score", rows)
 
 
 @click.command()

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from models.churn import CHURN
-from models.intervals import at_risk, covariates, cumulative, happened_in, matrix
+from models.intervals import (
+    at_risk,
+    covariates,
+    covariates_of,
+    cumulative,
+    happened_in,
+    matrix,
+)
 
 NAN = float("nan")
 
@@ -96,3 +103,12 @@ def _ends_by_walking(first: int, months: float, start: int, end: int) -> int:
 def test_term_ends_agree_with_walking_from_term_to_term(first: int, months: float) -> None:
     counted = described(float(first), months)[:, 1].tolist()
     assert counted == [_ends_by_walking(first, months, *days) for days in CHURN.intervals_days]
+
+
+@given(
+    days=st.one_of(st.just(NAN), st.floats(-400, 800)),
+    months=st.one_of(st.just(NAN), st.floats(-1, 0), st.floats(0.01, 40)),
+)
+def test_one_row_is_described_as_many_are(days: float, months: float) -> None:
+    alone = covariates_of(CHURN, days, months)
+    np.testing.assert_array_equal(alone[0], described(days, months))

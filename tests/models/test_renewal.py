@@ -102,3 +102,16 @@ def test_the_interval_that_holds_the_end_agrees_with_the_hazards_columns() -> No
 def test_a_share_is_one(share: float) -> None:
     with pytest.raises(ValueError, match="shares from 0 to 1"):
         AtTermEnd(monthly=share, longer=0.5)
+
+
+@pytest.mark.parametrize("at", [ON_ENDS, AtTermEnd(monthly=0.5, longer=0.6)])
+@pytest.mark.parametrize("days", [None, -5, 0, 12.5, 30, 89, 100, 364, 365, 500])
+@pytest.mark.parametrize("months", [None, 0, 1, 3, 12])
+def test_one_row_renews_as_many_do(at: AtTermEnd, days: float | None, months: float | None) -> None:
+    alone = at.renewal_probability_of(
+        CHURN,
+        np.array(SAID),
+        float("nan") if days is None else days,
+        float("nan") if months is None else months,
+    )
+    assert alone == pytest.approx(renewal(at, days, months), abs=1e-15, nan_ok=True)
