@@ -20,6 +20,7 @@ from serving.console import (
     source_option,
     step,
 )
+from serving.crm.verb import crm
 from serving.erase_verb import erase
 from serving.features_asked import FEATURES_EXAMPLES, Asked, features_options
 from serving.score_verb import TOP, WIDTH, released_now, score
@@ -58,7 +59,7 @@ def cli() -> None:
 
 for verb in (simulate, validate, rollback, models, score, replay, tokens):
     cli.add_command(verb)
-for verb in (audit_log, backup, restore, erase):
+for verb in (audit_log, backup, restore, erase, crm):
     cli.add_command(verb)
 
 

@@ -38,7 +38,7 @@ class StoreError(TenureError):
 
 
 class ServiceError(TenureError):
-    """The service cannot be started as asked, or cannot be kept up."""
+    """The service cannot be started as asked, kept up, or asked for what a verb needs of it."""
 
 
 class AccessError(TenureError):

@@ -17,6 +17,7 @@ from serving.body import read_json, read_query
 from serving.calls import CALLS, Call
 from serving.metrics import Now
 from serving.openapi import document
+from serving.openapi30 import older
 from serving.page import page_routes
 from serving.parts import Caller, Parts
 from serving.readiness import PARTS, Readiness
@@ -83,6 +84,7 @@ def _answer(parts: Parts, caller: Caller, call: Call, asked: Sequence[object]) -
 
 def _operator_routes(parts: Parts) -> list[Route]:
     described = document()
+    described_before = older(described)
     readiness = Readiness(parts)
     parts.metrics.parts = PARTS
 
@@ -107,12 +109,16 @@ def _operator_routes(parts: Parts) -> list[Route]:
     async def openapi(_request: Request) -> Response:
         return json_response(described)
 
+    async def openapi30(_request: Request) -> Response:
+        return json_response(described_before)
+
     return [
         Route("/livez", livez),
         Route("/readyz", readyz),
         Route("/healthz", healthz),
         Route("/metrics", metrics),
         Route("/openapi.json", openapi),
+        Route("/openapi-3.0.json", openapi30),
     ]
 
 

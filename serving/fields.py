@@ -10,6 +10,7 @@ MOST_ROWS = 1000
 MOST_LISTED = 200
 NO_ZERO = r"^[^\x00]*$"
 DATE = {"format": "date"}
+ONCE = {"uniqueItems": True}  # each value once; checked where it is answered
 
 AccountId = Annotated[
     str,

@@ -230,6 +230,11 @@ def _operator_paths() -> Json:
             "get_description",
             _content("OpenAPI 3.1", {"application/json": described}),
         ),
+        "/openapi-3.0.json": _operator_path(
+            "The calls of a CRM, for what reads OpenAPI 3.0 only",
+            "get_older_description",
+            _content("OpenAPI 3.0", {"application/json": described}),
+        ),
     }
 
 

@@ -8,6 +8,7 @@ from serving.fields import (
     MOST_IDS,
     MOST_LISTED,
     MOST_ROWS,
+    ONCE,
     AccountId,
     AddedMrr,
     AgeHours,
@@ -47,9 +48,16 @@ from serving.refusal import Detail
 class ScoresRequest(Struct, forbid_unknown_fields=True):
     """Ask for the published scores of accounts, by default of all models and horizons."""
 
-    account_ids: Annotated[list[AccountId], Meta(min_length=1, max_length=MOST_IDS)]
-    models: Annotated[list[ModelName], Meta(min_length=1, max_length=10)] | None = None
-    horizons: Annotated[list[AskedHorizon], Meta(min_length=1, max_length=20)] | None = None
+    account_ids: Annotated[
+        list[AccountId], Meta(min_length=1, max_length=MOST_IDS, extra_json_schema=ONCE)
+    ]
+    models: (
+        Annotated[list[ModelName], Meta(min_length=1, max_length=10, extra_json_schema=ONCE)] | None
+    ) = None
+    horizons: (
+        Annotated[list[AskedHorizon], Meta(min_length=1, max_length=20, extra_json_schema=ONCE)]
+        | None
+    ) = None
     reasons: ReasonCount = 5
 
 
@@ -61,7 +69,10 @@ class PredictRequest(Struct, forbid_unknown_fields=True):
 
     model: ModelName
     rows: Annotated[list[dict[str, float | str | None]], Meta(min_length=1, max_length=MOST_ROWS)]
-    horizons: Annotated[list[AskedHorizon], Meta(min_length=1, max_length=20)] | None = None
+    horizons: (
+        Annotated[list[AskedHorizon], Meta(min_length=1, max_length=20, extra_json_schema=ONCE)]
+        | None
+    ) = None
     reasons: ReasonCount = 5
 
 

@@ -32,6 +32,8 @@ VERBS = [
     "audit-log",
     "backup",
     "restore",
+    "erase",
+    "crm",
     "serve",
     "monitor",
 ]

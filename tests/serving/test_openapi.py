@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, whole, and true of what the running service says."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ import httpx
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
-from openapi_spec_validator import OpenAPIV31SpecValidator
+from openapi_schema_validator import OAS30Validator
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
 from features.home import Home
 from serving.access import add_token
@@ -137,6 +139,31 @@ def test_whatever_can_be_sent_has_a_bound() -> None:
     assert schemas["ScoresRequest"]["properties"]["account_ids"]["maxItems"] == 1000
 
 
+# What is told to those who read 3.0 only
+
+
+def test_the_older_document_is_valid_and_has_the_calls_of_a_crm(client: httpx.Client) -> None:
+    told = client.get("/openapi-3.0.json").json()
+    assert told["openapi"] == "3.0.3"
+    assert [error.message for error in OpenAPIV30SpecValidator(told).iter_errors()] == []
+    assert set(told["paths"]) == {call.path for call in CALLS} - {"/v1/predict"}
+    assert "PredictRequest" not in told["components"]["schemas"]
+    assert "null" not in re.findall(r'"type": "(\w+)"', json.dumps(told))
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call.name != "predict"])
+def test_an_answer_keeps_the_older_document_too(client: httpx.Client, call: Call) -> None:
+    told = client.get("/openapi-3.0.json").json()
+    schema = {
+        "$ref": f"#/components/schemas/{call.answers_with.__name__}",
+        "components": told["components"],
+    }
+    assert list(OAS30Validator(schema).iter_errors(ask(client, call).json())) == []
+    shown = told["paths"][call.path][call.method.lower()]["responses"]["200"]["content"]
+    example = shown["application/json"]["examples"]["example"]["value"]
+    assert list(OAS30Validator(schema).iter_errors(example)) == []
+
+
 # Examples
 
 
@@ -163,7 +190,7 @@ def test_the_service_answers_an_example_as_it_is_described(
     assert set(response.json()) == set(msgspec.to_builtins(ANSWERS[call.answers_with]))
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize("path", sorted(set(DOCUMENT["paths"]) - {call.path for call in CALLS}))
 def test_an_operators_route_answers_as_it_is_described(client: httpx.Client, path: str) -> None:
     response = client.get(path)
     (media_type, content), *_ = DOCUMENT["paths"][path]["get"]["responses"]["200"][
