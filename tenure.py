@@ -33,7 +33,7 @@ from serving.table_asked import (
 )
 from serving.tokens import how_to_open, tokens
 from serving.train_asked import TRAIN_EXAMPLES, TRAIN_HELP, demand_together, training_options
-from serving.verbs import models, replay, rollback, simulate, validate
+from serving.verbs import models, publications, replay, rollback, simulate, validate
 
 if TYPE_CHECKING:
     from features.built import Built
@@ -57,7 +57,7 @@ def cli() -> None:
     """
 
 
-for verb in (simulate, validate, rollback, models, score, replay, tokens):
+for verb in (simulate, validate, rollback, models, score, publications, replay, tokens):
     cli.add_command(verb)
 for verb in (audit_log, backup, restore, erase, crm):
     cli.add_command(verb)

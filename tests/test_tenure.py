@@ -27,6 +27,7 @@ VERBS = [
     "rollback",
     "models",
     "score",
+    "publications",
     "replay",
     "tokens",
     "audit-log",
