@@ -224,6 +224,9 @@ ERRORS: Mapping[int, tuple[schema.ErrorAnswer, ...]] = MappingProxyType(
         500: (error("internal", "The service failed."),),
         503: (
             error("not_ready", "There are no scores yet. Run `tenure score`, then ask again."),
+            error(
+                "too_old", "The scores are older than 30 days. Run `tenure score`, then ask again."
+            ),
             error("store_unavailable", "The store does not answer. Try again."),
             error(
                 "overloaded", "The service has more to answer than it can. Ask again in a second."

@@ -70,6 +70,9 @@ AsOf = Annotated[
     Meta(tz=True, description="The scores' date, UTC: they rest on what was known just before it."),
 ]
 AgeHours = Annotated[float, Meta(description="Hours from `as_of` to the answer.")]
+Stale = Annotated[
+    bool, Meta(description="Whether the scores are older than the service's operator wants them.")
+]
 Date = Annotated[str, Meta(extra_json_schema=DATE)]
 RenewalDate = Annotated[
     str, Meta(extra_json_schema=DATE, description="The end of the signed term that ends next.")

@@ -30,7 +30,7 @@ REFUSALS: Mapping[int, str] = MappingProxyType(
         422: "A field cannot be used: `details` names it",
         429: "Too many requests",
         500: "The service failed: its log has the request's id",
-        503: "No scores yet, too much to do, or the store or the audit log cannot be used",
+        503: "No scores that are young enough, too much to do, or no store or audit log to use",
         504: "The request took longer than the service waits",
     }
 )

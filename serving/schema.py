@@ -36,6 +36,7 @@ from serving.fields import (
     RenewalProbability,
     Sentence,
     Share,
+    Stale,
     Status,
     Text,
     Time,
@@ -169,7 +170,7 @@ class ScoresAnswer(Struct):
 
     as_of: AsOf
     age_hours: AgeHours
-    stale: bool
+    stale: Stale
     scored_at: Time
     currency: Currency
     accounts: list[AccountScores]
@@ -257,7 +258,7 @@ class AccountAnswer(Struct):
     status: Status
     as_of: AsOf
     age_hours: AgeHours
-    stale: bool
+    stale: Stale
     contract: Contract
     growth: Sentence | None
     next_product: NextProduct | None
@@ -292,7 +293,7 @@ class WorklistAnswer(Struct):
 
     as_of: AsOf
     age_hours: AgeHours
-    stale: bool
+    stale: Stale
     currency: Currency
     horizon_days: HorizonDays
     model_versions: dict[str, str]
@@ -349,9 +350,11 @@ class ProbeAnswer(Struct):
 class ErrorBody(Struct):
     """What went wrong; `code` is for programs, `request_id` for whoever asks about it."""
 
-    code: str
-    message: str
-    details: list[Detail]
+    code: Annotated[str, Meta(description="One of those that the statuses show.")]
+    message: Annotated[str, Meta(description="A sentence, without anything that was sent.")]
+    details: Annotated[
+        list[Detail], Meta(description="What is wrong, field by field, such as `account_ids[0]`.")
+    ]
     request_id: str
 
 

@@ -1,9 +1,11 @@
 """The OpenAPI document: valid, whole, and true of what the running service says."""
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,16 +20,16 @@ from serving.access import add_token
 from serving.app import build_app
 from serving.calls import CALLS, Call
 from serving.examples import ANSWERS, ERRORS, REQUESTS
+from serving.guard import FAILURES
 from serving.openapi import document
 from serving.parts import open_parts, utc_now
 from serving.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.serving.conftest import Served, ServeParts
 
 DOCUMENT = document()
+SERVING = Path(__file__).parents[2] / "serving"
 SCOPES = ("score", "read", "feedback", "predict")
 NOT_HERE = {500, 504}  # planted inside a guard, in test_guard.py
 FILLED = {"{account_id}": "acme"}
@@ -252,7 +254,7 @@ def test_each_error_that_is_described_is_given_as_described(
 
 
 @pytest.fixture
-def one_at_a_time(tmp_path: "Path", serve_parts: "ServeParts") -> Iterator[httpx.Client]:
+def one_at_a_time(tmp_path: Path, serve_parts: "ServeParts") -> Iterator[httpx.Client]:
     """Give a client that has one request a day."""
     settings = Settings(home=Home(tmp_path), requests_per_second=1e-5, requests_at_once=1)
     parts = open_parts(settings)
@@ -261,6 +263,28 @@ def one_at_a_time(tmp_path: "Path", serve_parts: "ServeParts") -> Iterator[httpx
     with serve_parts(parts) as url, httpx.Client(base_url=url, headers=headers) as client:
         yield client
     parts.close()
+
+
+OF_PAGES = {"invalid_form"}
+
+
+def codes_in(source: str) -> set[str]:
+    """Give the codes that a module refuses with, as its text says them."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    of_refusals = [call for call in calls if ast.unparse(call.func) == "RefusedError"]
+    return {
+        call.args[1].value
+        for call in of_refusals
+        if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+    }
+
+
+def test_each_code_that_the_service_refuses_with_is_shown() -> None:
+    modules = [path.read_text() for path in SERVING.rglob("*.py")]
+    given = {code for text in modules for code in codes_in(text)} | set(FAILURES.values())
+    shown = {example.error.code for examples in ERRORS.values() for example in examples}
+    assert given - OF_PAGES == shown
+    assert codes_in('RefusedError(HTTPStatus.GONE, "gone", "It is gone.")') == {"gone"}
 
 
 def test_messages_of_examples_are_those_of_the_service(
