@@ -19,7 +19,7 @@ STORE, AUDIT_LOG, SNAPSHOT, MODELS, SERVER = "store", "audit_log", "snapshot", "
 PARTS = (STORE, AUDIT_LOG, SNAPSHOT, MODELS, SERVER)
 NEEDED = frozenset({AUDIT_LOG, SNAPSHOT, SERVER})
 FRESH_SECONDS = 1.0
-PROBE = bytes(4096)
+PROBE = bytes(2 * 4096)  # more than a block that may be left
 NO_UNNAMED_FILES = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 
 

@@ -27,6 +27,7 @@ KILLS = int(os.environ.get("FAULT_KILLS", "3"))  # `make faults` asks for many m
 CLIENTS = 4
 PATIENCE = 6_000  # hundredths of a second, of a test that has failed
 UNAVAILABLE = {"store_unavailable", "audit_unavailable"}  # a full disk takes no audit row either
+SCORES = {"account_ids": ["acme", "bolt"]}
 WRITE = """
 import sys
 from serving.feedback import Feedback, record
@@ -94,7 +95,7 @@ def published(company, home, url):
     with closing(open_store(url)) as store:
         bundles = {"churn": company.make_bundle("churn")}
         publish(store, home, company.scored_company(bundles), utc_now())
-        token = add_token(store, "crm", ["feedback"], utc_now())
+        token = add_token(store, "crm", ["feedback", "score"], utc_now())
     yield settings, {"authorization": f"Bearer {token}"}
 
 
@@ -148,6 +149,16 @@ def telling(url, headers):
             client.join()
 
 
+def probed(url, status):
+    """Wait until the service says how it is, and give its answer's status and what is missing."""
+    for _ in range(PATIENCE):
+        answer = httpx.get(f"{url}/readyz", timeout=30)
+        if answer.json()["status"] == status:
+            return answer.status_code, answer.json()["missing"]
+        time.sleep(0.01)
+    raise AssertionError(answer.text)
+
+
 def holds_all(url, clients):
     keys = kept(url)
     acknowledged = {key for client in clients for key in client.acknowledged}
@@ -166,10 +177,11 @@ def test_its_server_goes_and_comes_back_under_load(postgres, company, home, serv
             all_go_on(clients, 200)
             end()
             all_go_on(clients, 503)
-            assert httpx.get(f"{url}/readyz").status_code == 503
+            assert httpx.post(f"{url}/v1/scores", headers=headers, json=SCORES).status_code == 200
+            assert probed(url, "degraded") == (200, ["store"])
             postgres.start()
         all_go_on(clients, 200)
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert probed(url, "ready") == (200, [])
         assert process.poll() is None
     holds_all(postgres.url, clients)
 
@@ -185,6 +197,7 @@ def test_its_disk_is_full_for_a_while_under_load(company, home, serving):
         unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
         all_go_on(clients, 503)
+        assert probed(address, "not_ready")[1] == ["audit_log"]
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
         all_go_on(clients, 200)
         assert process.poll() is None
