@@ -70,13 +70,18 @@ def logged(write: Callable[[bytes], object], *, for_people: bool = False) -> Ite
         logger_factory=lambda *_: _Lines(write),
     )
     root, ours, heard = logging.getLogger(), logging.getLogger(OURS), _Heard()
+    earlier = [handler for handler in root.handlers if isinstance(handler, _Heard)]
+    for handler in earlier:
+        root.removeHandler(handler)
     root.addHandler(heard)
     ours.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(heard)
-        ours.setLevel(logging.NOTSET)
+        for handler in earlier:
+            root.addHandler(handler)
+        ours.setLevel(logging.INFO if earlier else logging.NOTSET)
         structlog.configure(**before)
 
 

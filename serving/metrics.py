@@ -30,7 +30,7 @@ STATUSES = (
 CODES = (
     *("invalid_json", "invalid_form", "unauthorized", "forbidden", "not_found"),
     *("method_not_allowed", "idempotency_key_reused", "too_large", "unsupported_media_type"),
-    *("invalid", "too_many_requests", "overloaded", "internal", "not_ready"),
+    *("invalid", "too_many_requests", "overloaded", "internal", "not_ready", "too_old"),
     *("store_unavailable", "audit_unavailable", "timeout", OTHER),
 )
 NO_ROUTE = ("closed", "limited", "overloaded", "unmatched", OTHER)
