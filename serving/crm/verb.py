@@ -51,7 +51,7 @@ def crm(
 
     settings = session.settings
     ids, left_out = read_ids(accounts, column)
-    token = token_file.read_text(encoding="utf-8").strip()
+    token = read_token(token_file)
     with step(f"Pulling the scores of {len(ids):,} accounts"):
         pulled = pull(url or f"http://{settings.host}:{settings.port}", token, ids, horizon)
     rows = [row_of(account, horizon) for account in pulled.accounts]
@@ -72,6 +72,24 @@ def crm(
     session.answer("; ".join([text, *notes]), told)
 
 
+def read_token(file: Path) -> str:
+    """Read the token that is alone in a file.
+
+    Raises
+    ------
+    ServiceError
+        If anything else is in it; what it is, is not said.
+    """
+    from serving.access import split_token
+
+    token = file.read_bytes().decode("ascii", "replace").strip()
+    if split_token(token) is None:
+        raise ServiceError(
+            f"Expected one token of `tenure tokens add` in {file}, and nothing else."
+        )
+    return token
+
+
 def read_ids(file: Path, column: str | None) -> tuple[list[str], list[str]]:
     """Read the ids of a CSV file, each once, and those that cannot stand in an import's file.
 
@@ -82,13 +100,17 @@ def read_ids(file: Path, column: str | None) -> tuple[list[str], list[str]]:
     """
     from serving.crm.columns import is_formula
 
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        rows = csv.DictReader(opened)
-        names = list(rows.fieldnames or ())
-        wanted = column or next(iter(names), "")
-        if wanted not in names:
-            raise ServiceError(f"Expected a column {wanted!r} in {file}, got {', '.join(names)}.")
-        found = list(dict.fromkeys(row[wanted] for row in rows if row[wanted]))
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            rows = csv.DictReader(opened)
+            names = list(rows.fieldnames or ())
+            wanted = column or next(iter(names), "")
+            if wanted not in names:
+                got = ", ".join(names) or "none"
+                raise ServiceError(f"Expected a column {wanted!r} in {file}, got {got}.")
+            found = list(dict.fromkeys(row[wanted] for row in rows if row[wanted]))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ServiceError(f"Expected {file} to be CSV in UTF-8, got: {error}.") from error
     left_out = [one for one in found if is_formula(one) or len(one) > LONGEST_ID or "\0" in one]
     ids = [one for one in found if one not in set(left_out)]
     if not ids:

@@ -6,7 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +24,9 @@ from serving import schema
 from serving.access import revoke_token
 from serving.crm.columns import COLUMNS, harmless, is_formula
 from serving.crm.files import CLEARED_AT_ONCE, clearing, write_files
-from serving.crm.pull import pull
-from serving.crm.verb import crm
-from serving.examples import REQUESTS
+from serving.crm.pull import TRIES, pull
+from serving.crm.verb import crm, read_ids, read_token
+from serving.examples import ANSWERS, REQUESTS
 from serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -227,6 +230,88 @@ def test_more_than_a_thousand_are_asked_for_in_parts(served: "Served") -> None:
     pulled = pull(served.url, served.token("score"), ids, 90)
     assert [account.account_id for account in pulled.accounts] == ["acme"]
     assert len(pulled.unknown) == 1500
+
+
+@pytest.mark.parametrize("content", [b"", b"secret token", b"tenure_a_b\nx: y", b"\xff\xfe"])
+def test_what_is_no_token_is_not_shown(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(ServiceError, match="Expected one token") as refused:
+        read_token(file)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"Id\n", b"Id\n\xff\n", b"\x00"])
+def test_an_export_without_ids_is_told_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "export.csv"
+    file.write_bytes(content)
+    with pytest.raises(ServiceError, match="Expected"):
+        read_ids(file, None)
+
+
+# A service that plays tricks
+
+
+@contextmanager
+def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str, list[str]]]:
+    """Answer each request with the next of these; give the address, and what was asked for."""
+    ahead, asked = list(answers), []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            asked.append(self.path)
+            status, headers, content = ahead.pop(0)
+            self.send_response(status)
+            for name, value in {**headers, "content-length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def scores(hour: int) -> tuple[int, dict[str, str], bytes]:
+    example = msgspec.to_builtins(ANSWERS[schema.ScoresAnswer])
+    scored_at = f"2026-03-02T{hour:02}:00:00Z"
+    return 200, {}, json.dumps({**example, "scored_at": scored_at}).encode()
+
+
+MANY = [str(number) for number in range(1001)]
+
+
+def test_scores_of_two_publications_are_not_put_together() -> None:
+    with answering(scores(1), scores(2), scores(2), scores(2)) as (url, asked):
+        assert len(pull(url, "token", MANY, 90).accounts) == 4
+    assert len(asked) == 4
+    ever_newer = [scores(hour) for hour in range(2 * TRIES)]
+    with answering(*ever_newer) as (url, _), pytest.raises(ServiceError, match="one publication"):
+        pull(url, "token", MANY, 90)
+
+
+def test_it_waits_as_long_as_it_is_asked_to_and_asks_again() -> None:
+    busy = [(429, {"retry-after": "0"}, b""), (503, {"retry-after": "0"}, b"")]
+    with answering(*busy, scores(1)) as (url, asked):
+        assert pull(url, "token", ["acme"], 90).accounts[0].account_id == "acme"
+    assert len(asked) == 3
+
+
+def test_a_token_does_not_follow_where_it_is_sent_on_to() -> None:
+    with answering() as (elsewhere, asked):
+        sent_on = (307, {"location": f"{elsewhere}/v1/scores"}, b"")
+        with answering(sent_on) as (url, _), pytest.raises(ServiceError, match="got status 307"):
+            pull(url, "token", ["acme"], 90)
+    assert asked == []
 
 
 def test_a_column_that_is_not_there_is_said(run: Run) -> None:
