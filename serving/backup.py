@@ -17,6 +17,7 @@ from features.home import Home
 from serving import tables
 from serving.backup_file import CHUNK_BYTES, Manifest, Writer, new_backup
 from serving.migrate import version_of
+from serving.served import CURRENT, current, undisturbed
 from serving.store import Store
 
 ROWS_AT_ONCE = 5_000
@@ -48,6 +49,7 @@ def back_up(store: Store, home: Home, path: Path, now: datetime) -> Manifest:
     StoreError
         If the store cannot be read.
     """
+    served = current(home)  # what it names is in the store that is read after it
     with new_backup(path) as writer:
         with as_of_one_moment(store) as connection:
             store_version = version_of(connection)
@@ -59,6 +61,8 @@ def back_up(store: Store, home: Home, path: Path, now: datetime) -> Manifest:
             _add_registry(writer, home)
         for folder in kept_folders(home):
             _add_folder(writer, folder, home)
+        if served is not None:
+            _add_served(writer, home, served)
         return writer.finish(
             made_at=now,
             release=version("tenure"),
@@ -111,6 +115,14 @@ def _add_folder(writer: Writer, folder: Path, home: Home) -> None:
         if file.is_file() and not is_half_written:
             is_log = folder == home.audit_log
             writer.add(f"files/{name.as_posix()}", _lines(file) if is_log else _chunks(file))
+
+
+def _add_served(writer: Writer, home: Home, name: str) -> None:
+    """Add the snapshot in service; one that is gone by now is laid out again from the store."""
+    with undisturbed(home):
+        if (home.served / name).is_dir():
+            _add_folder(writer, home.served / name, home)
+            writer.add(f"files/{home.served.name}/{CURRENT}", [f"{name}\n".encode()])
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

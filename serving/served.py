@@ -6,7 +6,8 @@ or the next, and what it names is whole already.
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -52,16 +53,23 @@ def kept(home: Home) -> list[Path]:
     return sorted(found, key=lambda folder: (number_of(folder.name), folder.name), reverse=True)
 
 
+@contextmanager
+def undisturbed(home: Home) -> Iterator[None]:
+    """Let no other process put a snapshot in service, or remove one, until the end of the block."""
+    with alone(private(home.served) / LOCK):
+        yield
+
+
 def put_in_service(home: Home, name: str) -> None:
     """Let the service take a snapshot over, and remove what is older than the kept ones."""
-    with alone(private(home.served) / LOCK):
+    with undisturbed(home):
         _name(home, name)
         _remove_old(home)
 
 
 def put_in_service_unless_older(home: Home, name: str, as_of: datetime) -> None:
     """Put a snapshot in service unless scores of a later date are: a past date scored again."""
-    with alone(private(home.served) / LOCK):
+    with undisturbed(home):
         before = _date_in_service(home)
         if before is None or before <= as_of:
             _name(home, name)
@@ -83,7 +91,7 @@ def erase_account(home: Home, account_id: str) -> int:
         If a snapshot cannot be read; those before it are without the account already.
     """
     changed = 0
-    with alone(private(home.served) / LOCK):
+    with undisturbed(home):
         for folder in kept(home):
             name = without(folder, account_id)
             if name is None:

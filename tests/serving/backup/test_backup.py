@@ -26,6 +26,7 @@ from serving.account_keys import key_of
 from serving.backup import as_of_one_moment, back_up
 from serving.feedback import Feedback, record
 from serving.heads import heads
+from serving.loaded import Watch
 from serving.migrate import newest
 from serving.publication import latest
 from serving.publish import Scored, publish
@@ -203,3 +204,25 @@ def test_the_verbs_make_check_and_restore_one(
     assert "rows of the store" in run("restore", "--check")
     monkeypatch.setenv("TENURE_HOME", str(tmp_path / "there"))
     assert json.loads(run("restore", "--json")) == made
+
+
+def test_what_is_in_service_serves_after_a_restore(
+    sqlite: Store,
+    home: Home,
+    empty_url: str,
+    tmp_path: Path,
+    scored_company: Callable[..., Scored],
+    bundles: dict[str, Bundle],
+) -> None:
+    published = publish(sqlite, home, scored_company(bundles), NOW)
+    before = Watch(sqlite, home).take_over().in_service
+    back_up(sqlite, home, tmp_path / "made.tenure", NOW)
+    other = Home(tmp_path / "elsewhere")
+    restore(tmp_path / "made.tenure", other, empty_url)
+    with closing(open_store(empty_url)) as store:
+        after = Watch(store, other).take_over().in_service
+    assert before is not None
+    assert after is not None
+    assert after.publication == published
+    assert {*after.snapshot.records()} == {*before.snapshot.records()}
+    assert after.snapshot.features().equals(before.snapshot.features())
