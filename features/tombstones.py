@@ -10,11 +10,12 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from types import MappingProxyType
 from typing import Any
 from weakref import finalize
@@ -25,6 +26,7 @@ from features.home import Home, private
 KEY_BYTES = 32
 OWNER_ONLY = 0o600
 _PURPOSE = b"tombstone\0"
+_PERSONS = b"person\0"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Tombstones:
                     left.append(one)
         return replace(self, also=self.also | found)
 
+    @property
+    def persons_key(self) -> bytes:
+        """The key under which ids of persons are kept; another than that of the tombstones."""
+        return hmac.digest(self.key, _PERSONS, "sha256")
+
     def to_text(self) -> str:
         """Give the file's text."""
         erased = {mac: day.isoformat() for mac, day in sorted(self.erased_on.items())}
@@ -111,6 +118,15 @@ def read_tombstones(home: Home) -> Tombstones:
     """
     file = home.tombstones
     return tombstones_in(file) if file.exists() else Tombstones()
+
+
+def with_key(home: Home) -> Tombstones:
+    """Read a home's tombstones as above, and make its key where there is none yet."""
+    kept = read_tombstones(home)
+    if not kept.key:
+        put_private(home.tombstones, Tombstones(secrets.token_bytes(KEY_BYTES)).to_text(), os.link)
+        kept = read_tombstones(home)  # of two that make one at once, the first stays
+    return kept
 
 
 def nobody(_account_id: str) -> bool:
@@ -176,17 +192,22 @@ def write_tombstones(home: Home, tombstones: Tombstones) -> None:
     put_private(home.tombstones, tombstones.to_text())
 
 
-def put_private(file: Path, text: str) -> None:
-    """Write a file of ours aside, sync it, and put it in its place for its owner's eyes alone."""
+def put_private(file: Path, text: str, put: Callable[[Path, Path], object] = os.replace) -> None:
+    """Write a file of ours aside, sync it, and put it in its place for its owner's eyes alone.
+
+    With `os.link` as the way to `put` it, a file that is there stays.
+    """
     folder = private(file.parent)
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside = file.with_name(f".{file.name}.{os.getpid()}.{get_ident()}")
     aside.unlink(missing_ok=True)
     aside.touch(mode=OWNER_ONLY)
     with aside.open("w", encoding="utf-8") as opened:
         opened.write(text)
         opened.flush()
         os.fsync(opened.fileno())
-    aside.replace(file)
+    with suppress(FileExistsError):
+        put(aside, file)
+    aside.unlink(missing_ok=True)
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -1,6 +1,6 @@
 """The people at the customer."""
 
-from features.contracts.table import Table, account, text, time
+from features.contracts.table import Table, account, person, text, time
 
 CONTACTS = Table(
     "contacts",
@@ -8,7 +8,7 @@ CONTACTS = Table(
     key=("contact_id",),
     first_time="joined_at",
     columns=(
-        text("contact_id", required=True),
+        person("contact_id", required=True),
         account(),
         text("role", allowed=("champion", "sponsor", "admin", "user"), overwritten=True),
         time("joined_at", required=True),

@@ -55,6 +55,8 @@ class Column:
         Tells how the story ended, so it is never a feature.
     names_account
         Holds the id of an account that must be known.
+    names_person
+        Holds the id of a person: an HMAC of it is kept, and not the id.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Column:
     default: float | None = None
     outcome: bool = False
     names_account: bool = False
+    names_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,11 @@ def text(
 def account(name: str = "account_id") -> Column:
     """Declare the column that says whose row it is; the account must be known."""
     return Column(name, Type.TEXT, required=True, names_account=True)
+
+
+def person(name: str, *, required: bool = False) -> Column:
+    """Declare the column that says which person it was: equal ids stay equal, and are no more."""
+    return Column(name, Type.TEXT, required=required, names_person=True)
 
 
 def time(

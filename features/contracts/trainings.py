@@ -1,6 +1,6 @@
 """Courses that people at the customer completed."""
 
-from features.contracts.table import Table, account, text, time
+from features.contracts.table import Table, account, person, text, time
 
 TRAININGS = Table(
     "trainings",
@@ -9,7 +9,7 @@ TRAININGS = Table(
     first_time="completed_at",
     columns=(
         account(),
-        text("user_id"),
+        person("user_id"),
         text("course"),
         time("completed_at", required=True),
     ),

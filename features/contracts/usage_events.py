@@ -1,6 +1,6 @@
 """Use of the product."""
 
-from features.contracts.table import Table, account, number, text, time
+from features.contracts.table import Table, account, number, person, text, time
 
 LARGEST_QUANTITY = 10**9
 """In ten-thousandths, 64 bits hold an account's sum of nine hundred thousand such rows."""
@@ -14,7 +14,7 @@ USAGE_EVENTS = Table(
     is_log=True,
     columns=(
         account(),
-        text("user_id"),
+        person("user_id"),
         time("occurred_at", required=True),
         text("event", required=True),
         text("product"),

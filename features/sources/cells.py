@@ -6,6 +6,8 @@ _TRUE = "'true', 't', 'yes', 'y', '1', '1.0', 'on'"
 _FALSE = "'false', 'f', 'no', 'n', '0', '0.0', 'off'"
 _ISO_DATE = r" *[1-9]\d{3}[-/]\d{1,2}[-/]\d{1,2}"
 _FLOAT_ID = r"\d+[.]0"
+_BLOCK = 64  # bytes that SHA-256 takes at a time, by which HMAC is defined
+_DIGITS = 32
 _LARGEST_WHOLE = "1e15"  # above it, doubles skip whole numbers
 _SQL_TYPES = {
     Type.TEXT: "VARCHAR",
@@ -40,6 +42,14 @@ def typed(column: Column, cell: str, native: str) -> str:
 def raw(cell: str) -> str:
     """Give SQL for the cell's own text, null when it is empty."""
     return f"nullif(trim(CAST({cell} AS VARCHAR)), '')"
+
+
+def keyed(cell: str, key: bytes) -> str:
+    """Give SQL for the HMAC-SHA-256 of a text, in hexadecimal digits; null stays null."""
+    block = key.ljust(_BLOCK, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in block).hex() for pad in (0x36, 0x5C))
+    inside = f"unhex(sha256(unhex('{inner}') || encode({cell})))"
+    return f"left(sha256(unhex('{outer}') || {inside}), {_DIGITS})"
 
 
 def became_floats(cell: str) -> str:

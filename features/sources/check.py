@@ -29,7 +29,7 @@ from features.sources.rules import World
 from features.sources.stage import Staged, stage
 from features.sources.workers import Here, OnCluster, Workers
 from features.sources.workplace import remove_superseded, workplace
-from features.tombstones import Tombstones, at_work, read_tombstones
+from features.tombstones import Tombstones, at_work, with_key
 
 DEFAULT_LIMIT = 0.05
 
@@ -155,16 +155,17 @@ def _read(
             log = LogReader(reader, table, _origin(reader.mapping), home, work, workers, erased)
             found.append(log.read())
         else:
-            staged = _with_rows(stage(reader, table, work))
+            staged = _with_rows(stage(reader, table, work, erased.persons_key))
             found.append(left_out(reader.connection, staged, erased))
     return tuple(found)
 
 
 def _erased(reader: FolderReader, home: Home, work: Path) -> Tombstones:
     """Say whose rows are left out: erased accounts, and what was merged into them since."""
-    erased, merges = read_tombstones(home), TABLES["account_merges"]
+    erased, merges = with_key(home), TABLES["account_merges"]
     if erased and merges.name in reader.tables():
-        return merged_too(reader.connection, stage(reader, merges, work), erased)
+        staged = stage(reader, merges, work, erased.persons_key)
+        return merged_too(reader.connection, staged, erased)
     return erased
 
 

@@ -118,7 +118,8 @@ class LogReader:
         parts, terms = self._parts(), self._terms(whole)
         if not parts:
             file = self.work / f"{self.table.name}.staged.parquet"
-            staged = left_out(self.connection, stage_rows(whole, file), self.erased)
+            rows = stage_rows(whole, file, self.erased.persons_key)
+            staged = left_out(self.connection, rows, self.erased)
             return ReadLog(self, staged, (), terms, None)
         before = None
         if not anew:
@@ -142,7 +143,8 @@ class LogReader:
         mapped = (mapping.file, mapping.sql, mapping.key, sorted(mapping.left_out))
         given = sorted(mapping.columns.items())
         writers = (_LAYOUT, duckdb.__version__, pa.__version__)
-        hangs_on = (writers, self.table, sorted(whole.columns), mapped, given)
+        key = hashlib.sha256(self.erased.persons_key).hexdigest()
+        hangs_on = (writers, self.table, sorted(whole.columns), mapped, given, key)
         return hashlib.sha256(repr(hangs_on).encode()).hexdigest()
 
     def _read(
@@ -193,7 +195,8 @@ def _read_part(
 ) -> SourcePart:
     path, whole = part.path, Foreign(reader, table, "", columns)
     before, mtime_ns, content = path.stat(), _settled_ns(path), digest(path)
-    staged = stage_rows(rows_of_part(whole, path), part.file, after=part.after)
+    rows = rows_of_part(whole, path)
+    staged = stage_rows(rows, part.file, erased.persons_key, after=part.after)
     now = path.stat()
     is_same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     if not is_same or staged.read != part.rows:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from features.contracts import Column, Table, Type
 from features.errors import SourceError
-from features.sources.cells import became_floats, raw, sql_type, typed, whole_again
+from features.sources.cells import became_floats, keyed, raw, sql_type, typed, whole_again
 from features.sources.currency import ROW_CURRENCY, UNRATED, converted, row_currency
 from features.sources.folder import FolderReader
 from features.sources.foreign import Foreign, foreign_rows
@@ -19,6 +19,7 @@ from features.sources.sql import first_line, literal, number, quoted, run
 ROW = "row"
 FOREIGN_KEY = "__key"
 FOREIGN_ROW = "__foreign"
+NAMES_PERSONS = "(withheld: the line may name a person)"
 
 
 @dataclass(frozen=True)
@@ -77,29 +78,40 @@ def unreadable(name: str) -> str:
     return f"{name}!"
 
 
-def stage(reader: FolderReader, table: Table, work: Path) -> Staged:
+def stage(reader: FolderReader, table: Table, work: Path, key: bytes) -> Staged:
     """Read one table of a source into a typed Parquet file in `work`.
+
+    Ids of persons are kept as HMACs under `key`.
 
     Raises
     ------
     SourceError
         When the table's file, query or expressions cannot be read, or a required column is absent.
     """
-    return stage_rows(foreign_rows(reader, table), work / f"{table.name}.staged.parquet")
+    return stage_rows(foreign_rows(reader, table), work / f"{table.name}.staged.parquet", key)
 
 
-def stage_rows(foreign: Foreign, file: Path, *, after: int = 0) -> Staged:
+def stage_rows(foreign: Foreign, file: Path, key: bytes, *, after: int = 0) -> Staged:
     """Read foreign rows into a typed Parquet file, numbered from `after` + 1; errors as above."""
     connection = foreign.reader.connection
     earlier = newest_scan(connection)
     staged = nothing_of(foreign)
-    _write(foreign, _query(foreign, after), file)
+    _write(foreign, _query(foreign, after, key), file)
     return replace(
         staged,
         files=(file,),
         read=pq.read_metadata(file).num_rows,
-        malformed=malformed_lines(connection, earlier),
+        malformed=_without_persons(foreign.table, malformed_lines(connection, earlier)),
     )
+
+
+def _without_persons(
+    table: Table, lines: tuple[tuple[int, str, str], ...]
+) -> tuple[tuple[int, str, str], ...]:
+    """Leave the text out of lines that are no rows, where it may name a person."""
+    if not any(column.names_person for column in table):
+        return lines
+    return tuple((line, NAMES_PERSONS, wrong) for line, _, wrong in lines)
 
 
 def nothing_of(foreign: Foreign) -> Staged:
@@ -192,7 +204,7 @@ def _extras(foreign: Foreign, cells: tuple[_Cell, ...]) -> dict[str, str]:
     return {}
 
 
-def _query(foreign: Foreign, after: int) -> str:
+def _query(foreign: Foreign, after: int, key: bytes) -> str:
     cells = _cells(foreign)
     extras = _extras(foreign, cells)
     currency = row_currency(foreign)
@@ -200,7 +212,7 @@ def _query(foreign: Foreign, after: int) -> str:
     mapped = [f"{cell.sql} AS {quoted(cell.column.name)}" for cell in cells]
     mapped += [f"{sql} AS {name}" for name, sql in added.items()]
     read = [part for cell in cells for part in _read(cell)]
-    final = [part for cell in cells for part in _final(cell)]
+    final = [part for cell in cells for part in _final(cell, key)]
     query = (
         f"WITH mapped AS (SELECT row_number() OVER () + {after} AS {ROW}, {', '.join(mapped)} "
         f"FROM {foreign.relation} AS __rows), "
@@ -218,8 +230,10 @@ def _read(cell: _Cell) -> list[str]:
     return [sql, f"{raw(name)} AS {quoted(unreadable(cell.column.name))}"]
 
 
-def _final(cell: _Cell) -> list[str]:
+def _final(cell: _Cell, key: bytes) -> list[str]:
     name, text = quoted(cell.column.name), quoted(unreadable(cell.column.name))
+    if cell.column.names_person:
+        return [f"{keyed(name, key)} AS {name}"]
     if cell.column.dtype is Type.TEXT:
         return [name]
     value = name

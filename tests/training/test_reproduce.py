@@ -59,7 +59,8 @@ class Registered:
         return reproduce(self.kept(**otherwise), self.source)
 
     def changed(self, to: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> CheckedSource:
-        """Check the source with other subscriptions."""
+        """Check the source with other subscriptions, under the same key of persons."""
+        shutil.copytree(self.home.erasure, to / "home" / self.home.erasure.name)
         shutil.copytree(self.folder, to / "company")
         file = to / "company" / "subscriptions.parquet"
         change(pd.read_parquet(file)).to_parquet(file)

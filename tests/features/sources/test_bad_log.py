@@ -1,5 +1,6 @@
 """Logs as they should not be: each gives a right answer, or a row set aside with its reason."""
 
+import hmac
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from features.errors import SourceError
 from features.home import Home
 from features.sources.check import check
 from features.spine import account_states
+from features.tombstones import read_tombstones
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive UTC by contract
 BASE = {
@@ -269,8 +271,11 @@ def test_names_may_be_in_any_script(source_folder, home):
     )
     source = check(str(folder), home=home)
     rows = source.read("usage_events").sort_values("occurred_at")
-    for column in ("account_id", "user_id", "event"):
+    for column in ("account_id", "event"):
         assert rows[column].tolist() == list(NAMES)
+    key = read_tombstones(home).persons_key
+    persons = [hmac.digest(key, name.encode(), "sha256").hex()[:32] for name in NAMES]
+    assert rows["user_id"].tolist() == persons
 
 
 def test_a_week_holds_its_rows_by_account_and_each_accounts_by_time(logged):

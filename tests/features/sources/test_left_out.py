@@ -76,9 +76,9 @@ def test_no_row_of_it_is_set_aside_as_that_of_an_unknown_account(
 
 
 def test_a_line_that_is_no_row_is_kept_without_its_text(company: Company, home: Home) -> None:
-    tables = {**TABLES, "usage_events": TABLES["usage_events"] + "\n gone too many cells here now"}
+    tables = {**TABLES, "subscriptions": TABLES["subscriptions"] + "\n s4 gone too many cells now"}
     before = company(tables, limit=1.0).quarantine.read_text()
-    assert "gone,too,many" in before
+    assert "gone,too,many" in before.replace('"', "")
     buried(home, "gone")
     after = company(tables, limit=1.0).quarantine.read_text()
     assert "withheld" in after
