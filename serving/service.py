@@ -18,7 +18,6 @@ from typing import Any
 import bentoml
 import structlog
 from bentoml import Service
-from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
@@ -77,13 +76,13 @@ class GuardedService(Service):  # type: ignore[misc]  # BentoML's classes are no
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: ARG002, FBT001, FBT002 - BentoML's signature
         """Give the application that any server of this service runs."""
         app = super().to_asgi(is_main=False)
-        app.router.routes = [route for route in app.router.routes if isinstance(route, Mount)]
-        # Its layers label by raw path and answer in shapes of their own: the guard does their work.
-        app.user_middleware = []
         door: Door = self.mount_apps[0][0]
 
         async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
-            """Go straight to what is mounted at the root: to look for it costs time."""
+            """Go straight to what is mounted: BentoML's routes and layers have no part in a call.
+
+            They would label by raw path, and answer in shapes of their own.
+            """
             await (app if scope["type"] == "lifespan" else door)(scope, receive, send)
 
         return Guard(mounted, door.parts)

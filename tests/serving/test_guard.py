@@ -4,12 +4,10 @@ import asyncio
 import re
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from features.errors import StoreError
@@ -47,17 +45,6 @@ def test_the_open_routes_are_these_four(served: "Served") -> None:
 def test_bentomls_own_routes_are_not_there_at_all(served: "Served", path: str) -> None:
     with served.client("admin") as client:
         assert client.get(path).status_code == 404
-
-
-def test_bentomls_application_has_no_route_but_ours(served: "Served", service: ModuleType) -> None:
-    guarded = service.service_of(service.Door(lambda: served.parts)).to_asgi()
-    routes = guarded.app.routes
-    assert [(isinstance(route, Mount), route.path) for route in routes] == [(True, "")]
-
-
-def test_bentomls_own_layers_are_off(served: "Served", service: ModuleType) -> None:
-    guarded = service.service_of(service.Door(lambda: served.parts)).to_asgi()
-    assert guarded.app.user_middleware == []
 
 
 def _asked(served: "Served", app: ASGIApp, seconds: float = 60) -> tuple[int, dict[str, Any]]:
