@@ -58,6 +58,9 @@ def test_with_the_tombstones_it_is_taken_out_again(
     restore(older, there, empty_url, home.tombstones)
     assert "acme" not in accounts(empty_url)
     assert "bolt" in accounts(empty_url)
+    files = [file for file in there.root.rglob("*") if file.is_file()]
+    assert any(file.parts[-3] == "served" for file in files)
+    assert [file for file in files if b"acme" in file.read_bytes()] == []
     assert read_tombstones(there).has("acme")
     assert there.tombstones.stat().st_mode & 0o777 == 0o600
 
