@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from features.built import forget
-from features.errors import ErasureError
+from features.errors import ErasureError, SnapshotError
 from features.home import Home
 from features.sources.sweep import merged_here, sweep_checked
 from features.sources.sweep_quarantine import sweep_quarantine
@@ -21,7 +21,7 @@ from serving.backups_made import Made, backups_made
 from serving.erase_findings import sweep_findings
 from serving.erase_rows import erase_rows, keep_writers_out, purge
 from serving.publication import latest
-from serving.served import erase_account, kept
+from serving.served import current, erase_accounts, kept
 from serving.snapshot import ASIDE, open_snapshot
 from serving.store import Store
 
@@ -230,11 +230,13 @@ def sweep_served(home: Home, erased: Tombstones) -> int:
     for left in home.served.glob(f"{ASIDE}*"):
         shutil.rmtree(left)  # no publication is at work, or nobody could be erasing
     gone: set[str] = set()
-    changed = 0
+    removed = 0
     for folder in kept(home):
-        found = erased.among(record.account_id for record in open_snapshot(folder).records())
-        gone |= found
-        changed += bool(found)
-    for one in sorted(gone):
-        erase_account(home, one)
-    return changed
+        try:
+            gone |= erased.among(record.account_id for record in open_snapshot(folder).records())
+        except SnapshotError:
+            if current(home) == folder.name:
+                raise
+            shutil.rmtree(folder)  # nobody can serve it, and nobody can tell whose rows it has
+            removed += 1
+    return removed + erase_accounts(home, gone)

@@ -6,7 +6,7 @@ or the next, and what it names is whole already.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -76,24 +76,24 @@ def put_in_service_unless_older(home: Home, name: str, as_of: datetime) -> None:
         _remove_old(home)
 
 
-def erase_account(home: Home, account_id: str) -> int:
-    """Write each snapshot that has an account anew without it, and remove what had it.
+def erase_accounts(home: Home, account_ids: Collection[str]) -> int:
+    """Write each snapshot that has any of these accounts anew without them, and remove the old.
 
     The service takes the new one over within a second, and lets go of the old one then.
 
     Returns
     -------
-    How many snapshots had it.
+    How many snapshots had any.
 
     Raises
     ------
     SnapshotError
-        If a snapshot cannot be read; those before it are without the account already.
+        If a snapshot cannot be read; those before it are without the accounts already.
     """
     changed = 0
     with undisturbed(home):
         for folder in kept(home):
-            name = without(folder, account_id)
+            name = without(folder, account_ids)
             if name is None:
                 continue
             if current(home) == folder.name:

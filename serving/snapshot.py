@@ -18,12 +18,12 @@ import os
 import shutil
 import struct
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from weakref import finalize
 
 import msgspec
@@ -48,8 +48,7 @@ HEAD = struct.Struct("<IiII")  # lengths of id, CSM (-1: none), name in the audi
 PLACES = 3  # whole numbers of 64 bits by account: the hash of its id, where its record lies, length
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What is kept of an account.
 
     Attributes
@@ -223,12 +222,12 @@ def open_snapshot(folder: Path) -> Snapshot:
     return snapshot
 
 
-def without(folder: Path, account_id: str) -> str | None:
-    """Write a snapshot anew without an account.
+def without(folder: Path, account_ids: Collection[str]) -> str | None:
+    """Write a snapshot anew without some accounts.
 
     Returns
     -------
-    The new snapshot's name; None where the account is not in this one. The old one stays.
+    The new snapshot's name; None where none of them is in this one. The old one stays.
 
     Raises
     ------
@@ -236,15 +235,16 @@ def without(folder: Path, account_id: str) -> str | None:
         If the old one is damaged.
     """
     before = open_snapshot(folder)
-    if before.find(account_id) is None:
+    if all(before.find(one) is None for one in account_ids):
         return None
     features = before.features()
-    others = pc.not_equal(features["account_id"], account_id)
+    gone = pa.array(sorted(account_ids), features.schema.field("account_id").type)
+    others = pc.invert(pc.is_in(features["account_id"], value_set=gone))
     return write_snapshot(
         folder.parent,
         number_of(folder.name),
         before.about,
-        (record for record in before.records() if record.account_id != account_id),
+        (record for record in before.records() if record.account_id not in account_ids),
         features.filter(others),
         {model: file.read_text(encoding="utf-8") for model, file in before.golden().items()},
     )

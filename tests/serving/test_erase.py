@@ -158,7 +158,7 @@ def test_erasing_again_finds_nothing_and_changes_nothing(full: Store, home: Home
 
 
 @pytest.mark.parametrize(
-    "at", ["sweep_checked", "erase_rows", "sweep_served", "erase_account", "purge"]
+    "at", ["sweep_checked", "erase_rows", "sweep_served", "erase_accounts", "purge"]
 )
 def test_an_erasure_that_is_cut_short_is_finished_by_any_later_one(
     full: Store, home: Home, monkeypatch: pytest.MonkeyPatch, at: str
@@ -240,3 +240,13 @@ def test_an_id_is_taken_as_a_source_has_it() -> None:
 def test_the_day_of_the_erasure_is_kept(full: Store, home: Home) -> None:
     run(full, home, CANARY)
     assert set(read_tombstones(home).erased_on.values()) == {date(2026, 3, 3)}
+
+
+def test_a_damaged_snapshot_that_nobody_serves_is_removed_as_a_whole(
+    full: Store, home: Home
+) -> None:
+    older = min(path for path in home.served.iterdir() if path.is_dir())
+    (older / "index.bin").write_bytes(b"")
+    run(full, home, CANARY)
+    assert not older.exists()
+    assert holding(home, CANARY) == set()

@@ -115,8 +115,8 @@ def test_only_the_owner_can_look_into_it(tmp_path: Path) -> None:
 
 def test_an_account_is_taken_out_of_a_snapshot(tmp_path: Path) -> None:
     folder = write(tmp_path)
-    assert without(folder, "nobody") is None
-    name = without(folder, "acme")
+    assert without(folder, {"nobody"}) is None
+    name = without(folder, {"acme"})
     assert name is not None
     after = open_snapshot(tmp_path / name)
     assert {record.account_id for record in after.records()} == {"b\u00f6lt", "c"}
@@ -132,7 +132,7 @@ def test_an_account_is_erased_from_all_that_is_kept(home: Home) -> None:
     other = write(home.served, 2)
     last = write(home.served, 3, {**RECORDS, **has})
     served.put_in_service(home, last.name)
-    assert served.erase_account(home, canary) == 2
+    assert served.erase_accounts(home, {canary}) == 2
     left = [file.read_bytes() for file in home.served.rglob("*") if file.is_file()]
     assert not any(canary.encode() in content for content in left)
     name = served.current(home)
@@ -142,7 +142,7 @@ def test_an_account_is_erased_from_all_that_is_kept(home: Home) -> None:
     }
     assert other.exists()
     assert not first.exists()
-    assert served.erase_account(home, canary) == 0
+    assert served.erase_accounts(home, {canary}) == 0
 
 
 def test_old_snapshots_are_removed_but_the_one_in_service(home: Home) -> None:
