@@ -190,14 +190,13 @@ def backtest(session: Session, model: str, source: str | None) -> None:
     """Train at past dates, test on what followed, and write a report."""
     from models.questions import QUESTIONS
 
-    built = session.history(source)
-    document = _backtested(session, built, QUESTIONS[model], session.source(source))
+    found = _backtested(session, session.history(source), QUESTIONS[model], session.source(source))
     said = [
-        figures(model, document["metrics"]),
-        *(figures(f"  {run['origin']}", run) for run in document["origins"]),
-        f"Report: {document['report']}",
+        figures(model, found["metrics"]),
+        *(figures(f"  {run['origin']}", run) for run in found["origins"]),
+        f"Report: {found['report']}",
     ]
-    session.answer("\n".join(said), document)
+    session.answer("\n".join(said), found)
 
 
 @cli.command()
@@ -250,10 +249,8 @@ def monitor(session: Session, source: str | None) -> None:
         touches = any_asks_for_touches(QUESTIONS.values())
         today = built(checked, days, home=session.home, own=session.own, touches=touches)
     past = past_scores(session.store)
-    champions = [session.registry.champion(name) for name in QUESTIONS]
-    reports = [
-        watch(past, checked, bundle, history.table, today.table) for bundle in champions if bundle
-    ]
+    champions = filter(None, map(session.registry.champion, QUESTIONS))
+    reports = [watch(past, checked, each, history.table, today.table) for each in champions]
     said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
     session.answer("\n\n".join(said), [report.to_json() for report in reports])
 
