@@ -104,7 +104,11 @@ def demand_columns(text: str, columns: Sequence[str]) -> None:
     """
     _, found, rest = text.partition("\nfeature_names=")
     names = rest[: rest.find("\n")].split(" ") if found else [*columns]
-    if names != [*columns]:
+    # A ready table's may be called anything, and are known to its booster by their place.
+    known = [{name, f"column_{at}"} for at, name in enumerate(columns)]
+    if len(names) != len(known) or any(
+        name not in either for name, either in zip(names, known, strict=True)
+    ):
         raise ModelError(
             f"Expected a booster of the {len(columns)} columns of its bundle, in the order that "
             f"the bundle has, got {len(names)} that are not those. Train the model again."
