@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from serving.limits import Load
 
 HEAD_SECONDS = 10.0
+SETTLING_SECONDS = 0.3  # within which each worker hears of the end: uvicorn looks every 0.1 s
 LINGER_SECONDS = 0.5
 LINGER_STEP = 0.05
 ENDING_SECONDS = 30
@@ -110,8 +111,11 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take in who has connected, answer once more on each connection, then close."""
         self._load.is_ending = True
-        self.server_state.default_headers.append(CLOSE)
         await self._take_in(sockets or [])
+        # Who is told to close comes again at once, and would be reset where another worker is just
+        # closing: nobody is told before all have closed.
+        await asyncio.sleep(SETTLING_SECONDS)
+        self.server_state.default_headers.append(CLOSE)
         for _ in range(round(LINGER_SECONDS / LINGER_STEP)):
             await asyncio.sleep(LINGER_STEP)
             if not self.server_state.connections or self.force_exit:
