@@ -3,7 +3,8 @@
     python -m benchmarks.results [--data ../shared/data] [--out docs/results.md] [--cache DIR]
 
 Run from the project's root. Without the public data only sample companies are measured. Those of
-many seeds are kept in the cache (or BENCHMARKS_CACHE), as `benchmarks.seeds` says.
+many seeds are kept in the cache (or BENCHMARKS_CACHE), as `benchmarks.seeds` says; what a large
+training took is read from there.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import flat, histories, reasons, sample, seeds
+from benchmarks import flat, histories, large_training, reasons, sample, seeds
 from benchmarks.companies import Kept
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,7 @@ def main() -> None:
         kept = Kept(options.cache / "companies", options.accounts)
         parts += [seeds.section(kept, seeds.SEEDS, _say)]
         parts += [reasons.section(options.cache / "reasons", options.accounts, seeds.SEEDS, _say)]
+    parts += [large_training.section(options.cache)]
     options.out.write_text("\n".join(parts), encoding="utf-8")
     _say(f"wrote {options.out} in {time.monotonic() - started:.0f} s")
 
