@@ -41,21 +41,14 @@ def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written
     in_service = parts.scores_in_service()
     publication, book = in_service.publication, caller.principal.book
     _refuse_repeated("account_ids", asked.account_ids)
-    models = _chosen_models(publication, asked.models)
-    horizons = _chosen_horizons(publication, models, asked.horizons)
+    find = in_service.snapshot.find
     found = [
         record
-        for record in map(in_service.snapshot.find, asked.account_ids)
+        for record in map(find, asked.account_ids)
         if record is not None and (book is None or record.csm == book)
     ]
     age = parts.age_hours(publication.as_of)
-    is_whole = (
-        book is None
-        and asked.models is None
-        and asked.horizons is None
-        and asked.reasons >= REASONS
-    )
-    chosen = None if is_whole else Chosen(models, horizons, asked.reasons, has_ranks=book is None)
+    chosen = _chosen(publication, asked, has_ranks=book is None)
     known = {record.account_id for record in found}
     answer = schema.ScoresAnswer(
         as_of=utc(publication.as_of),
@@ -82,6 +75,18 @@ def are_few(parts: Parts, asked: schema.ScoresRequest) -> bool:
         and parts.watch.found is not None
         and parts.settings.audit != "sync"
     )
+
+
+def _chosen(
+    publication: Publication, asked: schema.ScoresRequest, *, has_ranks: bool
+) -> Chosen | None:
+    """Give what is asked for of each account; None: all that was laid out."""
+    is_all = asked.models is None and asked.horizons is None
+    if is_all and asked.reasons >= REASONS and has_ranks:
+        return None
+    models = _chosen_models(publication, asked.models)
+    horizons = _chosen_horizons(publication, models, asked.horizons)
+    return Chosen(models, horizons, asked.reasons, has_ranks)
 
 
 def _encoded(found: Sequence[Record], age: float, chosen: Chosen | None) -> list[msgspec.Raw]:

@@ -6,7 +6,7 @@ from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from serving.refusal import Detail, RefusedError, invalid
 
@@ -59,20 +59,25 @@ def read_query(request: Request, kind: type[T]) -> T:
 
 
 async def _read(request: Request, media_type: str) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared) > MOST_BYTES:
+    told = dict(reversed(request.scope["headers"]))  # of two of a name the first counts
+    declared = told.get(b"content-length", b"0")
+    if not declared.isdigit() or int(declared) > MOST_BYTES:
         raise _too_large()
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
+    if told.get(b"content-type", b"").partition(b";")[0].strip().lower() != media_type.encode():
         raise _other_media(f"The body has to be sent as {media_type}.")
     # What is unpacked may be a thousand times larger than what was sent: nothing is.
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if told.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise _other_media("The body has to be sent as it is, not compressed.")
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        content += message.get("body", b"")
         if len(content) > MOST_BYTES:
             raise _too_large()
-    return bytes(content)
+        if not message.get("more_body", False):
+            return bytes(content)
 
 
 def _other_media(message: str) -> RefusedError:

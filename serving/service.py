@@ -133,6 +133,7 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
             with closing(open_parts(settings, signer=signer, metrics=metrics)) as parts:
                 with suppress(StoreError):  # readiness says so, and each request looks again
                     parts.watch.look()
+                gc.freeze()  # what is loaded by now stays: to look it through would hold up answers
                 server(parts).run(sockets=[listener])
 
         if metrics.workers == 1:
