@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -125,7 +126,9 @@ def test_a_log_is_checked_and_measured_as_on_one_machine(
     unknown = ("nobody", "u1", DAY, "open")
     pl.DataFrame([*EVENTS, unknown], names, orient="row").write_parquet(log / "1.parquet")
 
-    source = check(str(folder), home=Home(tmp_path / "here"), limit=1.0)
+    here = Home(tmp_path / "here")
+    source = check(str(folder), home=here, limit=1.0)
+    shutil.copytree(here.erasure, Home(away).erasure)  # the key under which persons are kept
     states = account_states(source, DATES)
     chosen = [feature for feature in catalog() if feature.column in COLUMNS]
     table = feature_table(source, states, features=chosen)
