@@ -190,8 +190,11 @@ def test_a_second_training_is_held_against_the_champion(quickstart: Quickstart) 
     promoted = quickstart.tenure("promote", "churn", "--json")
     report = json.loads(promoted.stdout)
     assert (report["champion"], report["challenger"], report["passed"]) == ("1", "2", True)
-    rolled = quickstart.tenure("rollback", "churn", "--json")
-    assert json.loads(rolled.stdout) == {"model": "churn", "version": "1"}
+    rolled = json.loads(quickstart.tenure("rollback", "churn", "--json").stdout)
+    assert (rolled["model"], rolled["version"]) == ("churn", "1")
+    published = json.loads(quickstart.tenure("publications", "--json").stdout)
+    (serving,) = [each for each in published if each["in_service"]]
+    assert (serving["number"], serving["models"]["churn"]) == (rolled["publication"], "1")
 
 
 def test_a_past_score_comes_again_byte_for_byte_and_a_changed_one_does_not(
