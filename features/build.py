@@ -79,7 +79,7 @@ def feature_table(
     dates = spine["as_of"].drop_duplicates()
     days = spine["as_of"].map(dict(zip(dates, snapshot_days(dates), strict=True)))
     accounts = sorted(spine["account_id"].unique())
-    with session(engine) as running:
+    with session(engine, given_mb=len(spine) * len(chosen) * 8 // 2**20) as running:
         points = running.frame({"account_id": spine["account_id"], "as_of_day": days}, _SPINE)
         on = grid(accounts, days.unique().tolist(), running)
         rows = feature_rows(source, points, on, chosen, running, engine=engine, fold=fold)

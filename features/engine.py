@@ -17,7 +17,8 @@ from features.errors import TenureError
 from features.held import held_folder
 from features.windows import Rows
 
-MEMORY_LIMIT = "1500MB"
+MEMORY_MB = 1500
+"""What DuckDB may hold before it spills, beside room for joining what it gives."""
 THREADS = 2
 SPILL = "tenure-spill-"
 """How the folders begin into which DuckDB spills."""
@@ -85,8 +86,14 @@ def cluster() -> AbstractContextManager[Cluster]:
 
 
 @contextmanager
-def session(engine: Engine) -> Iterator[Session]:
+def session(engine: Engine, given_mb: int = 0) -> Iterator[Session]:
     """Open an engine, and close it with all that it holds.
+
+    Parameters
+    ----------
+    given_mb
+        Size of the largest rows that will be collected: the many joins that put them together hold
+        about as much at once, and DuckDB cannot spill all of that.
 
     Raises
     ------
@@ -98,7 +105,7 @@ def session(engine: Engine) -> Iterator[Session]:
 
         spilling = held_folder(Path(gettempdir()), SPILL)
         with spilling as spill, duckdb.connect() as connection:
-            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            connection.execute(f"SET memory_limit = '{MEMORY_MB + 2 * given_mb}MB'")
             connection.execute(f"SET threads = {THREADS}")
             connection.execute(f"SET temp_directory = '{spill}'")
             connection.execute("SET preserve_insertion_order = false")

@@ -146,6 +146,16 @@ def test_a_time_next_to_midnight_lies_on_its_own_day(
     assert sorted(days["day"]) == [-1, 0, 2_932_896]
 
 
+def test_what_gives_much_may_hold_more() -> None:
+    limits = []
+    for given_mb in (0, 1000):
+        with session(Engine.DUCKDB, given_mb) as running:
+            asked = running.connection.sql("SELECT current_setting('memory_limit')")
+            ((told,),) = asked.fetchall()
+            limits.append(float(told.removesuffix(" GiB")) * 1024**3 / 1e6)
+    assert limits == pytest.approx([1500, 3500], rel=0.1)
+
+
 @pytest.mark.usefixtures("spark")
 def test_settling_cuts_the_plan_and_keeps_the_rows() -> None:
     with session(Engine.SPARK) as running:
