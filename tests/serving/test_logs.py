@@ -47,11 +47,16 @@ def test_of_others_it_says_who_and_where_and_not_what(lines: list[bytes]) -> Non
 
 
 def test_a_line_that_cannot_be_written_fails_nothing() -> None:
-    def full(_line: bytes) -> None:
+    tried = []
+
+    def full(line: bytes) -> None:
+        tried.append(line)
         raise OSError(28, "No space left on device")
 
     with logged(full):
         structlog.get_logger().error("said")
+        structlog.get_logger().error("said on")
+    assert [json.loads(line)["event"] for line in tried] == ["said", "said on"]
 
 
 def test_lines_for_people_are_no_json(lines: list[bytes]) -> None:
