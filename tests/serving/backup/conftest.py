@@ -1,13 +1,18 @@
 """A small backup, the store that it is of, and empty stores to restore one to."""
 
+import hashlib
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from features.home import Home
+from serving import tables
 from serving.backup import back_up
 from serving.feedback import Feedback, record
 from serving.store import Store, open_store
@@ -49,5 +54,42 @@ def made(sqlite: Store, home: Home, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture(name="told")
+def _told() -> Callable[[Store, str], int]:
+    return told
+
+
 def told(store: Store, key: str) -> int:
     return record(store, Feedback("acme", "contacted", "Größe", key), "a token", NOW).feedback_id
+
+
+@pytest.fixture(name="rows_of")
+def _rows_of() -> Callable[[Store], dict[str, list[tuple[object, ...]]]]:
+    return rows_of
+
+
+def rows_of(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    with store.reading() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
+            for table in tables.METADATA.sorted_tables
+        }
+
+
+@pytest.fixture(name="resealed")
+def _resealed() -> Callable[..., None]:
+    return resealed
+
+
+def resealed(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+    """Change the members of a backup, and seal it as the format says."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.comment = b"0" * 64
+        for name, content in members.items():
+            archive.writestr(name, content)
+    body = out.getvalue()[:-64]
+    file.write_bytes(body + hashlib.sha256(body).hexdigest().encode())

@@ -24,7 +24,6 @@ from serving import tables
 from serving.access import add_token, principal_of
 from serving.account_keys import key_of
 from serving.backup import as_of_one_moment, back_up
-from serving.feedback import Feedback, record
 from serving.heads import heads
 from serving.loaded import Watch
 from serving.migrate import newest
@@ -39,18 +38,6 @@ if TYPE_CHECKING:
     from tests.serving.conftest import Served
 
 NOW = datetime(2026, 3, 3, 12)  # noqa: DTZ001 - times are naive UTC everywhere
-
-
-def told(store: Store, key: str) -> int:
-    return record(store, Feedback("acme", "contacted", "Größe", key), "a token", NOW).feedback_id
-
-
-def rows_of(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    with store.reading() as connection:
-        return {
-            table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
-            for table in tables.METADATA.sorted_tables
-        }
 
 
 def files_of(home: Home) -> dict[str, bytes]:
@@ -70,6 +57,8 @@ def test_all_comes_back_in_either_database(
     tmp_path: Path,
     scored_company: Callable[..., Scored],
     bundles: dict[str, Bundle],
+    rows_of: Callable[[Store], dict[str, list[tuple[object, ...]]]],
+    told: Callable[[Store, str], int],
 ) -> None:
     publication = publish(store, home, scored_company(bundles), NOW)
     token = add_token(store, "crm", ["read"], NOW)
@@ -99,7 +88,11 @@ def test_a_registry_is_found_where_it_was_restored_to(
     assert Registry(there).log(Training(bundle, {}, {"metrics": {}}, {}, (), {})) == "2"
 
 
-def test_it_is_of_one_moment_while_others_write(store: Store) -> None:
+def test_it_is_of_one_moment_while_others_write(
+    store: Store,
+    rows_of: Callable[[Store], dict[str, list[tuple[object, ...]]]],
+    told: Callable[[Store, str], int],
+) -> None:
     told(store, "before")
     with as_of_one_moment(store) as connection:
         seen = connection.execute(sa.select(tables.audit)).all()
@@ -110,7 +103,11 @@ def test_it_is_of_one_moment_while_others_write(store: Store) -> None:
 
 
 def test_all_that_was_acknowledged_before_it_is_in_it_while_others_write(
-    store: Store, home: Home, tmp_path: Path
+    store: Store,
+    home: Home,
+    tmp_path: Path,
+    rows_of: Callable[[Store], dict[str, list[tuple[object, ...]]]],
+    told: Callable[[Store, str], int],
 ) -> None:
     ended, acknowledged = Event(), [0, 0]
 

@@ -1,10 +1,8 @@
 """A restore brings all of a backup, or leaves what was there."""
 
 import hashlib
-import io
 import json
 import resource
-import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -15,26 +13,12 @@ import sqlalchemy as sa
 
 from features.errors import BackupError, StoreError
 from features.home import Home
-from serving import tables
 from serving.backup import back_up
-from serving.feedback import Feedback, record
 from serving.migrate import newest, take_steps
 from serving.restore import restore
 from serving.store import Store, open_store
 
 NOW = datetime(2026, 3, 3, 12)  # noqa: DTZ001 - times are naive UTC everywhere
-
-
-def told(store: Store, key: str) -> int:
-    return record(store, Feedback("acme", "contacted", "Größe", key), "a token", NOW).feedback_id
-
-
-def rows_of(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    with store.reading() as connection:
-        return {
-            table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
-            for table in tables.METADATA.sorted_tables
-        }
 
 
 def files_of(home: Home) -> dict[str, bytes]:
@@ -45,22 +29,12 @@ def files_of(home: Home) -> dict[str, bytes]:
     }
 
 
-def resealed(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
-    """Change the members of a backup, and seal it as the format says."""
-    with zipfile.ZipFile(file) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    change(members)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.comment = b"0" * 64
-        for name, content in members.items():
-            archive.writestr(name, content)
-    body = out.getvalue()[:-64]
-    file.write_bytes(body + hashlib.sha256(body).hexdigest().encode())
-
-
 def test_a_backup_of_an_older_release_is_brought_up_to_date(
-    store_url: str, home: Home, tmp_path: Path, empty_url: str
+    store_url: str,
+    home: Home,
+    tmp_path: Path,
+    empty_url: str,
+    rows_of: Callable[[Store], dict[str, list[tuple[object, ...]]]],
 ) -> None:
     older = Store(sa.create_engine(store_url))
     with older.writing() as connection:
@@ -87,7 +61,13 @@ def test_a_home_that_is_not_empty_is_left_as_it_is(made: Path, home: Home) -> No
     assert files_of(home) == before
 
 
-def test_a_store_that_is_there_is_left_as_it_is(made: Path, empty_url: str, tmp_path: Path) -> None:
+def test_a_store_that_is_there_is_left_as_it_is(
+    made: Path,
+    empty_url: str,
+    tmp_path: Path,
+    rows_of: Callable[[Store], dict[str, list[tuple[object, ...]]]],
+    told: Callable[[Store, str], int],
+) -> None:
     with closing(open_store(empty_url)) as store:
         told(store, "mine")
         before = rows_of(store)
@@ -98,7 +78,13 @@ def test_a_store_that_is_there_is_left_as_it_is(made: Path, empty_url: str, tmp_
     assert list(there.root.iterdir()) == []
 
 
-def test_a_restore_that_fails_leaves_nothing(made: Path, empty_url: str, tmp_path: Path) -> None:
+def test_a_restore_that_fails_leaves_nothing(
+    made: Path,
+    empty_url: str,
+    tmp_path: Path,
+    resealed: Callable[..., None],
+    rows_of: Callable[[Store], dict[str, list[tuple[object, ...]]]],
+) -> None:
     def twice(members: dict[str, bytes]) -> None:
         manifest = json.loads(members["manifest.json"])
         rows = members["store/feedback.jsonl"] * 2
@@ -127,7 +113,11 @@ def test_a_disk_that_is_full_is_not_taken_for_a_damaged_backup(made: Path, tmp_p
     assert list(there.root.iterdir()) == []
 
 
-def test_rows_that_are_fewer_than_were_counted_are_found(made: Path, tmp_path: Path) -> None:
+def test_rows_that_are_fewer_than_were_counted_are_found(
+    made: Path,
+    tmp_path: Path,
+    resealed: Callable[..., None],
+) -> None:
     def uncounted(members: dict[str, bytes]) -> None:
         manifest = json.loads(members["manifest.json"])
         manifest["members"]["store/feedback.jsonl"]["rows"] += 1
