@@ -5,7 +5,7 @@ import math
 import time
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,6 +35,7 @@ from serving.response import error_response
 PROBES = frozenset({"/livez", "/readyz"})
 OPEN = PROBES | {LOGIN, STYLE}
 BEARER = "bearer "
+GONE = 499  # nginx's number for a client that went before it was answered
 FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
     {
         HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
@@ -88,14 +90,19 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         metrics = self._parts.metrics
-        exchange = _Exchange(send, uuid.uuid4().hex, is_tls=self._parts.settings.behind_tls)
+
+        def note() -> None:
+            self._note(scope, exchange, time.perf_counter() - started)
+
+        is_tls = self._parts.settings.behind_tls
+        exchange = _Exchange(send, note, uuid.uuid4().hex, is_tls=is_tls)
         scope["tenure.request_id"] = exchange.request_id
         metrics.add(IN_FLIGHT, 1)
         try:
             await self._reply(scope, receive, exchange)
         finally:
             metrics.add(IN_FLIGHT, -1)
-            self._note(scope, exchange, time.perf_counter() - started)
+            exchange.end()
 
     async def _reply(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
@@ -106,6 +113,8 @@ class Guard:
             await exchange.fail(
                 scope, receive, HTTPStatus.GATEWAY_TIMEOUT, "The request took too long."
             )
+        except ClientDisconnect:
+            exchange.status = exchange.status or GONE
         except StoreError:
             self._log.error("the store does not answer", request_id=exchange.request_id)
             await exchange.fail(
@@ -171,12 +180,16 @@ class Guard:
 
 
 class _Exchange:
-    """One answer on its way out: adds headers, remembers the status."""
+    """One answer on its way out: adds headers, remembers the status, is noted once."""
 
-    def __init__(self, send: Send, request_id: str, *, is_tls: bool) -> None:
+    def __init__(
+        self, send: Send, note: Callable[[], None], request_id: str, *, is_tls: bool
+    ) -> None:
         self._send = send
+        self._note = note
         self.request_id = request_id
         self._is_tls = is_tls
+        self._has_ended = False
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -188,7 +201,15 @@ class _Exchange:
                 *added,
                 *(TLS_HEADERS if self._is_tls else ()),
             ]
+        elif not message.get("more_body", False):
+            self.end()  # before it leaves: who has an answer finds it counted
         await self._send(message)
+
+    def end(self) -> None:
+        """Note the exchange, unless that was done."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._note()
 
     async def fail(self, scope: Scope, receive: Receive, status: HTTPStatus, message: str) -> None:
         """Answer with an error, unless an answer has begun: then only the end can be missing."""

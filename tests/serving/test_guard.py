@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import socket
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,13 @@ from features.errors import StoreError
 from serving.access import revoke_token
 from serving.calls import CALLS, Call
 from serving.guard import Guard
+from serving.metrics import Now
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Log, Served
 
 OPEN = {"/livez", "/readyz", "/login", "/login.css"}
+MOST_LOOKS = 1000
 METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"]
 OURS = ["/healthz", "/metrics", "/openapi.json", "/", "/logout", *[call.path for call in CALLS]]
 BENTOML = ["/docs.json", "/schema.json", "/static_content/index.css", "/assets/a.js", "/is_ready"]
@@ -87,6 +91,35 @@ def test_a_request_that_takes_too_long_is_given_up(served: "Served") -> None:
 
     status, error = _asked(served, slow, seconds=0.05)
     assert (status, error["code"]) == (504, "timeout")
+
+
+def test_a_client_that_goes_before_its_body_is_whole_is_no_fault(
+    served: "Served", log: "Log"
+) -> None:
+    head = (
+        f"POST /v1/scores HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {served.token('score')}"
+        "\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n"
+    )
+    port = int(served.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head.encode() + b'{"account_ids"')
+        time.sleep(0.1)
+    for _ in range(MOST_LOOKS):
+        if "/v1/scores" in log.text:
+            break
+        time.sleep(0.01)
+    asked = [one for one in log.entries if one.get("route") == "/v1/scores"]
+    said = [(one["event"], one["status"]) for one in asked]
+    assert said == [("request", 499)]
+    assert "failed" not in log.text
+
+
+def test_an_answer_is_counted_before_it_is_read(served: "Served") -> None:
+    with served.client("admin") as client:
+        for number in range(1, 101):
+            client.get("/v1/models")
+            text = served.parts.metrics.text(Now(None)).decode()
+            assert f'tenure_requests_total{{route="/v1/models",status="200"}} {number}.0' in text
 
 
 def test_a_token_that_is_forged_expired_or_revoked_is_as_good_as_none(served: "Served") -> None:
