@@ -9,9 +9,9 @@ import click
 
 from features.errors import TenureError
 from features.garbage import collect_rarely
-from serving.audit_log import audit_log
-from serving.backup_verbs import backup, restore
-from serving.console import (
+from serving.verbs.audit_log import audit_log
+from serving.verbs.backup import backup, restore
+from serving.verbs.console import (
     Session,
     as_json,
     ended_as_promised,
@@ -20,20 +20,20 @@ from serving.console import (
     source_option,
     step,
 )
-from serving.crm.verb import crm
-from serving.erase_verb import erase
-from serving.features_asked import FEATURES_EXAMPLES, Asked, features_options
-from serving.score_verb import TOP, WIDTH, released_now, score
-from serving.table_asked import (
+from serving.verbs.crm import crm
+from serving.verbs.erase import erase
+from serving.verbs.features_asked import FEATURES_EXAMPLES, Asked, features_options
+from serving.verbs.score import TOP, WIDTH, released_now, score
+from serving.verbs.single import models, publications, replay, rollback, simulate, validate
+from serving.verbs.table_asked import (
     AUDIT_EXAMPLES,
     AUDIT_HELP,
     TableAsked,
     accept_option,
     table_options,
 )
-from serving.tokens import how_to_open, tokens
-from serving.train_asked import TRAIN_EXAMPLES, TRAIN_HELP, demand_together, training_options
-from serving.verbs import models, publications, replay, rollback, simulate, validate
+from serving.verbs.tokens import how_to_open, tokens
+from serving.verbs.train_asked import TRAIN_EXAMPLES, TRAIN_HELP, demand_together, training_options
 
 if TYPE_CHECKING:
     from features.built import Built
@@ -78,7 +78,7 @@ def quickstart(
     from features.poison import poison
     from features.sources.sample.simulate import simulate as make
     from models.questions import QUESTIONS
-    from serving import terminal
+    from serving.verbs import terminal
 
     folder = session.sample
     with step("Making a sample company") as say:
@@ -121,7 +121,7 @@ def features(session: Session, **options: Any) -> None:  # noqa: ANN401 - Asked 
     Or, without a table: --list and --describe tell what the features are, --profile shows how they
     are filled, drift and relate to what came true, and --check tries features of your own.
     """
-    from serving.features_verb import answer
+    from serving.verbs.features import answer
 
     asked = Asked(**options)
     if asked.mode == "profile":
@@ -239,7 +239,7 @@ def monitor(session: Session, source: str | None) -> None:
     from features.built import built
     from models.asked import any_asks_for_touches
     from models.questions import QUESTIONS
-    from serving.publication import past_scores
+    from serving.publishing.publication import past_scores
     from training.monitor import monitor as watch
 
     history = session.history(source)

@@ -18,12 +18,12 @@ from models.bundle import Bundle
 from models.churn import CHURN
 from models.expansion import EXPANSION
 from serving.parts import utc_now
-from serving.publish import Scored, publish
-from serving.renewals import renewals
-from serving.score import score
-from serving.signals import recent_signals
-from serving.store import open_store
-from serving.worklist import account_facts, rank
+from serving.publishing.publish import Scored, publish
+from serving.scoring.renewals import renewals
+from serving.scoring.score import score
+from serving.scoring.signals import recent_signals
+from serving.scoring.worklist import account_facts, rank
+from serving.store.database import open_store
 from training.bundling import fit_bundle
 from training.fit import BoosterParams
 from training.prepare import prepared
@@ -43,7 +43,7 @@ class Now:
     catalogue: tuple[Mapping[str, object], ...]
 
     def scored(self) -> Scored:
-        """Score it as `serving.release.release` does."""
+        """Score it as `serving.publishing.release.release` does."""
         at = utc_now()
         scores = score(self.bundles, self.table, self.states, at)
         return Scored(

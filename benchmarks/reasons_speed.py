@@ -39,7 +39,7 @@ from models.bundle import Bundle, load, row_covariates, save
 from models.cells import feature_matrix
 from models.churn import CHURN
 from models.intervals import matrix
-from serving.score import score
+from serving.scoring.score import score
 from training.bundling import fit_bundle
 from training.fit import BoosterParams
 from training.prepare import prepared

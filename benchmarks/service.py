@@ -30,12 +30,12 @@ from benchmarks.servers import Request, free_port, running
 from features.home import Home
 from models.bundle import load
 from models.intervals import COVARIATES
-from serving import tables
-from serving.access import add_token
-from serving.bundles import bundle_folder
+from serving.access.tokens import add_token
 from serving.parts import utc_now
-from serving.publication import latest
-from serving.store import Store, open_store
+from serving.publishing.bundles import bundle_folder
+from serving.publishing.publication import latest
+from serving.store import tables
+from serving.store.database import Store, open_store
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "service-cost.md"
 SECONDS, CONNECTIONS = 5, 8

@@ -17,7 +17,7 @@ import pandas as pd
 
 from models.churn import CHURN
 from models.reasons import importance
-from serving.console import Session
+from serving.verbs.console import Session
 from training.evaluate import measured, paired
 from training.evidence import at_horizon
 from training.gates import decide

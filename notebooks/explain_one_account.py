@@ -18,9 +18,9 @@ import pandas as pd
 
 from models.reasons import explain
 from models.standing import CHALLENGER, CHAMPION
-from serving.console import Session
-from serving.score import score
-from serving.worklist import account_facts, rank
+from serving.scoring.score import score
+from serving.scoring.worklist import account_facts, rank
+from serving.verbs.console import Session
 
 HORIZON_DAYS = 90
 ACCOUNT = None  # an account_id; None takes the first of the work list

@@ -21,7 +21,7 @@ from features.built import month_starts
 from features.sources.report import report_text
 from features.spine import account_states
 from models.churn import CHURN
-from serving.console import Session
+from serving.verbs.console import Session
 from training.labels import label, outcome_within
 
 session = Session()

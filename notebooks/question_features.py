@@ -22,7 +22,7 @@ from features.catalog import catalog_json
 from features.declare import Distinct, Facts, Feature, Text, Unit
 from features.poison import poison
 from models.churn import CHURN
-from serving.console import Session
+from serving.verbs.console import Session
 from training.audit.columns import audit
 from training.labels import outcome_within
 from training.prepare import labelled_rows

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models.churn import CHURN
-from serving.console import Session
+from serving.verbs.console import Session
 from training.backtest import backtest
 from training.backtest_page import backtest_document
 from training.beside_oracle import beside_oracle

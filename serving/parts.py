@@ -8,19 +8,19 @@ from functools import partial
 from http import HTTPStatus
 
 from features.tombstones import erased_from
-from serving.access import Principal
-from serving.account_keys import Pseudonyms
-from serving.heads import keep_head
-from serving.limits import Limiter, Load
-from serving.loaded import InService, Watch
+from serving.access.recognised import Recognised
+from serving.access.session import Signer, new_signer
+from serving.access.tokens import Principal
+from serving.api.limits import Limiter, Load
+from serving.api.refusal import RefusedError
+from serving.audit_log.account_keys import Pseudonyms
+from serving.audit_log.heads import keep_head
+from serving.audit_log.rows import Read
+from serving.audit_log.trail import Trail
 from serving.metrics import AS_OF, BEATS, IS_UP, PUBLICATION, Metrics
-from serving.recognised import Recognised
-from serving.refusal import RefusedError
-from serving.session import Signer, new_signer
 from serving.settings import Settings
-from serving.store import Store, open_store
-from serving.trail import Trail
-from serving.trail_rows import Read
+from serving.snapshots.loaded import InService, Watch
+from serving.store.database import Store, open_store
 
 LOGINS_PER_SECOND = 2.0  # of one address
 LOGINS_AT_ONCE = 30

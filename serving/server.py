@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from serving.limits import Load
+from serving.api.limits import Load
 
 HEAD_SECONDS = 10.0
 SETTLING_SECONDS = 0.3  # within which each worker hears of the end: uvicorn looks every 0.1 s

@@ -1,4 +1,4 @@
-"""BentoML's only door: the application of `serving.app` as a BentoML service, and how to run it.
+"""BentoML's only door: the application of `serving.api` as a BentoML service, and how to run it.
 
 `bentoml serve` is not used: its supervisor opens a port on loopback that runs commands without
 asking who sends them. `serve` runs the service's ASGI application under uvicorn instead.
@@ -22,16 +22,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
 from features.errors import StoreError, TenureError
-from serving.app import build_app
-from serving.guard import Guard
-from serving.loaded import Watch
+from serving.access.session import new_signer
+from serving.api.app import build_app
+from serving.api.guard import Guard
 from serving.logs import logged, to_standard_error
 from serving.metrics import Metrics
 from serving.parts import Parts, open_parts
 from serving.server import BACKLOG, Server
-from serving.session import new_signer
 from serving.settings import Settings, read_settings
-from serving.store import Store, open_store
+from serving.snapshots.loaded import Watch
+from serving.store.database import Store, open_store
 from serving.workers import Supervisor
 
 QUIET: dict[str, Any] = {

@@ -67,5 +67,5 @@ def test_the_map_names_every_module_and_none_that_is_not_there() -> None:
 
 def test_a_module_off_the_map_and_a_name_of_nothing_are_found() -> None:
     text = "`models/gate.py` `models/gone.py` `features/families/` `serving/`"
-    told = ["models/gate.py", "features/families/usage.py", "serving/app.py", "models/new.py"]
-    assert map_faults(text, told) == ["models/gone.py", "models/new.py", "serving/app.py"]
+    told = ["models/gate.py", "features/families/usage.py", "serving/api/app.py", "models/new.py"]
+    assert map_faults(text, told) == ["models/gone.py", "models/new.py", "serving/api/app.py"]

@@ -11,7 +11,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from models.audit_checks import CHECKS
-from serving import table_asked
+from serving.verbs import table_asked
 from tenure import cli, main
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from serving import schema
+from serving.api import schema
 
 Kind = Literal["key", "text", "date", "number", "long text"]
 Value = str | float | None

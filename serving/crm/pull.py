@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from features.errors import ServiceError
-from serving import schema
-from serving.fields import MOST_IDS
+from serving.api import schema
+from serving.api.fields import MOST_IDS
 
 REASONS = 3
 TRIES = 6

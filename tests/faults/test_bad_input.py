@@ -16,11 +16,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from features.home import Home
-from serving.access import add_token
+from serving.access.tokens import add_token
 from serving.parts import utc_now
-from serving.publish import publish
+from serving.publishing.publish import publish
 from serving.settings import Settings
-from serving.store import open_store
+from serving.store.database import open_store
 
 EXAMPLES = int(os.environ.get("INPUT_EXAMPLES", "10"))  # `make faults` asks for many more
 MIB = 1024 * 1024

@@ -15,13 +15,13 @@ import pytest
 import sqlalchemy as sa
 
 from features.errors import StoreError
-from serving import tables
-from serving.access import add_token
-from serving.feedback import Feedback, record
+from serving.access.tokens import add_token
+from serving.api.feedback import Feedback, record
 from serving.parts import utc_now
-from serving.publish import publish
+from serving.publishing.publish import publish
 from serving.settings import Settings
-from serving.store import open_store
+from serving.store import tables
+from serving.store.database import open_store
 
 KILLS = int(os.environ.get("FAULT_KILLS", "3"))  # `make faults` asks for many more
 CLIENTS = 4
@@ -30,9 +30,9 @@ UNAVAILABLE = {"store_unavailable", "audit_unavailable"}  # a full disk takes no
 SCORES = {"account_ids": ["acme", "bolt"]}
 WRITE = """
 import sys
-from serving.feedback import Feedback, record
+from serving.api.feedback import Feedback, record
 from serving.parts import utc_now
-from serving.store import open_store
+from serving.store.database import open_store
 store = open_store(sys.argv[1])
 for number in range(1_000_000):
     key = f"{sys.argv[2]} {number}"

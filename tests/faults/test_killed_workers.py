@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 from features.home import Home
-from serving.access import add_token
-from serving.heads import heads
+from serving.access.tokens import add_token
+from serving.audit_log.check import check
+from serving.audit_log.heads import heads
 from serving.parts import utc_now
-from serving.publish import publish
+from serving.publishing.publish import publish
 from serving.settings import Settings
-from serving.store import open_store
-from serving.trail_check import check
+from serving.store.database import open_store
 
 LONG = int(os.environ.get("FAULT_KILLS", "3"))  # `make faults` asks for many more
 WORKERS = 2

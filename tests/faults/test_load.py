@@ -11,13 +11,13 @@ from contextlib import ExitStack, closing
 import pytest
 
 from features.home import Home
-from serving.access import add_token
-from serving.limits import ANSWERED_AT_ONCE, MOST_WAITING
+from serving.access.tokens import add_token
+from serving.api.limits import ANSWERED_AT_ONCE, MOST_WAITING
 from serving.parts import utc_now
-from serving.publish import publish
+from serving.publishing.publish import publish
 from serving.server import HEAD_SECONDS
 from serving.settings import Settings
-from serving.store import open_store
+from serving.store.database import open_store
 
 LONG = int(os.environ.get("FAULT_KILLS", "3"))  # `make faults` asks for many more
 SLOW = 200

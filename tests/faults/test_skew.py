@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from features.home import Home
-from serving.access import add_token
+from serving.access.tokens import add_token
 from serving.parts import utc_now
-from serving.publish import Scored, publish
-from serving.renewals import renewals
-from serving.score import score
-from serving.served import current
+from serving.publishing.publish import Scored, publish
+from serving.scoring.renewals import renewals
+from serving.scoring.score import score
+from serving.scoring.signals import recent_signals
+from serving.scoring.worklist import account_facts, rank
 from serving.settings import Settings
-from serving.signals import recent_signals
-from serving.snapshot import open_snapshot
-from serving.store import open_store
-from serving.worklist import account_facts, rank
+from serving.snapshots.served import current
+from serving.snapshots.snapshot import open_snapshot
+from serving.store.database import open_store
 
 ACCOUNTS = int(os.environ.get("SKEW_ACCOUNTS", "300"))  # `make faults` asks for 10,000
 AT_ONCE = 500

@@ -22,20 +22,20 @@ from features.errors import SnapshotError
 from features.home import Home
 from models.bundle import load, save
 from models.golden import golden_set
-from serving.access import add_token
-from serving.bundles import bundle_folder
-from serving.going_back import serve_publication
-from serving.lay_out import about
-from serving.loaded import Watch
+from serving.access.tokens import add_token
 from serving.parts import utc_now
-from serving.publication import numbered
-from serving.publish import publish
-from serving.served import current, put_in_service
+from serving.publishing.bundles import bundle_folder
+from serving.publishing.going_back import serve_publication
+from serving.publishing.publication import numbered
+from serving.publishing.publish import publish
 from serving.settings import Settings
-from serving.snapshot import open_snapshot, write_snapshot
-from serving.store import open_store
-from serving.trial import limit, run
-from serving.warm import warmed
+from serving.snapshots.lay_out import about
+from serving.snapshots.loaded import Watch
+from serving.snapshots.served import current, put_in_service
+from serving.snapshots.snapshot import open_snapshot, write_snapshot
+from serving.snapshots.trial import limit, run
+from serving.snapshots.warm import warmed
+from serving.store.database import open_store
 
 KILLS = int(os.environ.get("PUBLISHER_KILLS", "4"))
 SWAPS = int(os.environ.get("SWAPS", "4"))

@@ -18,8 +18,8 @@ from models.next_product import NextProducts
 from models.record import Training
 from models.registry import Registry
 from models.renewal import AtTermEnd
-from serving.renewals import renewals
-from serving.score import score
+from serving.scoring.renewals import renewals
+from serving.scoring.score import score
 
 pytestmark = pytest.mark.usefixtures("one_spark")
 TABLES = {

@@ -19,13 +19,13 @@ from features.catalog import catalog_json
 from features.sources.check import check
 from models.questions import QUESTIONS
 from models.registry import Registry
-from serving.publish import Scored, publish
-from serving.renewals import renewals
-from serving.score import score
+from serving.publishing.publish import Scored, publish
+from serving.scoring.renewals import renewals
+from serving.scoring.score import score
+from serving.scoring.signals import recent_signals
+from serving.scoring.worklist import account_facts, rank
 from serving.settings import read_settings
-from serving.signals import recent_signals
-from serving.store import open_store
-from serving.worklist import account_facts, rank
+from serving.store.database import open_store
 
 pytestmark = pytest.mark.public_data
 

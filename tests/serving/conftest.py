@@ -31,19 +31,19 @@ from models.golden import golden_set
 from models.intervals import COVARIATES
 from models.question import Question
 from models.renewal import AtTermEnd
-from serving.access import add_token
-from serving.bundles import keep_bundle
+from serving.access.tokens import add_token
 from serving.logs import logged
 from serving.parts import Parts, open_parts
-from serving.publication import Publication
-from serving.publish import Scored, publish
-from serving.renewals import renewals
-from serving.score import score
+from serving.publishing.bundles import keep_bundle
+from serving.publishing.publication import Publication
+from serving.publishing.publish import Scored, publish
+from serving.scoring.renewals import renewals
+from serving.scoring.score import score
+from serving.scoring.signals import recent_signals
+from serving.scoring.worklist import account_facts, rank
 from serving.settings import Settings
-from serving.signals import recent_signals
-from serving.store import Store, open_store
-from serving.trial import Candidate, demand_tried
-from serving.worklist import account_facts, rank
+from serving.snapshots.trial import Candidate, demand_tried
+from serving.store.database import Store, open_store
 
 AS_OF = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
 NOW = AS_OF + timedelta(hours=36)

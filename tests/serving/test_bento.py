@@ -19,11 +19,11 @@ import pytest
 
 from features.home import Home
 from models.bundle import Bundle
-from serving.access import add_token
+from serving.access.tokens import add_token
 from serving.parts import utc_now
-from serving.publish import Scored, publish
+from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
-from serving.store import open_store
+from serving.store.database import open_store
 
 PROJECT = Path(__file__).resolve().parents[2]
 CLOSED = "http://127.0.0.1:9"  # nothing that is asked for through it is answered
@@ -93,7 +93,11 @@ def home(
 
 def test_it_holds_what_it_needs_and_nothing_else(bento: Path) -> None:
     inside = {str(path.relative_to(bento / "src")) for path in bento.glob("src/**/*")}
-    assert {"serving/app.py", "serving/pages/worklist.html", "serving/pages/tenure.css"} <= inside
+    assert {
+        "serving/api/app.py",
+        "serving/pages/worklist.html",
+        "serving/pages/tenure.css",
+    } <= inside
     assert {"models/bundle.py", "features/build.py", "requirements.lock"} <= inside
     top = {path.name for path in (bento / "src").iterdir()}
     files = {"pyproject.toml", "requirements.lock", "LICENSE", "bentofile.yaml"}

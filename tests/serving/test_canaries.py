@@ -14,10 +14,10 @@ import pytest
 
 from features.home import Home
 from models.bundle import Bundle
-from serving.access import add_token
+from serving.access.tokens import add_token
 from serving.metrics import Now
 from serving.parts import Parts, open_parts, utc_now
-from serving.publish import Scored, publish
+from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
 
 if TYPE_CHECKING:

@@ -20,14 +20,14 @@ from click.testing import CliRunner, Result
 
 from features.errors import ServiceError
 from features.home import Home
-from serving import schema
-from serving.access import revoke_token
+from serving.access.tokens import revoke_token
+from serving.api import schema
+from serving.api.examples import ANSWERS, REQUESTS
 from serving.crm.columns import COLUMNS, harmless, is_formula
 from serving.crm.files import CLEARED_AT_ONCE, clearing, write_files
 from serving.crm.pull import TRIES, pull
-from serving.crm.verb import crm, read_ids, read_token
-from serving.examples import ANSWERS, REQUESTS
 from serving.settings import Settings
+from serving.verbs.crm import crm, read_ids, read_token
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.body import MOST_BYTES
-from serving.limits import MOST_CONNECTIONS
+from serving.api.body import MOST_BYTES
+from serving.api.limits import MOST_CONNECTIONS
+from serving.api.readiness import PARTS
 from serving.metrics import CODES, STATUSES, Metrics, Now
-from serving.readiness import PARTS
 from serving.server import KEEP_ALIVE_SECONDS
 from serving.workers import PATIENCE_SECONDS
 

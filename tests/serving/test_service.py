@@ -18,12 +18,12 @@ import pytest
 from features.errors import StoreError
 from features.home import Home
 from models.bundle import Bundle
-from serving.access import add_token
-from serving.feedback import feedback_of
+from serving.access.tokens import add_token
+from serving.api.feedback import feedback_of
 from serving.parts import utc_now
-from serving.publish import Scored, publish
+from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
-from serving.store import open_store
+from serving.store.database import open_store
 
 Running = tuple[subprocess.Popen[str], str]
 PROJECT = Path(__file__).resolve().parents[2]

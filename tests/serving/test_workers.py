@@ -19,12 +19,12 @@ import pytest
 from features.errors import ServiceError
 from features.home import Home
 from models.bundle import Bundle
-from serving.access import add_token
+from serving.access.tokens import add_token
 from serving.metrics import Metrics
 from serving.parts import utc_now
-from serving.publish import Scored, publish
+from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
-from serving.store import open_store
+from serving.store.database import open_store
 from serving.workers import Supervisor
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from features.home import Home
-from serving import tables
-from serving.backup import back_up
-from serving.feedback import Feedback, record
-from serving.store import Store, open_store
+from serving.api.feedback import Feedback, record
+from serving.backup.write import back_up
+from serving.store import tables
+from serving.store.database import Store, open_store
 
 NOW = datetime(2026, 3, 3, 12)  # noqa: DTZ001 - times are naive UTC everywhere
 

@@ -20,18 +20,18 @@ from features.home import Home
 from models.bundle import Bundle
 from models.record import Training
 from models.registry import Registry
-from serving import tables
-from serving.access import add_token, principal_of
-from serving.account_keys import key_of
-from serving.backup import as_of_one_moment, back_up
-from serving.heads import heads
-from serving.loaded import Watch
-from serving.migrate import newest
-from serving.publication import latest
-from serving.publish import Scored, publish
-from serving.restore import check_backup, restore
-from serving.store import Store, open_store
-from serving.trail_check import check
+from serving.access.tokens import add_token, principal_of
+from serving.audit_log.account_keys import key_of
+from serving.audit_log.check import check
+from serving.audit_log.heads import heads
+from serving.backup.restore import check_backup, restore
+from serving.backup.write import as_of_one_moment, back_up
+from serving.publishing.publication import latest
+from serving.publishing.publish import Scored, publish
+from serving.snapshots.loaded import Watch
+from serving.store import tables
+from serving.store.database import Store, open_store
+from serving.store.migrate import newest
 from tenure import cli
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from features.errors import BackupError
 from features.home import Home
-from serving.restore import check_backup, restore
+from serving.backup.restore import check_backup, restore
 
 NOW = datetime(2026, 3, 3, 12)  # noqa: DTZ001 - times are naive UTC everywhere
 

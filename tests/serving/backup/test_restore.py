@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from features.errors import BackupError, StoreError
 from features.home import Home
-from serving.backup import back_up
-from serving.migrate import newest, take_steps
-from serving.restore import restore
-from serving.store import Store, open_store
+from serving.backup.restore import restore
+from serving.backup.write import back_up
+from serving.store.database import Store, open_store
+from serving.store.migrate import newest, take_steps
 
 NOW = datetime(2026, 3, 3, 12)  # noqa: DTZ001 - times are naive UTC everywhere
 

@@ -13,13 +13,13 @@ from features.errors import ErasureError
 from features.home import Home
 from features.tombstones import bury, erasing, read_tombstones
 from models.bundle import Bundle
-from serving import tables
-from serving.backup import back_up
-from serving.erase import erase
-from serving.feedback import Feedback, record
-from serving.publish import Scored, publish
-from serving.restore import restore
-from serving.store import Store, open_store
+from serving.api.feedback import Feedback, record
+from serving.backup.restore import restore
+from serving.backup.write import back_up
+from serving.erasure.erase import erase
+from serving.publishing.publish import Scored, publish
+from serving.store import tables
+from serving.store.database import Store, open_store
 
 NOW = datetime(2026, 3, 3, 12)  # noqa: DTZ001 - times are naive UTC everywhere
 

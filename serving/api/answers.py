@@ -1,0 +1,363 @@
+"""From rows of the store to the answers of the calls. Each function is one call."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+
+from features.tombstones import erased_from
+from serving.api import schema
+from serving.api.cursor import Cursor, read_cursor
+from serving.api.feedback import Feedback, Recorded, feedback_of, record, recorded_before
+from serving.api.readiness import Found
+from serving.api.refusal import invalid, no_account, not_found
+from serving.api.response import Written
+from serving.parts import Caller, Parts
+from serving.publishing.publication import Publication, numbered
+from serving.scoring.growth import growth_sentence
+from serving.scoring.plays import suggested_play
+from serving.scoring.score import REASONS
+from serving.snapshots.snapshot import Record
+from serving.snapshots.told import (
+    Chosen,
+    model_scores,
+    of_renewal,
+    only,
+    told_product,
+    told_reasons,
+    utc,
+)
+from serving.store import lookup
+
+DECODER = msgspec.json.Decoder(schema.AccountScores)
+FEW = 20
+HISTORY = 26
+FEEDBACK_SHOWN = 20
+LIST_REASONS = 5
+
+
+def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written:
+    """Answer ``POST /v1/scores``, from the snapshot alone."""
+    in_service = parts.scores_in_service()
+    publication, book = in_service.publication, caller.principal.book
+    _refuse_repeated("account_ids", asked.account_ids)
+    find = in_service.snapshot.find
+    found = [
+        record
+        for record in map(find, asked.account_ids)
+        if record is not None and (book is None or record.csm == book)
+    ]
+    age = parts.age_hours(publication.as_of)
+    chosen = _chosen(publication, asked, has_ranks=book is None)
+    known = {record.account_id for record in found}
+    answer = schema.ScoresAnswer(
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        stale=parts.is_stale(age),
+        scored_at=utc(publication.scored_at),
+        currency=publication.currency,
+        # What was encoded when it was published is not decoded to be encoded again.
+        accounts=cast("list[schema.AccountScores]", _encoded(found, age, chosen)),
+        unknown_account_ids=[one for one in asked.account_ids if one not in known],
+    )
+    pseudonyms = [record.pseudonym for record in found]
+    return Written(msgspec.json.encode(answer), pseudonyms)
+
+
+def are_few(parts: Parts, asked: schema.ScoresRequest) -> bool:
+    """Tell whether the answer is there at once: a few looks into the snapshot, nothing to wait for.
+
+    Before the first look at what is in service, and where each row of the audit log is synced,
+    there is.
+    """
+    return (
+        len(asked.account_ids) <= FEW
+        and parts.watch.found is not None
+        and parts.settings.audit != "sync"
+    )
+
+
+def _chosen(
+    publication: Publication, asked: schema.ScoresRequest, *, has_ranks: bool
+) -> Chosen | None:
+    """Give what is asked for of each account; None: all that was laid out."""
+    is_all = asked.models is None and asked.horizons is None
+    if is_all and asked.reasons >= REASONS and has_ranks:
+        return None
+    models = _chosen_models(publication, asked.models)
+    horizons = _chosen_horizons(publication, models, asked.horizons)
+    return Chosen(models, horizons, asked.reasons, has_ranks)
+
+
+def _encoded(found: Sequence[Record], age: float, chosen: Chosen | None) -> list[msgspec.Raw]:
+    hours = msgspec.json.encode(age)
+    texts = [b"".join((record.head, hours, record.tail)) for record in found]
+    if chosen is not None:
+        texts = [msgspec.json.encode(only(chosen, told)) for told in map(DECODER.decode, texts)]
+    return [*map(msgspec.Raw, texts)]
+
+
+def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnswer:
+    """Answer ``GET /v1/accounts/{id}``."""
+    publication = parts.scores_in_service().publication
+    if "\0" in account_id:  # PostgreSQL fails on a zero character instead of finding nothing
+        raise not_found()
+    book = caller.principal.book
+    found = lookup.account(parts.store, publication, account_id, book)
+    if found is None:
+        raise not_found()
+    rows = _ranked(lookup.scores_of(parts.store, publication, [account_id]), book)
+    past = _ranked(lookup.history(parts.store, account_id, HISTORY), book)
+    renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
+    products = lookup.next_products_of(parts.store, publication.number, [account_id])
+    age = parts.age_hours(publication.as_of)
+    return schema.AccountAnswer(
+        account_id=account_id,
+        name=found["name"],
+        tier=found["tier"],
+        csm=found["csm"],
+        status=rows[0]["status"],
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        stale=parts.is_stale(age),
+        contract=schema.Contract(
+            arr=found["arr"],
+            currency=publication.currency,
+            renewal_date=_date(found["renews_at"]),
+            **of_renewal(renewals.get(account_id)),
+        ),
+        growth=growth_sentence(_expansion(rows, publication), publication.currency),
+        next_product=told_product(products.get(account_id)),
+        models=model_scores(rows, LIST_REASONS),
+        signals=[schema.Signal(**signal) for signal in found["signals"]],
+        history=[_past(row) for row in past],
+        feedback=[_told(one) for one in feedback_of(parts.store, account_id, FEEDBACK_SHOWN)],
+    )
+
+
+def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> schema.WorklistAnswer:
+    """Answer ``GET /v1/worklist``."""
+    in_service = parts.scores_in_service().publication
+    start = read_cursor(asked.cursor) if asked.cursor else Cursor(in_service.number, 0)
+    publication = numbered(parts.store, start.publication)
+    if publication is None:
+        raise invalid("cursor", "expected the next_cursor of an earlier answer")
+    book = caller.principal.book
+    rows = lookup.work_list(parts.store, publication.number, start, asked, book)
+    page = rows[: asked.limit]
+    more = len(rows) > asked.limit
+    if publication != in_service:  # an account of the book at that date may be another's by now
+        listed = [row["account_id"] for row in page]
+        seen = set(lookup.in_book(parts.store, in_service.number, book, listed))
+        shown = [row for row in page if row["account_id"] in seen]
+    else:
+        shown = page
+    age = parts.age_hours(publication.as_of)
+    return schema.WorklistAnswer(
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        stale=parts.is_stale(age),
+        currency=publication.currency,
+        horizon_days=publication.list_horizon_days,
+        model_versions={model.model: model.model_version for model in publication.models},
+        accounts=_entries(parts, publication, shown),
+        next_cursor=Cursor(publication.number, page[-1]["position"]).to_text() if more else None,
+    )
+
+
+def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> schema.FeedbackAnswer:
+    """Answer ``POST /v1/feedback``."""
+    publication = parts.in_service().publication
+    told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key)
+    book = caller.principal.book
+    found = lookup.account(parts.store, publication, asked.account_id, book)
+    if found is None and book is not None:
+        raise no_account()
+    # A request that is sent again is answered alike, even if the account is gone by now.
+    if (before := recorded_before(parts.store, told)) is not None:
+        return _told(before)
+    if found is None:
+        raise no_account()
+    is_erased = erased_from(parts.settings.home)
+    return _told(record(parts.store, told, caller.principal.token_id, parts.now(), is_erased))
+
+
+def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
+    """Answer ``GET /v1/models``."""
+    in_service = parts.in_service()
+    publication = in_service.publication
+    return schema.ModelsAnswer(
+        as_of=utc(publication.as_of),
+        age_hours=parts.age_hours(publication.as_of),
+        scored_at=utc(publication.scored_at),
+        models=[
+            schema.ModelAnswer(
+                model=model.model,
+                model_version=model.model_version,
+                features_version=model.features_version,
+                horizons_days=list(model.horizons_days),
+                trained_at=utc(bundle.trained_at),
+                trained_on_from=bundle.as_of_range[0].isoformat(),
+                trained_on_to=bundle.as_of_range[1].isoformat(),
+                base_rates={str(days): rate for days, rate in bundle.base_rates.items()},
+                features=list(bundle.features),
+                # Figures over all accounts, which a book does not show.
+                about={} if caller.principal.book is not None else dict(model.about),
+            )
+            for model in publication.models
+            for bundle in [in_service.bundles[model.model]]
+        ],
+    )
+
+
+def health(parts: Parts, found: Found) -> schema.HealthAnswer:
+    """Answer ``GET /healthz``."""
+    loaded, missing = found.loaded, list(found.missing)
+    workers = parts.metrics.alive()
+    if loaded.in_service is None:
+        problem = loaded.problem or "There are no scores yet. Run `tenure score`."
+        return schema.HealthAnswer("not_ready", None, None, {}, problem, missing, workers)
+    publication = loaded.in_service.publication
+    age = parts.age_hours(publication.as_of)
+    stale = parts.is_stale(age)
+    return schema.HealthAnswer(
+        status="not_ready"
+        if not found.is_ready
+        else "degraded"
+        if missing
+        else "stale"
+        if stale
+        else "ok",
+        as_of=utc(publication.as_of),
+        age_hours=age,
+        model_versions={model.model: model.model_version for model in publication.models},
+        problem=loaded.problem,
+        missing=missing,
+        workers=workers,
+    )
+
+
+def _ranked(rows: list[lookup.Row], book: str | None) -> list[lookup.Row]:
+    """Leave ranks out of a book: they tell how many accounts of others stand before one."""
+    return rows if book is None else [{**row, "rank": None} for row in rows]
+
+
+def _entries(
+    parts: Parts, publication: Publication, rows: Sequence[Mapping[str, Any]]
+) -> list[schema.WorklistEntry]:
+    listed = [row["account_id"] for row in rows]
+    found = lookup.scores_of(parts.store, publication, listed)
+    renewals = lookup.renewals_of(parts.store, publication.number, listed)
+    at_horizon = {
+        (score["account_id"], score["model"]): score
+        for score in found
+        if score["horizon_days"] == publication.list_horizon_days
+    }
+    return [
+        _entry(
+            row,
+            at_horizon[row["account_id"], "churn"]["reasons"],
+            at_horizon.get((row["account_id"], "expansion"), {}).get("probability"),
+            renewals.get(row["account_id"]),
+        )
+        for row in rows
+    ]
+
+
+def _entry(
+    row: Mapping[str, Any],
+    reasons: Sequence[Mapping[str, Any]],
+    expansion: float | None,
+    renewal: Mapping[str, Any] | None,
+) -> schema.WorklistEntry:
+    return schema.WorklistEntry(
+        position=row["position"],
+        account_id=row["account_id"],
+        name=row["name"],
+        tier=row["tier"],
+        csm=row["csm"],
+        arr=row["arr"],
+        renewal_date=_date(row["renews_at"]),
+        **of_renewal(renewal),
+        probability=row["probability"],
+        band=row["band"],
+        expected_loss=row["expected_loss"],
+        expansion_probability=expansion,
+        reasons=told_reasons(reasons, LIST_REASONS),
+        suggested_play=suggested_play(reasons),
+    )
+
+
+def _expansion(
+    rows: Iterable[Mapping[str, Any]], publication: Publication
+) -> Mapping[str, Any] | None:
+    """Give the score of expansion at the work list's horizon."""
+    wanted = ("expansion", publication.list_horizon_days)
+    return next((row for row in rows if (row["model"], row["horizon_days"]) == wanted), None)
+
+
+def _past(row: Mapping[str, Any]) -> schema.PastScore:
+    return schema.PastScore(
+        as_of=utc(row["as_of"]),
+        scored_at=utc(row["scored_at"]),
+        **{
+            name: row[name]
+            for name in (
+                "model",
+                "model_version",
+                "horizon_days",
+                "status",
+                "probability",
+                "band",
+                "rank",
+            )
+        },
+    )
+
+
+def _told(recorded: Recorded) -> schema.FeedbackAnswer:
+    return schema.FeedbackAnswer(
+        feedback_id=recorded.feedback_id,
+        account_id=recorded.account_id,
+        kind=recorded.kind,
+        note=recorded.note,
+        recorded_at=utc(recorded.recorded_at),
+    )
+
+
+def _chosen_models(publication: Publication, asked: Sequence[str] | None) -> list[str]:
+    known = [model.model for model in publication.models]
+    if asked is None:
+        return known
+    _refuse_repeated("models", asked)
+    if not set(asked) <= set(known):
+        raise invalid("models", f"expected models in service: {', '.join(known)}")
+    return list(asked)
+
+
+def _chosen_horizons(
+    publication: Publication, models: Sequence[str], asked: Sequence[int] | None
+) -> list[int]:
+    known = {
+        days
+        for model in publication.models
+        if model.model in models
+        for days in model.horizons_days
+    }
+    if asked is None:
+        return sorted(known)
+    _refuse_repeated("horizons", asked)
+    if not set(asked) <= known:
+        named = ", ".join(str(days) for days in sorted(known))
+        raise invalid("horizons", f"expected horizons in days that are scored: {named}")
+    return list(asked)
+
+
+def _refuse_repeated(field: str, values: Sequence[object]) -> None:
+    if len(set(values)) < len(values):
+        raise invalid(field, "expected each value once")
+
+
+def _date(time: datetime | None) -> str | None:
+    return None if time is None else time.date().isoformat()

@@ -1,0 +1,61 @@
+"""How answers and errors are written, the same everywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from serving.api import schema
+from serving.api.refusal import RefusedError
+from serving.parts import Caller
+
+RETRY_AFTER = "1"  # seconds after which a part that was away is worth asking for again
+
+
+@dataclass(frozen=True)
+class Written:
+    """An answer that is JSON already.
+
+    Attributes
+    ----------
+    body
+        Its text.
+    pseudonyms
+        What the accounts that it shows are called in the audit log.
+    """
+
+    body: bytes
+    pseudonyms: Sequence[str]
+
+
+def json_response(value: Any, status: int = HTTPStatus.OK) -> Response:  # noqa: ANN401 - any Struct of the schema
+    """Give a value as JSON; a number that is not finite becomes null."""
+    if isinstance(value, Written):
+        return Response(value.body, status, media_type="application/json")
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def error_response(refused: RefusedError, scope: Scope) -> Response:
+    """Give the one shape of errors, and leave its code in the scope, for the metrics."""
+    scope["tenure.code"] = refused.code
+    body = schema.ErrorBody(
+        code=refused.code,
+        message=refused.message,
+        details=list(refused.details),
+        request_id=scope["tenure.request_id"],
+    )
+    response = json_response(schema.ErrorAnswer(body), refused.status)
+    if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["retry-after"] = RETRY_AFTER
+    return response
+
+
+def caller_of(request: Request) -> Caller:
+    """Give who was let in by the guard."""
+    caller: Caller = request.scope["tenure.caller"]
+    return caller

@@ -1,0 +1,1 @@
+"""Who read which accounts: rows in hash chains, which one can hold against each other."""

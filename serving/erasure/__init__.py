@@ -1,0 +1,1 @@
+"""Accounts taken out of all that is kept."""

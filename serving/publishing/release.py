@@ -1,0 +1,113 @@
+"""Score a company with the champions and publish the result: what ``tenure score`` does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+
+from features.built import built
+from features.catalog import catalog_json
+from features.checked import CheckedSource
+from features.errors import ModelError
+from features.own.harvest import Own
+from models.asked import any_asks_for_touches
+from models.bundle import Bundle
+from models.questions import QUESTIONS
+from models.registry import Registry
+from models.standing import CHAMPION
+from serving.publishing.publication import Publication
+from serving.publishing.publish import Scored, publish
+from serving.scoring.next_products import next_products
+from serving.scoring.renewals import renewals
+from serving.scoring.score import score
+from serving.scoring.signals import recent_signals
+from serving.scoring.worklist import account_facts, rank
+from serving.settings import Settings
+from serving.store.database import Store
+
+
+@dataclass(frozen=True)
+class Released:
+    """What a release made visible.
+
+    Attributes
+    ----------
+    scores
+        The contract's ``scores``.
+    listed
+        `serving.scoring.worklist.rank`: one row per known account.
+    renewals
+        `serving.scoring.renewals.renewals`: one row per account under a term.
+    publication
+        What the service shows from now on.
+    """
+
+    scores: pd.DataFrame
+    listed: pd.DataFrame
+    renewals: pd.DataFrame
+    publication: Publication
+
+
+def release(
+    source: CheckedSource,
+    as_of: date,
+    registry: Registry,
+    store: Store,
+    settings: Settings,
+    *,
+    own: Own | None = None,
+) -> Released:
+    """Score every account known at `as_of` with the champions, and publish the scores.
+
+    `own` holds the company's own features, which its models may need.
+
+    Raises
+    ------
+    SourceError
+        If `as_of` lies after the extract: what happened until then is not known.
+    ModelError
+        If no champion is there, or the source lacks a feature that one was trained on.
+    """
+    bundles = _champions(registry)
+    touches = any_asks_for_touches(bundle.question for bundle in bundles.values())
+    now = built(source, (as_of,), home=settings.home, own=own, touches=touches)
+    scored_at = datetime.now(UTC).replace(tzinfo=None)
+    scores = score(bundles, now.table, now.states, scored_at)
+    days = settings.worklist_horizon_days
+    scored = Scored(
+        scores=scores,
+        listed=rank(scores, account_facts(source.newest("accounts"), now.states), days),
+        signals=recent_signals(now.table, catalog_json(now.features)),
+        renewals=renewals(bundles, scores, now.table, now.states),
+        next_products=next_products(bundles, source, now.states),
+        bundles=bundles,
+        features=now.table,
+        list_horizon_days=days,
+        currency=source.currency or settings.currency,
+        source=source,
+        about=_about(registry, bundles),
+    )
+    publication = publish(store, settings.home, scored, scored_at)
+    return Released(scores, scored.listed, scored.renewals, publication)
+
+
+def _champions(registry: Registry) -> dict[str, Bundle]:
+    found = {name: registry.champion(name) for name in QUESTIONS}
+    champions = {name: bundle for name, bundle in found.items() if bundle is not None}
+    if "churn" not in champions:
+        raise ModelError(
+            "Expected a champion of churn to score with, got none. "
+            "Run: tenure train churn, then tenure promote churn"
+        )
+    return champions
+
+
+def _about(registry: Registry, bundles: Mapping[str, Bundle]) -> dict[str, dict[str, Any]]:
+    champions = [each for each in registry.models() if CHAMPION in each.aliases]
+    return {
+        each.model: {"metrics": dict(each.metrics), "data": dict(each.data)}
+        for each in champions
+        if each.model in bundles
+    }

@@ -1,0 +1,1 @@
+"""From rows and models to scores and a ranked list; pure."""

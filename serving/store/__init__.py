@@ -1,0 +1,1 @@
+"""The database: its tables, how they are brought up to date, and what is looked up in them."""

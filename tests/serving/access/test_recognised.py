@@ -1,0 +1,79 @@
+"""Tokens in a worker's memory: for a second, and for a while when the store is away."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from features.errors import StoreError
+from serving.access.recognised import FRESH_SECONDS, TRUSTED_SECONDS, Recognised
+from serving.access.tokens import add_token, revoke_token
+from serving.store.database import Store, open_store
+
+NOW = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
+
+
+class Clock:
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_token_is_remembered_for_a_second_and_asked_about_again_then(
+    store: Store, clock: Clock
+) -> None:
+    token_id = add_token(store, "crm", ["read"], NOW).split("_")[1]
+    recognised = Recognised(store, clock)
+    assert recognised.remembered(token_id) is None
+    recognised.ask(token_id)
+    revoke_token(store, "crm", NOW)
+    clock.seconds += FRESH_SECONDS / 2
+    remembered = recognised.remembered(token_id)
+    assert remembered is not None
+    assert remembered.state(NOW) == "live"
+    clock.seconds += FRESH_SECONDS / 2
+    assert recognised.remembered(token_id) is None
+    asked = recognised.ask(token_id)
+    assert asked is not None
+    assert asked.state(NOW) == "revoked"
+
+
+def test_an_expiry_counts_to_the_moment_in_memory_too(store: Store, clock: Clock) -> None:
+    ends = NOW + timedelta(milliseconds=100)
+    token_id = add_token(store, "crm", ["read"], NOW, ends).split("_")[1]
+    kept = Recognised(store, clock).ask(token_id)
+    assert kept is not None
+    assert (kept.state(NOW), kept.state(ends)) == ("live", "expired")
+
+
+def test_what_does_not_exist_is_not_remembered(store: Store, clock: Clock) -> None:
+    recognised = Recognised(store, clock)
+    assert recognised.ask("0" * 12) is None
+    assert recognised.remembered("0" * 12) is None
+
+
+def test_while_the_store_is_away_what_it_said_last_counts_for_a_while(
+    tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "store.db"
+    store = open_store(f"sqlite:///{path}")
+    known, other = (add_token(store, name, ["read"], NOW).split("_")[1] for name in "ab")
+    recognised = Recognised(store, clock)
+    recognised.ask(known)
+    store.close()
+    path.write_bytes(b"no database any more" * 99)
+    clock.seconds += TRUSTED_SECONDS - 1
+    assert recognised.ask(known) is not None
+    assert recognised.remembered(known) is not None  # the next requests do not wait for it either
+    with pytest.raises(StoreError):
+        recognised.ask(other)
+    clock.seconds += 1
+    assert recognised.remembered(known) is None
+    with pytest.raises(StoreError):
+        recognised.ask(known)

@@ -1,0 +1,120 @@
+"""Every route of the running application, asked with every kind of token, against a table."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from serving.access.tokens import revoke_token
+from serving.api.app import build_app
+
+if TYPE_CHECKING:
+    from tests.serving.conftest import Served
+
+# Written by hand. Books have the scopes score, read and feedback; Ann has acme, Bob has not.
+# `wrong` is a token with another secret, `cut` is no token at all.
+EXPECTED = """
+    route                  none cut wrong revoked expired score read feedback predict admin Ann Bob
+    GET:/livez             200  200 200   200     200     200   200  200      200     200   200 200
+    GET:/readyz            200  200 200   200     200     200   200  200      200     200   200 200
+    GET:/login             200  200 200   200     200     200   200  200      200     200   200 200
+    GET:/login.css         200  200 200   200     200     200   200  200      200     200   200 200
+    POST:/login            403  403 403   403     403     403   403  403      403     403   403 403
+    GET:/                  401  401 401   401     401     403   200  403      403     200   200 200
+    POST:/logout           401  401 401   401     401     403   403  403      403     403   403 403
+    GET:/healthz           401  401 401   401     401     200   200  200      200     200   200 200
+    GET:/metrics           401  401 401   401     401     200   200  200      200     200   200 200
+    GET:/openapi.json      401  401 401   401     401     200   200  200      200     200   200 200
+    GET:/openapi-3.0.json  401  401 401   401     401     200   200  200      200     200   200 200
+    GET:/v1/models         401  401 401   401     401     200   200  200      200     200   200 200
+    POST:/v1/scores        401  401 401   401     401     200   403  403      403     200   200 200
+    POST:/v1/predict       401  401 401   401     401     403   403  403      200     200   403 403
+    GET:/v1/worklist       401  401 401   401     401     403   200  403      403     200   200 200
+    GET:/v1/accounts/acme  401  401 401   401     401     403   200  403      403     200   200 404
+    GET:/v1/accounts/none  401  401 401   401     401     403   404  403      403     404   404 404
+    POST:/v1/feedback      401  401 401   401     401     403   403  200      403     200   200 404
+    GET:/nowhere           401  401 401   401     401     404   404  404      404     404   404 404
+"""
+TEMPLATES = {
+    "/v1/accounts/acme": "/v1/accounts/{account_id:path}",
+    "/v1/accounts/none": "/v1/accounts/{account_id:path}",
+}
+NOT_A_ROUTE = "GET:/nowhere"
+ROW = {
+    "usage__active_users__28d": 2.0,
+    "support__open_tickets": 4.0,
+    "lifecycle__days_to_term_end": None,
+    "lifecycle__term_months": None,
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/scores": {"json": {"account_ids": ["acme", "bolt", "none"]}},
+    "/v1/predict": {"json": {"model": "churn", "rows": [ROW]}},
+    "/v1/feedback": {
+        "json": {"account_id": "acme", "kind": "contacted", "idempotency_key": "every route"}
+    },
+    "/login": {"data": {"token": "none"}},
+    "/logout": {"data": {"mark": "none"}},
+}
+
+
+def table() -> dict[str, dict[str, int]]:
+    head, *rows = [line.split() for line in EXPECTED.strip().splitlines()]
+    return {row[0]: dict(zip(head[1:], map(int, row[1:]), strict=True)) for row in rows}
+
+
+def tokens_of(served: "Served") -> dict[str, str | None]:
+    scopes = ("score", "read", "feedback", "predict", "admin")
+    of_books = ("score", "read", "feedback")
+    revoked, good = served.token("admin"), served.token("admin")
+    revoke_token(served.parts.store, revoked.split("_")[1], served.parts.now())
+    return {
+        "none": None,
+        "cut": good[:-1],
+        "wrong": good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB"),
+        "revoked": revoked,
+        "expired": served.token("admin", expires_at=served.parts.now() - timedelta(seconds=1)),
+        **{scope: served.token(scope) for scope in scopes},
+        "Ann": served.token(*of_books, book="Ann"),
+        "Bob": served.token(*of_books, book="Bob"),
+    }
+
+
+def test_every_route_answers_each_token_as_the_table_says(served: "Served") -> None:
+    found: dict[str, dict[str, int]] = {route: {} for route in table()}
+    with served.client() as client:
+        for name, token in tokens_of(served).items():
+            headers = {"authorization": f"Bearer {token}"} if token else {}
+            for route, statuses in found.items():
+                method, _, path = route.partition(":")
+                client.cookies.clear()  # what one is given shall not help another
+                answer = client.request(method, path, headers=headers, **BODIES.get(path, {}))
+                statuses[name] = answer.status_code
+    assert found == table()
+
+
+def test_the_table_has_every_route_of_the_application(served: "Served") -> None:
+    routes = {
+        f"{method}:{route.path}"
+        for route in build_app(served.parts).routes
+        for method in route.methods - {"HEAD"}
+    }
+    told = {
+        f"{method}:{TEMPLATES.get(path, path)}"
+        for method, _, path in (route.partition(":") for route in table())
+    }
+    assert told - {NOT_A_ROUTE} == routes
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Token", ""])
+def test_a_live_token_in_another_scheme_is_none(served: "Served", scheme: str) -> None:
+    header = f"{scheme} {served.token('admin')}".strip()
+    with served.client() as client:
+        answer = client.get("/v1/models", headers={"authorization": header})
+    assert answer.status_code == 401
+
+
+def test_two_tokens_at_once_are_none(served: "Served") -> None:
+    live = f"Bearer {served.token('admin')}"
+    twice = [("authorization", live), ("authorization", live)]
+    with served.client() as client:
+        assert client.get("/v1/models", headers=twice).status_code == 401

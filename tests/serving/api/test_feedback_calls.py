@@ -1,0 +1,96 @@
+"""Feedback over a real socket: recorded exactly once, and refused when it makes no sense."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from serving.api.feedback import Feedback, record
+from serving.store import tables
+
+if TYPE_CHECKING:
+    from tests.serving.conftest import Served
+
+
+def told_off(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
+
+
+def _told(served: "Served", key: str) -> int:
+    count = sa.select(sa.func.count()).where(tables.feedback.c.idempotency_key == key)
+    with served.parts.store.reading() as connection:
+        return int(connection.execute(count).scalar_one())
+
+
+def test_feedback_told_twice_is_recorded_once_with_one_answer(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "acme", "kind": "contacted", "note": "Called", "idempotency_key": "k1"}
+    first, second = (client.post("/v1/feedback", json=told) for _ in range(2))
+    assert first.status_code == 200
+    assert first.json() == second.json()
+    assert _told(served, "k1") == 1
+    assert client.get("/v1/accounts/acme").json()["feedback"] == [first.json()]
+
+
+def test_feedback_told_at_the_same_time_is_recorded_once(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "bolt", "kind": "will_renew", "idempotency_key": "k2"}
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: client.post("/v1/feedback", json=told), range(32)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    assert _told(served, "k2") == 1
+
+
+def test_a_key_that_was_used_for_something_else_is_a_conflict(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "k3"}
+    client.post("/v1/feedback", json=told)
+    response = client.post("/v1/feedback", json={**told, "kind": "will_leave"})
+    assert told_off(response) == (409, "idempotency_key_reused")
+    assert _told(served, "k3") == 1
+
+
+def test_feedback_on_an_unknown_account_is_not_recorded(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "nobody", "kind": "contacted", "idempotency_key": "k4"}
+    response = client.post("/v1/feedback", json=told)
+    assert told_off(response) == (404, "not_found")
+    assert response.json()["error"]["message"] == "There is no such account."
+    assert [detail["field"] for detail in response.json()["error"]["details"]] == ["account_id"]
+    assert _told(served, "k4") == 0
+
+
+def test_an_unknown_kind_of_feedback_is_answered_with_the_known_ones(client: httpx.Client) -> None:
+    told = {"account_id": "acme", "kind": "sold", "idempotency_key": "k6"}
+    (detail,) = client.post("/v1/feedback", json=told).json()["error"]["details"]
+    assert detail == {
+        "field": "kind",
+        "problem": "expected one of contacted, play_done, will_renew, will_leave, expanding, "
+        "score_wrong, other",
+    }
+
+
+def test_feedback_sent_again_is_answered_alike_when_its_account_is_gone(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "gone", "kind": "contacted", "note": "Called", "idempotency_key": "k5"}
+    first = record(served.parts.store, Feedback(**told), "a token", served.parts.now())
+    again = client.post("/v1/feedback", json=told)
+    assert (again.status_code, again.json()["feedback_id"]) == (200, first.feedback_id)
+
+
+@pytest.mark.parametrize(
+    "change", [{"kind": "sold"}, {"idempotency_key": ""}, {"note": "x" * 4001}, {"by": "me"}]
+)
+def test_feedback_that_makes_no_sense_is_refused(
+    client: httpx.Client, change: dict[str, Any]
+) -> None:
+    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "k5"}
+    assert told_off(client.post("/v1/feedback", json={**told, **change})) == (422, "invalid")
