@@ -29,7 +29,9 @@ from serving.api.limits import overloaded
 from serving.api.refusal import RefusedError
 from serving.api.response import error_response
 from serving.metrics import IN_FLIGHT, METHODS, OTHER
-from serving.pages.routes import LOGIN, PAGES, SESSION_COOKIE, STYLE, cookie_of
+from serving.pages.login import LOGIN, SESSION_COOKIE, cookie_of
+from serving.pages.render import STYLE
+from serving.pages.routes import PAGES
 from serving.parts import Caller, Parts
 
 PROBES = frozenset({"/livez", "/readyz"})

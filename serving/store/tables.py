@@ -1,4 +1,4 @@
-"""The store's tables: publications of scores, feedback, tokens and the audit trail."""
+"""The store's tables: publications of scores, feedback, tokens, users and the audit trail."""
 
 from datetime import datetime
 
@@ -146,6 +146,38 @@ tokens = Table(
     Column("rotated_at", DateTime),
     Column("previous_hash", String(64)),
     Column("previous_until", DateTime),
+)
+
+users = Table(
+    "users",
+    METADATA,
+    Column("user_id", String(40), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("login", String(320), nullable=False, unique=True),  # in lower case
+    Column("password_hash", Text),
+    Column("role", String(20), nullable=False),
+    Column("book", Text),
+    Column("team", Text),
+    Column("mark", String(40), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("password_changed_at", DateTime),
+    Column("disabled_at", DateTime),
+)
+
+ended_sessions = Table(
+    "ended_sessions",
+    METADATA,
+    Column("session", String(64), primary_key=True),
+    Column("user_id", String(40), nullable=False, index=True),
+    Column("ends_at", DateTime, nullable=False),
+)
+
+failed_logins = Table(
+    "failed_logins",
+    METADATA,
+    Column("tried", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", DateTime, nullable=False),
 )
 
 account_keys = Table(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from serving.access.recognised import FRESH_SECONDS
 from serving.access.tokens import revoke_token
-from serving.pages.routes import money, percent
+from serving.pages.render import money, percent
 from serving.store import tables
 
 if TYPE_CHECKING:
