@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,11 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from features.home import Home
-from models.bundle import Bundle
 from serving.access.tokens import add_token
 from serving.parts import utc_now
-from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
 from serving.store.database import open_store
 
@@ -69,26 +65,6 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "installed.pth").write_text(sysconfig.get_path("purelib"))
     return folder / "bin" / "python"
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def home(
-    tmp_path_factory: pytest.TempPathFactory,
-    bundles: dict[str, Bundle],
-    scored_company: Callable[..., Scored],
-) -> Home:
-    made = Home(tmp_path_factory.mktemp("served") / "home")
-    store = open_store(Settings(home=made).store)
-    publish(store, made, scored_company(bundles), utc_now())
-    store.close()
-    return made
 
 
 def test_it_holds_what_it_needs_and_nothing_else(bento: Path) -> None:
@@ -170,35 +146,30 @@ def _listening(root: int) -> dict[str, str]:
     }
 
 
-def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
-    while process.poll() is None:
-        try:
-            httpx.get(f"{url}/livez")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(f"the entrypoint ended with {process.returncode}")
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_it_starts_has_one_listening_socket_and_asks_for_a_token(
-    bento: Path, python: Path, dockerfile: str, home: Home, free_port: int, workers: int
+    bento: Path,
+    python: Path,
+    dockerfile: str,
+    published: Settings,
+    free_port: Callable[[], int],
+    wait_until_alive: Callable[[subprocess.Popen[bytes], str], None],
+    workers: int,
 ) -> None:
     command, folder = _entrypoint(dockerfile)
-    command[0] = str(python)
-    store = open_store(Settings(home=home).store)
+    command[0], port = str(python), free_port()
+    store = open_store(published.store)
     token = add_token(store, f"me {workers}", ["read"], utc_now())
     store.close()
-    environ = {"TENURE_HOME": str(home.root), "TENURE_PORT": str(free_port)}
+    environ = {"TENURE_HOME": str(published.home.root), "TENURE_PORT": str(port)}
     environ |= {"TENURE_WORKERS": str(workers), "PATH": f"{python.parent}:/usr/bin:/bin"}
     unpacked = Path(folder.replace(_in_the_image(dockerfile), str(bento)))
-    url = f"http://127.0.0.1:{free_port}"
+    url = f"http://127.0.0.1:{port}"
     with _started(command, unpacked, **environ) as process:
-        _wait_for(process, url)
+        wait_until_alive(process, url)
         while len(_processes(process.pid)) < (1 if workers == 1 else workers + 1):
             time.sleep(0.05)
-        assert list(_listening(process.pid).values()) == [f"0100007F:{free_port:04X}"]
+        assert list(_listening(process.pid).values()) == [f"0100007F:{port:04X}"]
         assert httpx.get(f"{url}/v1/worklist").status_code == 401
         allowed = httpx.get(f"{url}/v1/worklist", headers={"authorization": f"Bearer {token}"})
         assert allowed.status_code == 200

@@ -6,9 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -16,71 +15,48 @@ import httpx
 import pytest
 
 from features.errors import StoreError
-from features.home import Home
-from models.bundle import Bundle
 from serving.access.tokens import add_token
 from serving.api.feedback import feedback_of
 from serving.parts import utc_now
-from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
 from serving.store.database import open_store
 
 Running = tuple[subprocess.Popen[str], str]
+Run = Callable[[], AbstractContextManager[Running]]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def settings(
-    tmp_path_factory: pytest.TempPathFactory,
-    bundles: dict[str, Bundle],
-    scored_company: Callable[..., Scored],
-) -> Settings:
-    made = Settings(home=Home(tmp_path_factory.mktemp("served") / "home"))
-    store = open_store(made.store)
-    publish(store, made.home, scored_company(bundles), utc_now())
-    store.close()
-    return made
+def run(
+    published: Settings,
+    free_port: Callable[[], int],
+    wait_until_alive: Callable[[subprocess.Popen[str], str], None],
+) -> Run:
+    """Give what runs the service as a process."""
 
+    @contextmanager
+    def running() -> Iterator[Running]:
+        port, home = free_port(), str(published.home.root)
+        started = subprocess.Popen(
+            [sys.executable, "-m", "serving"],
+            cwd=PROJECT,
+            env={**os.environ, "TENURE_HOME": home, "TENURE_PORT": str(port)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        url = f"http://127.0.0.1:{port}"
+        wait_until_alive(started, url)
+        yield started, url
+        started.kill()
+        started.communicate()
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    return running
 
 
 @pytest.fixture(scope="module")
-def process(settings: Settings) -> Iterator[Running]:
-    with _running(settings) as started:
+def process(run: Run) -> Iterator[Running]:
+    with run() as started:
         yield started
-
-
-@contextmanager
-def _running(settings: Settings) -> Iterator[Running]:
-    port = _free_port()
-    environ = {**os.environ, "TENURE_HOME": str(settings.home.root), "TENURE_PORT": str(port)}
-    started = subprocess.Popen(
-        [sys.executable, "-m", "serving"],
-        cwd=PROJECT,
-        env=environ,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    _wait_until_alive(started, url)
-    yield started, url
-    started.kill()
-    started.communicate()
-
-
-def _wait_until_alive(process: subprocess.Popen[str], url: str) -> None:
-    while process.poll() is None:
-        try:
-            httpx.get(f"{url}/livez")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(f"the service ended with {process.returncode}: {process.communicate()[1]}")
 
 
 def _listening_of(process_id: int) -> list[str]:
@@ -105,16 +81,16 @@ def test_it_runs_as_one_process_with_one_socket_on_loopback(
     assert children.strip() == ""
 
 
-def test_a_token_made_while_it_runs_opens_it(process: Running, settings: Settings) -> None:
+def test_a_token_made_while_it_runs_opens_it(process: Running, published: Settings) -> None:
     _, url = process
-    store = open_store(settings.store)
+    store = open_store(published.store)
     headers = {"authorization": f"Bearer {add_token(store, 'me', ['read'], utc_now())}"}
     store.close()
     assert httpx.get(f"{url}/v1/worklist", headers=headers).status_code == 200
 
 
-def test_it_ends_in_order_when_it_is_told_to(settings: Settings) -> None:
-    with _running(settings) as (started, url):
+def test_it_ends_in_order_when_it_is_told_to(run: Run) -> None:
+    with run() as (started, url):
         httpx.get(f"{url}/readyz")
         started.send_signal(signal.SIGTERM)
         _, said = started.communicate(timeout=30)
@@ -126,12 +102,13 @@ def test_it_ends_in_order_when_it_is_told_to(settings: Settings) -> None:
 
 
 def test_feedback_that_was_answered_survives_the_process_being_killed(
-    settings: Settings,
+    published: Settings,
+    run: Run,
 ) -> None:
-    store = open_store(settings.store)
+    store = open_store(published.store)
     headers = {"authorization": f"Bearer {add_token(store, 'told', ['feedback'], utc_now())}"}
     told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "before the end"}
-    with _running(settings) as (started, url):
+    with run() as (started, url):
         answer = httpx.post(f"{url}/v1/feedback", headers=headers, json=told)
         started.kill()
     assert answer.status_code == 200
@@ -141,8 +118,8 @@ def test_feedback_that_was_answered_survives_the_process_being_killed(
     store.close()
 
 
-def test_a_request_is_logged_once(settings: Settings) -> None:
-    with _running(settings) as (started, url):
+def test_a_request_is_logged_once(run: Run) -> None:
+    with run() as (started, url):
         request_id = httpx.get(f"{url}/livez").headers["x-request-id"]
         started.terminate()  # not killed: it is logged after the answer
         assert started.stderr is not None
@@ -157,23 +134,23 @@ def test_importing_the_service_opens_nothing_and_leaves_mlflow_out(tmp_path: Pat
     assert not (tmp_path / "home").exists()
 
 
-def test_a_taken_port_is_said_in_a_sentence(service: ModuleType, settings: Settings) -> None:
+def test_a_taken_port_is_said_in_a_sentence(service: ModuleType, published: Settings) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(StoreError, match="to be free"):
-            service.serve(settings, port=taken.getsockname()[1])
+            service.serve(published, port=taken.getsockname()[1])
 
 
 def test_the_store_is_closed_when_the_port_is_taken(
-    service: ModuleType, settings: Settings
+    service: ModuleType, published: Settings
 ) -> None:
-    store = str(settings.home.store.resolve())
+    store = str(published.home.store.resolve())
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(StoreError) as refused:  # its traceback holds what serve left behind
-            service.serve(settings, port=taken.getsockname()[1])
+            service.serve(published, port=taken.getsockname()[1])
         held = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
     assert store not in held
     assert refused.value is not None
