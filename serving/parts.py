@@ -133,7 +133,7 @@ class Parts:
         if pseudonyms:
             self.trail.append(
                 Read(
-                    token_id=caller.principal.token_id,
+                    who=caller.principal.who,
                     call=call,
                     address=caller.address,
                     request_id=caller.request_id,

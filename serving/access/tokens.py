@@ -27,24 +27,28 @@ MARK = 16  # hexadecimal digits of a hash, by which a session knows the secret i
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a live token.
+    """Who asks: a live token, or a user who has logged in.
 
     Attributes
     ----------
-    token_id:
-        Names the token in logs and in the audit log; no secret.
+    who:
+        Id of the token or the user, which names it in logs and in the audit log; no secret.
     scopes:
         Among `SCOPES`; ``admin`` includes the others.
-    book:
-        The CSM whose accounts it sees, and no others; None: all accounts.
+    books:
+        The CSMs whose accounts it sees, and no others; None: all accounts.
     mark:
         Tells the secret that was shown from the token's others; nobody gets that secret from it.
+    name, role:
+        Of a user: what the pages call them, and their role; a token has none.
     """
 
-    token_id: str
+    who: str
     scopes: frozenset[str]
-    book: str | None = None
+    books: frozenset[str] | None = None
     mark: str = ""
+    name: str = ""
+    role: str | None = None
 
     def may(self, scope: str | None) -> bool:
         """Tell whether a scope is granted; None: any live token will do."""
@@ -88,7 +92,8 @@ class KeptToken(ListedToken):
 
     def opened(self, mark: str) -> Principal:
         """Give the principal, to whom a secret with that mark was shown."""
-        return Principal(self.token_id, frozenset(self.scopes), self.book, mark)
+        books = None if self.book is None else frozenset({self.book})
+        return Principal(self.token_id, frozenset(self.scopes), books, mark)
 
 
 def add_token(

@@ -40,16 +40,16 @@ LIST_REASONS = 5
 def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written:
     """Answer ``POST /v1/scores``, from the snapshot alone."""
     in_service = parts.scores_in_service()
-    publication, book = in_service.publication, caller.principal.book
+    publication, books = in_service.publication, caller.principal.books
     _refuse_repeated("account_ids", asked.account_ids)
     find = in_service.snapshot.find
     found = [
         record
         for record in map(find, asked.account_ids)
-        if record is not None and (book is None or record.csm == book)
+        if record is not None and (books is None or record.csm in books)
     ]
     age = parts.age_hours(publication.as_of)
-    chosen = _chosen(publication, asked, has_ranks=book is None)
+    chosen = _chosen(publication, asked, has_ranks=books is None)
     known = {record.account_id for record in found}
     answer = schema.ScoresAnswer(
         as_of=utc(publication.as_of),
@@ -103,12 +103,12 @@ def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnsw
     publication = parts.scores_in_service().publication
     if "\0" in account_id:  # PostgreSQL fails on a zero character instead of finding nothing
         raise not_found()
-    book = caller.principal.book
-    found = lookup.account(parts.store, publication, account_id, book)
+    books = caller.principal.books
+    found = lookup.account(parts.store, publication, account_id, books)
     if found is None:
         raise not_found()
-    rows = _ranked(lookup.scores_of(parts.store, publication, [account_id]), book)
-    past = _ranked(lookup.history(parts.store, account_id, HISTORY), book)
+    rows = _ranked(lookup.scores_of(parts.store, publication, [account_id]), books)
+    past = _ranked(lookup.history(parts.store, account_id, HISTORY), books)
     renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
     products = lookup.next_products_of(parts.store, publication.number, [account_id])
     age = parts.age_hours(publication.as_of)
@@ -143,13 +143,13 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
     publication = numbered(parts.store, start.publication)
     if publication is None:
         raise invalid("cursor", "expected the next_cursor of an earlier answer")
-    book = caller.principal.book
-    rows = lookup.work_list(parts.store, publication.number, start, asked, book)
+    books = caller.principal.books
+    rows = lookup.work_list(parts.store, publication.number, start, asked, books)
     page = rows[: asked.limit]
     more = len(rows) > asked.limit
     if publication != in_service:  # an account of the book at that date may be another's by now
         listed = [row["account_id"] for row in page]
-        seen = set(lookup.in_book(parts.store, in_service.number, book, listed))
+        seen = set(lookup.in_book(parts.store, in_service.number, books, listed))
         shown = [row for row in page if row["account_id"] in seen]
     else:
         shown = page
@@ -170,9 +170,9 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
     """Answer ``POST /v1/feedback``."""
     publication = parts.in_service().publication
     told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key)
-    book = caller.principal.book
-    found = lookup.account(parts.store, publication, asked.account_id, book)
-    if found is None and book is not None:
+    books = caller.principal.books
+    found = lookup.account(parts.store, publication, asked.account_id, books)
+    if found is None and books is not None:
         raise no_account()
     # A request that is sent again is answered alike, even if the account is gone by now.
     if (before := recorded_before(parts.store, told)) is not None:
@@ -180,7 +180,7 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
     if found is None:
         raise no_account()
     is_erased = erased_from(parts.settings.home)
-    return _told(record(parts.store, told, caller.principal.token_id, parts.now(), is_erased))
+    return _told(record(parts.store, told, caller.principal.who, parts.now(), is_erased))
 
 
 def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
@@ -203,7 +203,7 @@ def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
                 base_rates={str(days): rate for days, rate in bundle.base_rates.items()},
                 features=list(bundle.features),
                 # Figures over all accounts, which a book does not show.
-                about={} if caller.principal.book is not None else dict(model.about),
+                about={} if caller.principal.books is not None else dict(model.about),
             )
             for model in publication.models
             for bundle in [in_service.bundles[model.model]]
@@ -238,9 +238,9 @@ def health(parts: Parts, found: Found) -> schema.HealthAnswer:
     )
 
 
-def _ranked(rows: list[lookup.Row], book: str | None) -> list[lookup.Row]:
+def _ranked(rows: list[lookup.Row], books: lookup.Books) -> list[lookup.Row]:
     """Leave ranks out of a book: they tell how many accounts of others stand before one."""
-    return rows if book is None else [{**row, "rank": None} for row in rows]
+    return rows if books is None else [{**row, "rank": None} for row in rows]
 
 
 def _entries(

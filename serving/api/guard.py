@@ -140,7 +140,7 @@ class Guard:
         if principal is None:
             return _closed(scope)
         scope["tenure.caller"] = Caller(principal, scope["tenure.request_id"], address)
-        return _too_many(self._parts.requests.wait(principal.token_id), scope)
+        return _too_many(self._parts.requests.wait(principal.who), scope)
 
     async def _principal(self, scope: Scope) -> Principal | None:
         parts, presented = self._parts, only_header(scope, b"authorization")
@@ -176,7 +176,7 @@ class Guard:
             route=route,
             status=exchange.status,
             ms=round(seconds * 1000, 1),
-            token=caller.principal.token_id if caller else None,
+            token=caller.principal.who if caller else None,
             **said,
         )
 

@@ -27,15 +27,15 @@ class Read:
 
     Attributes
     ----------
-    token_id, call, request_id:
-        Who asked, by which call (method and route template), in which request.
+    who, call, request_id:
+        Who asked (a token or a user), by which call (method and route template), in which request.
     address:
         Where from; what is no IP address is written as ``unknown``.
     accounts:
         Pseudonyms of the accounts that the answer shows.
     """
 
-    token_id: str
+    who: str
     call: str
     address: str
     request_id: str
@@ -75,13 +75,13 @@ def opening(seq: int, at: str, chain: str, part: int, before: str) -> tuple[byte
 def line(seq: int, at: str, read: Read, before: str, *, set_back: bool) -> tuple[bytes, str]:
     """Give the line of a read, and its hash.
 
-    Nothing needs escaping: ids and pseudonyms are hexadecimal, calls are templates of ours, and an
-    address is checked here.
+    Nothing needs escaping: ids and pseudonyms are of letters, digits and `_`, calls are templates
+    of ours, and an address is checked here.
     """
     address = read.address if ADDRESS.fullmatch(read.address) else "unknown"
     accounts = '","'.join(read.accounts)
     return _closed(
-        f'{{"seq":{seq},"at":"{at}","token":"{read.token_id}","call":"{read.call}",'
+        f'{{"seq":{seq},"at":"{at}","token":"{read.who}","call":"{read.call}",'
         f'"from":"{address}","request":"{read.request_id}","accounts":["{accounts}"]'
         f'{SET_BACK if set_back else ""},"before":"{before}"'
     )

@@ -76,7 +76,7 @@ async def _log_in(parts: Parts, render: Render, request: Request) -> Response:
         problem = "This is no live token that may read the work list."
         return _login_form(parts, render, HTTPStatus.UNAUTHORIZED, problem)
     response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    session = parts.signer.open(f"{principal.token_id}-{principal.mark}", parts.now())
+    session = parts.signer.open(f"{principal.who}-{principal.mark}", parts.now())
     _set_cookie(parts, response, SESSION_COOKIE, session)
     response.delete_cookie(FORM_COOKIE)
     return response
@@ -86,7 +86,7 @@ def _known(parts: Parts, token: str) -> Principal | None:
     principal = principal_of(parts.store, token, parts.now())
     allowed = principal if principal is not None and principal.may("read") else None
     with parts.store.writing() as connection:
-        actor = allowed.token_id if allowed else "unknown"
+        actor = allowed.who if allowed else "unknown"
         action = "login" if allowed else "refused login"
         tables.note(connection, parts.now(), actor, action, "page")
     return allowed

@@ -54,15 +54,15 @@ def _shown(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> dict[st
     publication = loaded.in_service.publication
     listed = answers.work_list(parts, caller, asked)
     parts.note_read(caller, "GET /", [entry.account_id for entry in listed.accounts])
-    book = caller.principal.book
+    books = caller.principal.books
     return {
         "listed": listed,
         "problem": loaded.problem,
         "asked": asked,
         "date": _day(listed.as_of),
         "is_stale": listed.age_hours > parts.settings.stale_after_days * 24,
-        "csms": lookup.choices(parts.store, publication, "csm", book),
-        "tiers": lookup.choices(parts.store, publication, "tier", book),
+        "csms": lookup.choices(parts.store, publication, "csm", books),
+        "tiers": lookup.choices(parts.store, publication, "tier", books),
         "next_page": _next_page(asked, listed.next_cursor),
     }
 

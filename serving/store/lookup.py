@@ -15,6 +15,8 @@ from serving.store.database import Store
 IDS_A_QUERY = 500  # below the number of variables that any SQLite allows
 
 Row = dict[str, Any]
+Books = frozenset[str] | None
+"""The CSMs whose accounts are looked at, and no others; None: all accounts."""
 
 
 def scores_of(store: Store, publication: Publication, account_ids: Sequence[str]) -> list[Row]:
@@ -34,15 +36,15 @@ def scores_of(store: Store, publication: Publication, account_ids: Sequence[str]
 
 
 def account(
-    store: Store, publication: Publication, account_id: str, book: str | None = None
+    store: Store, publication: Publication, account_id: str, books: Books = None
 ) -> Row | None:
-    """Give an account's facts and signals, None when it is not in the publication and the book."""
+    """Give an account's facts and signals, None when it is not in the publication and the books."""
     accounts = tables.published_accounts
     query = sa.select(accounts).where(
         accounts.c.publication == publication.number, accounts.c.account_id == account_id
     )
-    if book is not None:
-        query = query.where(accounts.c.csm == book)
+    if books is not None:
+        query = query.where(accounts.c.csm.in_(sorted(books)))
     with store.reading() as connection:
         row = connection.execute(query).mappings().first()
     return None if row is None else {**row, "signals": json.loads(row["signals"])}
@@ -87,14 +89,12 @@ def history(store: Store, account_id: str, limit: int) -> list[Row]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def in_book(
-    store: Store, publication: int, book: str | None, account_ids: Sequence[str]
-) -> list[str]:
-    """Give those of some accounts that are in a book, in their order; None: all of them.
+def in_book(store: Store, publication: int, books: Books, account_ids: Sequence[str]) -> list[str]:
+    """Give those of some accounts that are in some books, in their order; None: all of them.
 
     An account that another CSM has is not told from one that does not exist: neither is found.
     """
-    if book is None:
+    if books is None:
         return list(account_ids)
     accounts = tables.published_accounts
     found: set[str] = set()
@@ -103,7 +103,7 @@ def in_book(
             some = account_ids[first : first + IDS_A_QUERY]
             query = sa.select(accounts.c.account_id).where(
                 accounts.c.publication == publication,
-                accounts.c.csm == book,
+                accounts.c.csm.in_(sorted(books)),
                 accounts.c.account_id.in_(some),
             )
             found.update(connection.execute(query).scalars())
@@ -111,18 +111,18 @@ def in_book(
 
 
 def work_list(
-    store: Store, publication: int, cursor: Cursor, asked: WorklistQuery, book: str | None
+    store: Store, publication: int, cursor: Cursor, asked: WorklistQuery, books: Books
 ) -> list[Row]:
     """Give ranked accounts after a cursor, in order of position, one more than asked for.
 
-    In a book they are numbered from 1: the positions among all accounts would tell how many
+    In books they are numbered from 1: the positions among all accounts would tell how many
     accounts of others stand before each, and so would a cursor.
     """
     accounts = tables.published_accounts
     position: sa.ColumnElement[int] = accounts.c.position
     of_list = [accounts.c.publication == publication, position.is_not(None)]
-    if book is not None:
-        of_list.append(accounts.c.csm == book)
+    if books is not None:
+        of_list.append(accounts.c.csm.in_(sorted(books)))
         position = sa.func.row_number().over(order_by=position)
     listed = sa.select(accounts, position.label("shown_position")).where(*of_list).subquery()
     query = (
@@ -140,8 +140,8 @@ def work_list(
         return [{**row, "position": row["shown_position"]} for row in rows]
 
 
-def choices(store: Store, publication: Publication, column: str, book: str | None) -> list[str]:
-    """Give the values of ``csm`` or ``tier`` among the ranked accounts of a book, in order."""
+def choices(store: Store, publication: Publication, column: str, books: Books) -> list[str]:
+    """Give the values of ``csm`` or ``tier`` among the ranked accounts of some books, in order."""
     chosen = tables.published_accounts.c[column]
     accounts = tables.published_accounts
     query = (
@@ -154,8 +154,8 @@ def choices(store: Store, publication: Publication, column: str, book: str | Non
         .distinct()
         .order_by(chosen)
     )
-    if book is not None:
-        query = query.where(accounts.c.csm == book)
+    if books is not None:
+        query = query.where(accounts.c.csm.in_(sorted(books)))
     with store.reading() as connection:
         return list(connection.execute(query).scalars())
 

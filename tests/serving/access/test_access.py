@@ -108,7 +108,7 @@ def test_an_expired_token_leaves_its_name_to_another(store: Store) -> None:
 def test_a_book_is_kept_with_its_token(store: Store) -> None:
     principal = principal_of(store, add_token(store, "ann", ["read"], NOW, book="Ann"), NOW)
     assert principal is not None
-    assert principal.book == "Ann"
+    assert principal.books == {"Ann"}
     assert [token.book for token in list_tokens(store)] == ["Ann"]
     with pytest.raises(AccessError, match="name of a CSM as the book"):
         add_token(store, "nobody", ["read"], NOW, book=" ")
@@ -126,7 +126,7 @@ def test_a_rotated_token_has_a_new_secret_and_is_otherwise_the_same(store: Store
     before, after = (principal_of(store, token, NOW) for token in (old, new))
     assert before is not None
     assert after is not None
-    assert (after.token_id, after.scopes, after.book) == (before.token_id, before.scopes, "Ann")
+    assert (after.who, after.scopes, after.books) == (before.who, before.scopes, {"Ann"})
     assert new != old
     assert principal_of(store, new, ends) is None
 
@@ -145,7 +145,7 @@ def test_without_an_overlap_the_secret_before_ends_at_once_and_so_do_its_logins(
     opened = principal_of(store, old, NOW)
     assert opened is not None
     new = rotate_token(store, "crm", NOW, timedelta(0))
-    kept = kept_token(store, opened.token_id)
+    kept = kept_token(store, opened.who)
     assert principal_of(store, old, NOW) is None
     assert principal_by_mark(kept, opened.mark, NOW) is None
     now_opened = principal_of(store, new, NOW)

@@ -48,7 +48,7 @@ def test_a_token_is_made_for_a_book_and_shown_once(opened: Store) -> None:
     made = document("tokens", "add", "ann", "--scope", "read", "--book", "Ann", "--days", "9")
     principal = principal_of(opened, made["token"], utc_now())
     assert principal is not None
-    assert (principal.book, made["book"]) == ("Ann", "Ann")
+    assert (principal.books, made["book"]) == ({"Ann"}, "Ann")
     listed = tenure("tokens", "list")
     assert "book of Ann  until 20" in listed.output
     assert made["token"].split("_")[2] not in listed.output
