@@ -33,6 +33,10 @@ class SettingsError(TenureError):
     """A setting is unknown or is not of its type."""
 
 
+class PlaybookError(TenureError):
+    """The file of plays and triggers is missing or wrong, or a play cannot be run as asked."""
+
+
 class StoreError(TenureError):
     """The store of scores, feedback and tokens cannot be used, or refuses what it was given."""
 
