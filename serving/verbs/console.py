@@ -1,5 +1,6 @@
 """How the command line speaks: progress for people on standard error, one answer at the end."""
 
+import errno
 import json
 import os
 import sys
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("log_loss", "log loss"))
 NAME_WIDTH = 30
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ROOM = "Make room there and run it again; what was kept before is as it was."
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -264,7 +267,7 @@ def ended_as_promised() -> Iterator[None]:
         _end(str(error), 1)
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
-        cure = "Choose a place that can be read and written."
+        cure = ROOM if error.errno in NO_ROOM else "Choose a place that can be read and written."
         _end(f"{error.strerror or error}{place}. {cure}", 1)
     except click.ClickException as error:
         error.show()
@@ -275,6 +278,11 @@ def ended_as_promised() -> Iterator[None]:
         if "Query interrupted" not in str(error):  # DuckDB's word for Ctrl-C
             raise
         _end("stopped", INTERRUPTED)
+    except Exception as error:
+        told = [os.strerror(number) for number in NO_ROOM if os.strerror(number) in str(error)]
+        if not told:
+            raise
+        _end(f"{told[0]}. {ROOM}", 1)  # as DuckDB, Polars and Arrow say it, each in its own class
 
 
 def _end(text: str, code: int) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from features.errors import StoreError
+from features.home import Home
 from serving.access.tokens import add_token
 from serving.api.feedback import Feedback, record
 from serving.parts import utc_now
@@ -186,7 +186,8 @@ def test_its_server_goes_and_comes_back_under_load(postgres, company, home, serv
     holds_all(postgres.url, clients)
 
 
-def test_its_disk_is_full_for_a_while_under_load(company, home, serving):
+def test_its_disk_is_full_for_a_while_under_load(company, disk, serving):
+    home = Home(disk.folder / "home")
     url = f"sqlite:///{home.store}"
     with (
         published(company, home, url) as (settings, headers),
@@ -194,11 +195,9 @@ def test_its_disk_is_full_for_a_while_under_load(company, home, serving):
         telling(address, headers) as clients,
     ):
         all_go_on(clients, 200)
-        unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
-        all_go_on(clients, 503)
-        assert probed(address, "not_ready")[1] == ["audit_log"]
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
+        with disk.full(process):
+            all_go_on(clients, 503)
+            assert probed(address, "not_ready")[1] == ["audit_log"]
         all_go_on(clients, 200)
         assert process.poll() is None
     holds_all(url, clients)
