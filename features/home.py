@@ -52,6 +52,11 @@ class Home:
         return self.root / "own-features"
 
     @property
+    def playbooks(self) -> Path:
+        """Plays and triggers of one's own, in place of the default."""
+        return self.root / "playbooks.toml"
+
+    @property
     def mlflow_database(self) -> Path:
         """SQLite file behind MLflow, unless MLFLOW_TRACKING_URI names a server."""
         return self.root / "mlflow.db"

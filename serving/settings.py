@@ -73,6 +73,9 @@ class Settings:
     features:
         Python files that declare features of one's own; a relative one is relative to
         ``tenure.toml``. They are run, so they must be as trusted as the settings themselves.
+    playbooks:
+        File of plays and triggers, relative in the same way; None: ``playbooks.toml`` in the home
+        if it is there, else the default.
     """
 
     home: Home
@@ -96,6 +99,7 @@ class Settings:
     save_chance: float = 0.15
     kept_months: float = 12.0
     features: tuple[Path, ...] = ()
+    playbooks: Path | None = None
 
     @property
     def store(self) -> str:
@@ -127,15 +131,17 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     values: dict[str, Any] = {**_from_file(folder / FILE), **_from_environment(environ)}
     root = Path(str(values.pop("home", DEFAULT_HOME))).expanduser()
     files = [Path(str(path)).expanduser() for path in values.pop("features", ())]
+    plays = _checked("playbooks", values.pop("playbooks", None))
     settings = Settings(
         home=Home((folder / root).absolute()),
         features=tuple((folder / path).absolute() for path in files),
+        playbooks=None if plays is None else (folder / Path(plays).expanduser()).absolute(),
     )
     return dataclasses.replace(settings, **{key: _checked(key, values[key]) for key in values})
 
 
 def _types() -> dict[str, type]:
-    plain = {"home": str, "source": str, "store_url": str, "trusted_proxy": str}
+    plain = {"home": str, "source": str, "store_url": str, "trusted_proxy": str, "playbooks": str}
     defaults = {
         field.name: type(field.default)
         for field in dataclasses.fields(Settings)

@@ -31,6 +31,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("prot = 1", "prot"),
         ('port = "3000"', "port"),
         ("port = true", "port"),
+        ('playbooks = ""', "a value for playbooks"),
+        ("playbooks = true", "playbooks"),
         ("port = 70000", "port"),
         ("session_hours = 0", "session_hours"),
         ('host = ""', "host"),
@@ -114,6 +116,14 @@ def test_yes_and_no_are_read(tmp_path: Path) -> None:
 def test_nothing_is_made_by_reading(tmp_path: Path) -> None:
     read_settings({}, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_plays_is_relative_to_the_settings(tmp_path: Path) -> None:
+    assert read_settings({}, tmp_path).playbooks is None
+    (tmp_path / "tenure.toml").write_text('playbooks = "ours/plays.toml"\n')
+    assert read_settings({}, tmp_path).playbooks == tmp_path / "ours" / "plays.toml"
+    found = read_settings({"TENURE_PLAYBOOKS": "/etc/plays.toml"}, tmp_path).playbooks
+    assert found == Path("/etc/plays.toml")
 
 
 def test_feature_files_are_relative_to_the_settings(tmp_path: Path) -> None:
