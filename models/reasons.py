@@ -212,6 +212,21 @@ def importance(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> dict[st
     return {subjects.names[at]: float(mean[at]) for at in order}
 
 
+def effects_by_subject(bundle: Bundle, rows: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+    """Give what each subject adds to the log odds of each row, a column for each subject.
+
+    Raises
+    ------
+    ModelError
+        When a feature column is absent, or the horizon is not one of the model's.
+    """
+    subjects = _subjects(bundle)
+    parts = [
+        subjects.found(bundle.contributions(part, horizon_days))[0] for part in _stretches(rows)
+    ]
+    return pd.DataFrame(np.concatenate(parts), index=rows.index, columns=list(subjects.names))
+
+
 def _subjects(bundle: Bundle) -> _Subjects:
     by_column = {entry["column"]: entry for entry in bundle.catalogue}
     entries = tuple(by_column.get(column, {"column": column}) for column in bundle.features)

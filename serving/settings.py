@@ -13,6 +13,7 @@ from typing import Any
 
 from features.errors import SettingsError
 from features.home import Home
+from serving.scoring.rules import Rules
 
 FILE = "tenure.toml"
 PREFIX = "TENURE_"
@@ -24,8 +25,15 @@ NOT_SETTINGS = frozenset(
 DEFAULT_HOME = ".tenure"
 HIGHEST_PORT = 65535
 SYNCS = ("second", "sync")
-MAY_BE_0 = frozenset({"port", "refuse_after_days"})
-MAY_HOLD_PASSWORDS = frozenset({"source", "store_url"})
+OIDC = (
+    "oidc_issuer",
+    "oidc_client_id",
+    "oidc_client_secret",
+    "oidc_client_secret_file",
+    "oidc_redirect_url",
+)
+MAY_BE_0 = frozenset({"port", "refuse_after_days", "cooldown_days", "young_days"})
+MAY_HOLD_PASSWORDS = frozenset({"source", "store_url", "oidc_client_secret"})
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,13 @@ class Settings:
         ISO code that money is shown with when the source names none.
     worklist_horizon_days:
         Horizon of the churn probability that orders the work list.
+    accounts_a_high_csm, accounts_a_mid_csm:
+        How many accounts of the high and the mid tier one CSM can look after: the list of a CSM
+        ends there. Accounts of other tiers are not cut.
+    cooldown_days:
+        So long after a touch an account is not put on the list again.
+    young_days:
+        Younger accounts are not on the list: their scores tell little.
     stale_after_days:
         Scores older than this are called stale by ``/healthz`` and the page.
     refuse_after_days:
@@ -93,6 +108,10 @@ class Settings:
     trusted_proxy: str | None = None
     audit: str = "second"
     requests_per_second: float = 100.0
+    accounts_a_high_csm: int = 25
+    accounts_a_mid_csm: int = 150
+    cooldown_days: int = 14
+    young_days: int = 30
     requests_at_once: int = 200
     touch_cost: float = 150.0
     offer_cost: float = 0.0
@@ -119,6 +138,12 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     Parameters
     ----------
     environ:
+    @property
+    def list_rules(self) -> Rules:
+        """How the team works its list."""
+        capacity = {"high": self.accounts_a_high_csm, "mid": self.accounts_a_mid_csm}
+        return Rules(capacity, self.cooldown_days, self.young_days)
+
         Usually ``os.environ``.
     folder:
         Where ``tenure.toml`` may lie; relative paths in it are relative to this folder.

@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.scored import check_scores
 from serving.audit_log.account_keys import make_keys
 from serving.publishing.bundles import keep_bundle
+from serving.publishing.listing import no_products, write_listing
 from serving.publishing.origin import Origin, code_here, digest_of, line_digest
 from serving.publishing.publication import Publication, PublishedModel
 from serving.scoring.next_products import nothing
@@ -25,7 +26,10 @@ from serving.snapshots.served import put_in_service_unless_older
 from serving.store import tables
 from serving.store.database import Store
 
-OF_ACCOUNTS = ("scores", "listed", "signals", "renewals", "next_products", "features")
+OF_ACCOUNTS = (
+    *("scores", "listed", "signals", "renewals", "next_products", "features"),
+    *("rows", "products"),
+)
 """The tables of what is published that have a row for an account, or several."""
 
 
@@ -53,6 +57,10 @@ class Scored:
         Metrics and data of each model, by its name, as the registry keeps them.
     features:
         The feature rows that were scored; None keeps none in the snapshot.
+    rows:
+        What the work list shows, as `serving.scoring.listed.listed_rows` gives it; None: nothing.
+    products:
+        account_id and product of all that is paid for.
     list_horizon_days:
         Horizon that `listed` is ordered by.
     currency:
@@ -69,6 +77,8 @@ class Scored:
     source: CheckedSource | None = None
     next_products: pd.DataFrame = field(default_factory=nothing)
     features: pd.DataFrame | None = None
+    rows: pd.DataFrame | None = None
+    products: pd.DataFrame = field(default_factory=no_products)
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -165,6 +175,8 @@ def _insert(
     products = _plain_rows(scored.next_products.assign(publication=number))
     if products:
         connection.execute(sa.insert(tables.published_next_products), products)
+    if scored.rows is not None:
+        write_listing(connection, number, _plain_rows(scored.rows), scored.products)
     tables.note(connection, about["published_at"], "command line", "publish", str(number))
     return number
 
@@ -209,7 +221,8 @@ def score_rows(number: int, scores: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _account_rows(number: int, listed: pd.DataFrame, signals: pd.DataFrame) -> list[dict[str, Any]]:
     of_account = dict(zip(signals["account_id"], signals["signals"], strict=True))
-    rows = _plain_rows(listed)
+    kept = [name for name in tables.published_accounts.c.keys() if name in listed]  # noqa: SIM118 - no dict
+    rows = _plain_rows(listed[kept])
     for row in rows:
         row["signals"] = json.dumps(of_account.get(row["account_id"], []), allow_nan=False)
         row["publication"] = number

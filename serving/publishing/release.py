@@ -17,8 +17,10 @@ from models.bundle import Bundle
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.standing import CHAMPION
+from serving.publishing.listing import around, products
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
+from serving.scoring.listed import Company, listed_rows
 from serving.scoring.next_products import next_products
 from serving.scoring.renewals import renewals
 from serving.scoring.score import score
@@ -75,12 +77,18 @@ def release(
     now = built(source, (as_of,), home=settings.home, own=own, touches=touches)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     scores = score(bundles, now.table, now.states, scored_at)
-    days = settings.worklist_horizon_days
+    days, catalogue = settings.worklist_horizon_days, catalog_json(now.features)
+    listed = rank(scores, account_facts(source.newest("accounts"), now.states), days)
+    ends = renewals(bundles, scores, now.table, now.states)
+    company = Company(scores, listed, ends, now.table)
+    beside = around(store, source, now.states)
     scored = Scored(
         scores=scores,
-        listed=rank(scores, account_facts(source.newest("accounts"), now.states), days),
-        signals=recent_signals(now.table, catalog_json(now.features)),
-        renewals=renewals(bundles, scores, now.table, now.states),
+        listed=listed,
+        signals=recent_signals(now.table, catalogue),
+        renewals=ends,
+        rows=listed_rows(company, bundles, catalogue, days, beside, settings.list_rules),
+        products=products(source, now.states),
         next_products=next_products(bundles, source, now.states),
         bundles=bundles,
         features=now.table,

@@ -1,9 +1,12 @@
-"""The few figures of a feature row that a person asks for first, as the catalogue words them."""
+"""Figures of a feature row that a person asks for first, and sharp changes in them, in words."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+
+from features.catalog import sentence
 
 SHOWN = (
     "usage__active_users__28d",
@@ -14,6 +17,45 @@ SHOWN = (
     "lifecycle__days_to_term_end",
     "lifecycle__seats",
 )
+
+
+@dataclass(frozen=True)
+class Sharp:
+    """A change that is worth a look before a model counts it as risk.
+
+    Attributes
+    ----------
+    kind
+        What happened.
+    columns
+        The features that tell; the first that is not null does.
+    least
+        From where on it is sharp; one below 0 counts downwards.
+    """
+
+    kind: str
+    columns: tuple[str, ...]
+    least: float
+
+    def of(self, row: Mapping[str, Any]) -> str | None:
+        """Name the feature by which it happened in a row, None where it did not."""
+        told = next((name for name in self.columns if pd.notna(row.get(name))), None)
+        if told is None:
+            return None
+        is_there = row[told] <= self.least if self.least < 0 else row[told] >= self.least
+        return told if is_there else None
+
+
+SHARP = (
+    Sharp("champion_left", ("people__champions_left__28d",), 1),
+    Sharp("failed_payment", ("billing__failed_payments__28d",), 1),
+    Sharp("outage", ("reliability__open_incidents",), 1),
+    Sharp("outage", ("reliability__critical_outage_minutes__28d",), 1),
+    # Per working day where the account's country is known: a holiday is no drop.
+    Sharp("drop_in_use", ("rhythm__pace_change__7d", "usage__week_against_month"), -0.5),
+)
+"""What `sharp_changes` looks for, the first of several first."""
+KINDS = tuple(dict.fromkeys(sharp.kind for sharp in SHARP))
 
 
 def recent_signals(table: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -43,6 +85,39 @@ def recent_signals(table: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) 
         for values in table[shown].itertuples(index=False, name=None)
     ]
     return pd.DataFrame({"account_id": table["account_id"].to_numpy(), "signals": signals})
+
+
+def sharp_changes(table: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Find what changed sharply of late, whether or not a model counts it as risk.
+
+    Parameters
+    ----------
+    table, catalogue
+        As `recent_signals` takes them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per account of which something did: account_id, signal (the first one's kind) and
+        signal_text, a sentence for each kind.
+    """
+    entries = {entry["column"]: entry for entry in catalogue}
+    told = []
+    for row in table.to_dict("records"):
+        found = _sharp_in(row, entries)
+        if found:
+            said = " ".join(f"{text.rstrip('.')}." for text in found.values())
+            told.append((row["account_id"], next(iter(found)), said))
+    return pd.DataFrame(told, columns=["account_id", "signal", "signal_text"], dtype=object)
+
+
+def _sharp_in(row: Mapping[Any, Any], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for sharp in SHARP:
+        column = sharp.of(row)
+        if column is not None and column in entries:
+            found.setdefault(sharp.kind, sentence(entries[column], row))
+    return found
 
 
 def _signal(entry: Mapping[str, Any], value: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pandas as pd
 from features.errors import ModelError
 
 MONTHS_A_YEAR = 12
-KNOWN_BY = ("name", "tier", "csm")
+KNOWN_BY = ("name", "tier", "csm", "segment", "region")
 FACTS = (
     "account_id",
     *KNOWN_BY,
@@ -22,14 +22,14 @@ def account_facts(accounts: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     accounts:
-        The newest version of the source's ``accounts``; name, tier and csm may be absent.
+        The newest version of the source's ``accounts``; what it is known by may be absent.
     states:
         `features.spine.account_states` of one date.
 
     Returns
     -------
     pandas.DataFrame
-        One row per account of `states`: account_id, name, tier, csm (str or None), status,
+        One row per account of `states`: account_id, `KNOWN_BY` (str or None), status,
         customer_group, arr (money a year, 12 x MRR), renews_at (NaT where no term ends).
     """
     present = [column for column in KNOWN_BY if column in accounts]

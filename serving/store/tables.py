@@ -119,6 +119,59 @@ published_next_products = Table(
     Column("text", Text, nullable=False),
 )
 
+listed_accounts = Table(
+    "listed_accounts",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("searched", Text, nullable=False),
+    Column("name", Text),
+    Column("csm", Text),
+    Column("tier", Text),
+    Column("segment", Text),
+    Column("region", Text),
+    Column("status", String(20), nullable=False),
+    Column("arr", Float(53)),
+    Column("probability", Float(53)),
+    Column("band", String(20)),
+    Column("expected_loss", Float(53)),
+    Column("change", Float(53)),
+    Column("family", String(200)),
+    Column("renewal_date", DateTime),
+    Column("notice_deadline", DateTime),
+    Column("renewal_probability", Float(53)),
+    Column("expansion_probability", Float(53)),
+    Column("expansion_band", String(20)),
+    Column("expected_added_mrr", Float(53)),
+    Column("signal", String(40)),
+    Column("why_not", String(20)),
+    Column("touched_at", DateTime),
+    Index("listed_of_csm", "publication", "csm"),
+    sqlite_with_rowid=False,  # the rows of a publication lie together: most are read at once
+)
+
+listed_details = Table(
+    "listed_details",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("reason", Text),
+    Column("play", Text),
+    Column("change_text", Text),
+    Column("signal_text", Text),
+    Column("weekly_use", Text),
+    Column("effects", Text),
+)
+
+listed_products = Table(
+    "listed_products",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("product", String(400), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 feedback = Table(
     "feedback",
     METADATA,

@@ -38,7 +38,9 @@ from serving.parts import Parts, open_parts, utc_now
 from serving.publishing.bundles import keep_bundle
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
+from serving.scoring.listed import Around, Company, listed_rows
 from serving.scoring.renewals import renewals
+from serving.scoring.rules import Rules
 from serving.scoring.score import score
 from serving.scoring.signals import recent_signals
 from serving.scoring.worklist import account_facts, rank
@@ -93,6 +95,8 @@ NEXT_PRODUCTS = [
         "text": "Of 12 purchases by customers with core, 9 of maps",
     }
 ]
+
+PRODUCTS = [("acme", "core"), ("bolt", "core"), ("bolt", "maps"), ("quit", "core")]
 
 
 def text_table(text: str) -> pd.DataFrame:
@@ -158,13 +162,17 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
     of_date = states().assign(as_of=at)
     table = feature_table().assign(as_of=at)
     scores = score(bundles, table, of_date, as_of + timedelta(hours=1))
-    facts = account_facts(text_table(ACCOUNTS), of_date)
+    listed = rank(scores, account_facts(text_table(ACCOUNTS), of_date), 90)
+    ends, catalogue = renewals(bundles, scores, table, of_date), bundles["churn"].catalogue
+    company = Company(scores, listed, ends, table)
     return Scored(
         scores=scores,
-        listed=rank(scores, facts, 90),
-        signals=recent_signals(table, bundles["churn"].catalogue),
+        listed=listed,
+        signals=recent_signals(table, catalogue),
         features=table,
-        renewals=renewals(bundles, scores, table, of_date),
+        renewals=ends,
+        rows=listed_rows(company, bundles, catalogue, 90, Around(), Rules()),
+        products=pd.DataFrame(PRODUCTS, columns=["account_id", "product"]),
         next_products=pd.DataFrame(NEXT_PRODUCTS),
         bundles=bundles,
         list_horizon_days=90,
