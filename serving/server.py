@@ -1,21 +1,19 @@
-"""The HTTP server of one worker: gives up on slow clients, and ends without losing a request."""
+"""The HTTP server of one worker, which ends without losing a request."""
 
 import asyncio
 import contextlib
 import signal
 import socket
-from asyncio import TimerHandle
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from serving.api.limits import Load
+from serving.protocol import PatientProtocol
 
-HEAD_SECONDS = 10.0
 SETTLING_SECONDS = 0.3  # within which each worker hears of the end: uvicorn looks every 0.1 s
 LINGER_SECONDS = 0.5
 LINGER_STEP = 0.05
@@ -25,51 +23,6 @@ BEAT_TICKS = 10  # uvicorn ticks ten times a second
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 2  # or one worker takes all that wait, and the others none
 CLOSE = (b"connection", b"close")
-
-
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose request's head does not come to an end.
-
-    uvicorn waits for ever for the first bytes and for the rest of a head. How long a body may take
-    is the guard's matter.
-    """
-
-    _deadline: TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a head from now on."""
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Take in bytes, and wait on unless they have brought a head to its end."""
-        super().data_received(data)
-        if self._is_answering():
-            self._unwatch()
-        else:
-            self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
-        self._unwatch()
-        super().connection_lost(exc)
-
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _watch(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def _unwatch(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _give_up(self) -> None:
-        self._deadline = None
-        if not self._is_answering():
-            self.transport.close()
 
 
 class Server(uvicorn.Server):

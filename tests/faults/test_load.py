@@ -14,8 +14,8 @@ from features.home import Home
 from serving.access.tokens import add_token
 from serving.api.limits import ANSWERED_AT_ONCE, MOST_WAITING
 from serving.parts import utc_now
+from serving.protocol import HEAD_SECONDS
 from serving.publishing.publish import publish
-from serving.server import HEAD_SECONDS
 from serving.settings import Settings
 from serving.store.database import open_store
 
