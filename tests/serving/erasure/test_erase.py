@@ -45,6 +45,8 @@ def with_canary(scored: Scored) -> Scored:
         name=listed["name"].mask(of_canary, f"{CANARY} Ltd"),
         customer_group=listed["customer_group"].mask(listed["account_id"] == "bolt", CANARY),
     )
+    shown = scored.rows
+    assert shown is not None
     return replace(
         scored,
         scores=renamed(scored.scores),
@@ -52,6 +54,8 @@ def with_canary(scored: Scored) -> Scored:
         signals=renamed(scored.signals),
         renewals=renamed(scored.renewals),
         next_products=renamed(scored.next_products),
+        rows=renamed(shown).assign(name=listed["name"].to_numpy()),
+        products=renamed(scored.products),
     )
 
 

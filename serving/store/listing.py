@@ -1,0 +1,240 @@
+"""The accounts of a view of the work list: books, filters and order are the database's affair."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Select
+
+from serving.store import tables
+from serving.store.database import Store
+from serving.store.lookup import IDS_A_QUERY, Books, Row
+from serving.store.searched import ESCAPE, pattern
+from serving.store.view import STATES, TABS, Sort, State, Tab, View
+
+LISTED, DETAILS, PRODUCTS = tables.listed_accounts, tables.listed_details, tables.listed_products
+FEEDBACK = tables.feedback
+REMEMBERED = timedelta(days=90)
+"""So long what somebody said of an account says how far they are with it."""
+MOST_EXPORTED = 50_000
+CHOSEN = ("csm", "tier", "segment", "region", "family")
+STATE_OF_KIND: Mapping[str, State] = {
+    "contacted": "contacted",
+    "play_done": "in_progress",
+    "will_renew": "resolved",
+    "will_leave": "resolved",
+    "expanding": "resolved",
+    "score_wrong": "resolved",
+}
+SORTS: Mapping[Sort, "sa.Column[Any]"] = {
+    "expected_loss": LISTED.c.expected_loss,
+    "name": LISTED.c.searched,
+    "csm": LISTED.c.csm,
+    "tier": LISTED.c.tier,
+    "arr": LISTED.c.arr,
+    "renewal": LISTED.c.renewal_date,
+    "notice": LISTED.c.notice_deadline,
+    "probability": LISTED.c.probability,
+    "change": LISTED.c.change,
+    "renews": LISTED.c.renewal_probability,
+    "expansion": LISTED.c.expansion_probability,
+    "added": LISTED.c.expected_added_mrr,
+    "reason": LISTED.c.family,
+    "signal": LISTED.c.signal,
+    "why": LISTED.c.why_not,
+}
+IS_SCORED = LISTED.c.status == "scored"
+OF_TAB: Mapping[Tab, "ColumnElement[bool]"] = {
+    "risk": IS_SCORED & LISTED.c.why_not.is_(None),
+    "grow": IS_SCORED & LISTED.c.expansion_band.in_(["high", "medium"]) & (LISTED.c.band != "high"),
+    "leaving": LISTED.c.status == "leaving",
+    "watch": IS_SCORED & LISTED.c.signal.is_not(None) & (LISTED.c.band == "low"),
+    "all": sa.true(),
+}
+"""What belongs on each tab; *watch* is what the model does not count as risk yet."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A view as one person may see it at one time.
+
+    Attributes
+    ----------
+    publication
+        The number of the one in service.
+    books
+        The CSMs whose accounts are looked at, and no others; None: all accounts.
+    now
+        Naive UTC.
+    """
+
+    publication: int
+    books: Books
+    now: datetime
+    view: View
+
+
+def page(store: Store, asked: Asked) -> list[Row]:
+    """Give the rows of the page that is asked for, with their details."""
+    view = asked.view
+    return _rows(store, asked, view.limit, (view.page - 1) * view.limit)
+
+
+def whole(store: Store, asked: Asked) -> list[Row]:
+    """Give the rows of all pages, up to `MOST_EXPORTED`."""
+    return _rows(store, asked, MOST_EXPORTED, 0)
+
+
+def counts(store: Store, asked: Asked) -> dict[str, int]:
+    """Give how many accounts each tab has, by the filters of the view."""
+    of_tabs = [
+        sa.func.coalesce(sa.func.sum(sa.case((OF_TAB[tab], 1), else_=0)), 0).label(tab)
+        for tab in TABS
+    ]
+    with store.reading() as connection:
+        return dict(connection.execute(_chosen(sa.select(*of_tabs), asked)).mappings().one())
+
+
+def choices(store: Store, asked: Asked) -> dict[str, list[str]]:
+    """Give what there is to choose from among the accounts of the books, by filter."""
+    columns = [LISTED.c[name] for name in CHOSEN]
+    query = _of_books(sa.select(*columns), asked).distinct()
+    bought = sa.select(PRODUCTS.c.product).join(LISTED, _same(PRODUCTS))
+    with store.reading() as connection:
+        found = [set(values) for values in zip(*connection.execute(query), strict=True)]
+        products = connection.execute(_of_books(bought, asked).distinct()).scalars()
+        said = dict(zip(CHOSEN, found or [set()] * len(CHOSEN), strict=True))
+        said["product"] = set(products)
+    return {name: sorted(value for value in values if value) for name, values in said.items()}
+
+
+def is_laid_out(store: Store, publication: int) -> bool:
+    """Tell whether a publication has rows for the list: older releases wrote none."""
+    query = sa.select(LISTED.c.account_id).where(LISTED.c.publication == publication).limit(1)
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
+def _rows(store: Store, asked: Asked, limit: int, offset: int) -> list[Row]:
+    query = _chosen(sa.select(LISTED), asked).where(OF_TAB[asked.view.tab])
+    ordered = query.order_by(*_order(store, asked)).limit(limit).offset(offset)
+    with store.reading() as connection:
+        rows = [dict(row) for row in connection.execute(ordered).mappings()]
+        ids = [row["account_id"] for row in rows]
+        details = _details(connection, asked.publication, ids)
+        told = _states(connection, asked.now, ids)
+    return [
+        {**row, **details[row["account_id"]], **told.get(row["account_id"], NEW)} for row in rows
+    ]
+
+
+NEW: Mapping[str, Any] = {"state": "new", "state_since": None}
+
+
+def _chosen(query: "Select[Any]", asked: Asked) -> "Select[Any]":
+    """Keep to the books and the filters of a view, but not to its tab."""
+    return _of_books(query, asked).where(*_filters(asked))
+
+
+def _filters(asked: Asked) -> Iterator["ColumnElement[bool]"]:
+    view = asked.view
+    for name in (*CHOSEN, "why_not"):
+        if (value := getattr(view, name)) is not None:
+            yield LISTED.c[name] == value
+    yield from _within(LISTED.c.renewal_date, view.renews, asked.now)
+    yield from _within(LISTED.c.notice_deadline, view.notice, asked.now)
+    if view.q is not None:
+        yield LISTED.c.searched.like(pattern(view.q), escape=ESCAPE)
+    if view.product is not None:
+        bought = sa.select(PRODUCTS.c.account_id).where(PRODUCTS.c.product == view.product)
+        yield bought.where(_same(PRODUCTS)).correlate(LISTED).exists()
+    if view.state is not None:
+        yield sa.case(STATE_OF_KIND, value=_kind(asked.now), else_=STATES[0]) == view.state
+
+
+def _within(
+    column: "ColumnElement[Any]", days: int | None, now: datetime
+) -> Iterator["ColumnElement[bool]"]:
+    if days is not None:
+        today = datetime.combine(now.date(), time.min)
+        yield column.between(today, today + timedelta(days=days))
+
+
+def _of_books(query: "Select[Any]", asked: Asked) -> "Select[Any]":
+    query = query.where(LISTED.c.publication == asked.publication)
+    if asked.books is None:
+        return query
+    return query.where(LISTED.c.csm.in_(sorted(asked.books)))
+
+
+def _same(other: sa.Table) -> "ColumnElement[bool]":
+    return sa.and_(
+        other.c.publication == LISTED.c.publication, other.c.account_id == LISTED.c.account_id
+    )
+
+
+def _order(store: Store, asked: Asked) -> Iterator["ColumnElement[Any]"]:
+    """Order by a column, nulls last either way, and equal ones by id."""
+    view, is_server = asked.view, store.engine.dialect.name != "sqlite"
+    column = _place(asked.now) if view.sorted_by == "state" else SORTS[view.sorted_by]
+    is_text = isinstance(column.type, sa.String)
+    by = sa.collate(column, "C") if is_server and is_text else column
+    yield (by.asc() if view.is_rising else by.desc()).nulls_last()
+    yield sa.collate(LISTED.c.account_id, "C") if is_server else LISTED.c.account_id
+
+
+def _place(now: datetime) -> "ColumnElement[int]":
+    places = {kind: STATES.index(state) for kind, state in STATE_OF_KIND.items()}
+    return sa.case(places, value=_kind(now), else_=0)
+
+
+def _kind(now: datetime) -> "ColumnElement[str]":
+    """Give the kind of an account's newest feedback that says how far somebody is with it."""
+    newest = _newest(now).where(FEEDBACK.c.account_id == LISTED.c.account_id)
+    kinds = FEEDBACK.alias()
+    kind = sa.select(kinds.c.kind)
+    return (
+        kind.where(kinds.c.feedback_id == newest.correlate(LISTED).scalar_subquery())
+        .correlate(LISTED)
+        .scalar_subquery()
+    )
+
+
+def _newest(now: datetime) -> "Select[Any]":
+    return sa.select(sa.func.max(FEEDBACK.c.feedback_id)).where(
+        FEEDBACK.c.kind.in_(STATE_OF_KIND), FEEDBACK.c.recorded_at > now - REMEMBERED
+    )
+
+
+def _states(connection: sa.Connection, now: datetime, account_ids: Sequence[str]) -> dict[str, Row]:
+    told = sa.select(FEEDBACK.c.account_id, FEEDBACK.c.kind, FEEDBACK.c.recorded_at)
+    found: dict[str, Row] = {}
+    for some in _chunks(account_ids):
+        newest = _newest(now).where(FEEDBACK.c.account_id.in_(some)).group_by(FEEDBACK.c.account_id)
+        for row in connection.execute(told.where(FEEDBACK.c.feedback_id.in_(newest))):
+            state = STATE_OF_KIND[row.kind]
+            found[row.account_id] = {"state": state, "state_since": row.recorded_at}
+    return found
+
+
+def _details(
+    connection: sa.Connection, publication: int, account_ids: Sequence[str]
+) -> dict[str, Row]:
+    shown = [column for column in DETAILS.c if column.name not in {"publication", "effects"}]
+    found: dict[str, Row] = {}
+    for some in _chunks(account_ids):
+        query = sa.select(*shown).where(
+            DETAILS.c.publication == publication, DETAILS.c.account_id.in_(some)
+        )
+        for row in connection.execute(query).mappings():
+            weeks = row["weekly_use"]
+            used = None if weeks is None else json.loads(weeks)
+            found[row["account_id"]] = {**row, "weekly_use": used}
+    return found
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[first : first + IDS_A_QUERY] for first in range(0, len(ids), IDS_A_QUERY))
