@@ -80,6 +80,7 @@ def quickstart(
     from models.questions import QUESTIONS
     from serving.verbs import terminal
 
+    _ = session.playbook  # a wrong file is said before anything is done
     folder = session.sample
     with step("Making a sample company") as say:
         make(folder, accounts=accounts, months=months, seed=seed, progress=say)

@@ -18,6 +18,8 @@ from serving.audit_log.heads import keep_head
 from serving.audit_log.rows import Read
 from serving.audit_log.trail import Trail
 from serving.metrics import AS_OF, BEATS, IS_UP, PUBLICATION, Metrics
+from serving.playbooks.playbook import Playbook
+from serving.playbooks.read import playbook_in_use
 from serving.settings import Settings
 from serving.snapshots.loaded import InService, Watch
 from serving.store.database import Store, open_store
@@ -48,6 +50,8 @@ class Parts:
         The audit log of reads, and what accounts are called in it.
     load:
         What this worker is busy with.
+    playbook:
+        Which play answers what.
     now:
         The clock, naive UTC.
     """
@@ -62,6 +66,7 @@ class Parts:
     logins: Limiter
     trail: Trail
     pseudonyms: Pseudonyms
+    playbook: Playbook
     load: Load = field(default_factory=Load)
     now: Callable[[], datetime] = utc_now
 
@@ -163,6 +168,7 @@ def open_parts(
     clock: Callable[[], float] = time.monotonic,
     signer: Signer | None = None,
     metrics: Metrics | None = None,
+    playbook: Playbook | None = None,
 ) -> Parts:
     """Open the store and get ready to serve.
 
@@ -172,12 +178,17 @@ def open_parts(
         The time, naive UTC, and seconds that never go back.
     signer, metrics:
         What this worker shares with others; its own where there are none.
+    playbook:
+        Read from its file by default.
 
     Raises
     ------
+    PlaybookError
+        If the file of plays is missing or wrong.
     StoreError
         If the store cannot be opened.
     """
+    playbook = playbook or playbook_in_use(settings)
     store = open_store(settings.store)
     return Parts(
         settings=settings,
@@ -195,5 +206,6 @@ def open_parts(
             syncs_each=settings.audit == "sync",
         ),
         pseudonyms=Pseudonyms(store, is_erased=erased_from(settings.home)),
+        playbook=playbook,
         now=now,
     )

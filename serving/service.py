@@ -28,6 +28,7 @@ from serving.api.guard import Guard
 from serving.logs import logged, to_standard_error
 from serving.metrics import Metrics
 from serving.parts import Parts, open_parts
+from serving.playbooks.read import playbook_in_use
 from serving.server import BACKLOG, Server
 from serving.settings import Settings, read_settings
 from serving.snapshots.loaded import Watch
@@ -112,12 +113,15 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
 
     Raises
     ------
+    PlaybookError
+        If the file of plays is missing or wrong.
     StoreError
         If the store cannot be opened or the port is taken.
     ServiceError
         If several workers are asked for and cannot be had.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    playbook = playbook_in_use(settings)
     _allow_connections()
     metrics = Metrics(workers or settings.workers)
     signer = new_signer(settings.session_hours)
@@ -130,7 +134,8 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
 
         def work(number: int) -> None:
             metrics.become(number)
-            with closing(open_parts(settings, signer=signer, metrics=metrics)) as parts:
+            opening = open_parts(settings, signer=signer, metrics=metrics, playbook=playbook)
+            with closing(opening) as parts:
                 with suppress(StoreError):  # readiness says so, and each request looks again
                     parts.watch.look()
                 gc.freeze()  # what is loaded by now stays: to look it through would hold up answers

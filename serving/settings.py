@@ -101,6 +101,10 @@ class Settings:
     workers: int = 1
     currency: str = "USD"
     worklist_horizon_days: int = 90
+    accounts_a_high_csm: int = 25
+    accounts_a_mid_csm: int = 150
+    cooldown_days: int = 14
+    young_days: int = 30
     stale_after_days: int = 8
     refuse_after_days: int = 0
     session_hours: int = 12
@@ -108,10 +112,6 @@ class Settings:
     trusted_proxy: str | None = None
     audit: str = "second"
     requests_per_second: float = 100.0
-    accounts_a_high_csm: int = 25
-    accounts_a_mid_csm: int = 150
-    cooldown_days: int = 14
-    young_days: int = 30
     requests_at_once: int = 200
     touch_cost: float = 150.0
     offer_cost: float = 0.0
@@ -126,6 +126,12 @@ class Settings:
         return self.store_url or f"sqlite:///{self.home.store}"
 
     @property
+    def list_rules(self) -> Rules:
+        """How the team works its list."""
+        capacity = {"high": self.accounts_a_high_csm, "mid": self.accounts_a_mid_csm}
+        return Rules(capacity, self.cooldown_days, self.young_days)
+
+    @property
     def economics(self) -> dict[str, float]:
         """What a call costs and wins, by the names that a back-test takes."""
         names = ("touch_cost", "offer_cost", "save_chance", "kept_months")
@@ -138,12 +144,6 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     Parameters
     ----------
     environ:
-    @property
-    def list_rules(self) -> Rules:
-        """How the team works its list."""
-        capacity = {"high": self.accounts_a_high_csm, "mid": self.accounts_a_mid_csm}
-        return Rules(capacity, self.cooldown_days, self.young_days)
-
         Usually ``os.environ``.
     folder:
         Where ``tenure.toml`` may lie; relative paths in it are relative to this folder.

@@ -16,7 +16,7 @@ from serving.api.response import Written
 from serving.parts import Caller, Parts
 from serving.publishing.publication import Publication, numbered
 from serving.scoring.growth import growth_sentence
-from serving.scoring.plays import suggested_play
+from serving.scoring.plays import days_between, leading_family
 from serving.scoring.score import REASONS
 from serving.snapshots.snapshot import Record
 from serving.snapshots.told import (
@@ -138,7 +138,8 @@ def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnsw
 
 def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> schema.WorklistAnswer:
     """Answer ``GET /v1/worklist``."""
-    in_service = parts.scores_in_service().publication
+    served = parts.scores_in_service()
+    in_service = served.publication
     start = read_cursor(asked.cursor) if asked.cursor else Cursor(in_service.number, 0)
     publication = numbered(parts.store, start.publication)
     if publication is None:
@@ -161,7 +162,7 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
         currency=publication.currency,
         horizon_days=publication.list_horizon_days,
         model_versions={model.model: model.model_version for model in publication.models},
-        accounts=_entries(parts, publication, shown),
+        accounts=_entries(parts, publication, shown, served.bundles["churn"].catalogue),
         next_cursor=Cursor(publication.number, page[-1]["position"]).to_text() if more else None,
     )
 
@@ -244,11 +245,16 @@ def _ranked(rows: list[lookup.Row], books: lookup.Books) -> list[lookup.Row]:
 
 
 def _entries(
-    parts: Parts, publication: Publication, rows: Sequence[Mapping[str, Any]]
+    parts: Parts,
+    publication: Publication,
+    rows: Sequence[Mapping[str, Any]],
+    catalogue: Sequence[Mapping[str, Any]],
 ) -> list[schema.WorklistEntry]:
     listed = [row["account_id"] for row in rows]
+    columns = {entry["column"]: entry for entry in catalogue}
     found = lookup.scores_of(parts.store, publication, listed)
     renewals = lookup.renewals_of(parts.store, publication.number, listed)
+    plays = lookup.plays_of(parts.store, publication.number, listed)
     at_horizon = {
         (score["account_id"], score["model"]): score
         for score in found
@@ -257,11 +263,19 @@ def _entries(
     return [
         _entry(
             row,
-            at_horizon[row["account_id"], "churn"]["reasons"],
+            reasons,
             at_horizon.get((row["account_id"], "expansion"), {}).get("probability"),
             renewals.get(row["account_id"]),
+            plays.get(row["account_id"])
+            or parts.playbook.play_for(
+                "churn",
+                leading_family(reasons, columns),
+                row["tier"],
+                days_between(publication.as_of, row["renews_at"]),
+            ).text,
         )
         for row in rows
+        for reasons in [at_horizon[row["account_id"], "churn"]["reasons"]]
     ]
 
 
@@ -270,6 +284,7 @@ def _entry(
     reasons: Sequence[Mapping[str, Any]],
     expansion: float | None,
     renewal: Mapping[str, Any] | None,
+    play: str,
 ) -> schema.WorklistEntry:
     return schema.WorklistEntry(
         position=row["position"],
@@ -285,7 +300,7 @@ def _entry(
         expected_loss=row["expected_loss"],
         expansion_probability=expansion,
         reasons=told_reasons(reasons, LIST_REASONS),
-        suggested_play=suggested_play(reasons),
+        suggested_play=play,
     )
 
 

@@ -1,5 +1,6 @@
 """Reads `playbooks.toml`: every key is checked, and what is wrong is said with its line."""
 
+import os
 import re
 import tomllib
 from collections.abc import Collection, Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from features.catalog import catalog
 from features.errors import PlaybookError
+from features.own.harvest import Own
 from models.families import FAMILIES
 from serving.playbooks.condition import condition
 from serving.playbooks.covered import demand_covered
@@ -24,6 +26,7 @@ from serving.playbooks.play import (
 )
 from serving.playbooks.playbook import Playbook
 from serving.playbooks.trigger import TOLD, Trigger
+from serving.settings import Settings
 
 DEFAULT = Path(__file__).parents[1] / "playbooks.toml"
 LARGEST_FILE = 1_000_000
@@ -66,6 +69,33 @@ def read_playbook(
         If the file is missing or wrong.
     """
     return _playbook(_text(file or DEFAULT), str(file or DEFAULT), own_columns)
+
+
+def playbook_in_use(settings: Settings, own: Own | None = None) -> Playbook:
+    """Read the file that the settings name, else that of the home, else the default.
+
+    Parameters
+    ----------
+    own:
+        The company's own features; None: they were not read, and where the settings name files of
+        them, what triggers name is not held against them.
+
+    Raises
+    ------
+    PlaybookError
+        If the file is missing or wrong.
+    """
+    if own is not None:
+        columns: list[str] | None = [feature.column for feature in own.features]
+    else:
+        columns = None if settings.features else []
+    return read_playbook(file_in_use(settings), columns)
+
+
+def file_in_use(settings: Settings) -> Path:
+    """Name the file that counts."""
+    at_home = settings.home.playbooks
+    return settings.playbooks or (at_home if os.path.lexists(at_home) else DEFAULT)
 
 
 def _text(file: Path) -> str:

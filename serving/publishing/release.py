@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.questions import QUESTIONS
 from models.registry import Registry
 from models.standing import CHAMPION
+from serving.playbooks.read import playbook_in_use
 from serving.publishing.listing import around, products
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
@@ -67,11 +68,14 @@ def release(
 
     Raises
     ------
+    PlaybookError
+        If the file of plays is missing or wrong.
     SourceError
         If `as_of` lies after the extract: what happened until then is not known.
     ModelError
         If no champion is there, or the source lacks a feature that one was trained on.
     """
+    playbook = playbook_in_use(settings, own or Own())
     bundles = _champions(registry)
     touches = any_asks_for_touches(bundle.question for bundle in bundles.values())
     now = built(source, (as_of,), home=settings.home, own=own, touches=touches)
@@ -87,7 +91,7 @@ def release(
         listed=listed,
         signals=recent_signals(now.table, catalogue),
         renewals=ends,
-        rows=listed_rows(company, bundles, catalogue, days, beside, settings.list_rules),
+        rows=listed_rows(company, bundles, catalogue, days, beside, settings.list_rules, playbook),
         products=products(source, now.states),
         next_products=next_products(bundles, source, now.states),
         bundles=bundles,

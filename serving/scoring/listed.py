@@ -10,10 +10,10 @@ import pandas as pd
 
 from features.weekly_use import WEEKS
 from models.bundle import Bundle
-from models.families import family_of
 from models.reasons import effects_by_subject
+from serving.playbooks.playbook import Playbook
 from serving.scoring.changes import Before, told_changes
-from serving.scoring.plays import leading_reason, suggested_play
+from serving.scoring.plays import days_between, leading_family, leading_reason
 from serving.scoring.rules import Rules
 from serving.scoring.signals import sharp_changes
 
@@ -60,6 +60,7 @@ def listed_rows(
     horizon_days: int,
     around: Around,
     rules: Rules,
+    playbook: Playbook,
 ) -> pd.DataFrame:
     """Give one row per known account with all that the list filters, orders and shows.
 
@@ -85,6 +86,7 @@ def listed_rows(
     rows["tenure_days"] = _tenure(rows, company.table)
     rows["why_not"] = why_not(rows, as_of, rules)
     rows = _with_reasons(rows, company.scores, bundles["churn"], horizon_days)
+    rows["play"] = _plays(rows, playbook, as_of)
     signals = sharp_changes(company.table, catalogue)
     rows = rows.merge(signals, on="account_id", how="left")
     rows["weekly_use"] = rows["account_id"].map(_use_as_text(around.use))
@@ -155,18 +157,31 @@ def _tenure(rows: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
 def _with_reasons(
     rows: pd.DataFrame, scores: pd.DataFrame, churn: Bundle, horizon_days: int
 ) -> pd.DataFrame:
-    """Add the first reason's sentence, its family, and the play that answers it."""
+    """Add the first reason's sentence, and its family."""
     entries = {entry["column"]: entry for entry in churn.catalogue}
     of_list = (scores["model"] == "churn") & (scores["horizon_days"] == horizon_days)
     scored = scores[of_list & (scores["status"] == "scored")]
     told = []
     for account_id, reasons in zip(scored["account_id"], scored["reasons"], strict=True):
         leading = leading_reason(reasons)
-        column = leading["feature"] if leading else None
-        family = family_of(entries.get(column, {"column": column})) if column else None
-        told.append((account_id, leading and leading["text"], family, suggested_play(reasons)))
-    columns = ["account_id", "reason", "family", "play"]
+        text = leading and leading["text"]
+        told.append((account_id, text, leading_family(reasons, entries)))
+    columns = ["account_id", "reason", "family"]
     return rows.merge(pd.DataFrame(told, columns=columns), on="account_id", how="left")
+
+
+def _plays(rows: pd.DataFrame, playbook: Playbook, as_of: pd.Timestamp) -> list[str | None]:
+    """Give the play of each account that was scored."""
+    known = rows[["family", "tier", "renewal_date"]].astype(object)
+    known = known.where(known.notna(), None)
+    return [
+        playbook.play_for("churn", family, tier, days_between(as_of, renewal)).text
+        if is_scored
+        else None
+        for is_scored, family, tier, renewal in zip(
+            rows["status"].eq("scored"), *(known[name] for name in known), strict=True
+        )
+    ]
 
 
 def _use_as_text(use: pd.DataFrame) -> dict[str, str]:

@@ -69,6 +69,21 @@ def next_products_of(store: Store, publication: int, account_ids: Sequence[str])
     return _by_account(store, tables.published_next_products, publication, account_ids)
 
 
+def plays_of(store: Store, publication: int, account_ids: Sequence[str]) -> dict[str, str]:
+    """Give the plays that were suggested with a publication, by account.
+
+    One from before they were kept has none.
+    """
+    details = tables.listed_details
+    query = sa.select(details.c.account_id, details.c.play).where(
+        details.c.publication == publication,
+        details.c.account_id.in_(account_ids),
+        details.c.play.is_not(None),
+    )
+    with store.reading() as connection:
+        return {row.account_id: row.play for row in connection.execute(query)}
+
+
 def history(store: Store, account_id: str, limit: int) -> list[Row]:
     """Give an account's scores of the newest `limit` publications, newest first."""
     scores, published = tables.scores, tables.publications

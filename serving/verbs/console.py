@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from features.own.harvest import Own
     from features.tombstones import Hold
     from models.registry import Registry
+    from serving.playbooks.playbook import Playbook
     from serving.store.database import Store
 
 SHOWN = (("auc", "AUC"), ("average_precision", "AP"), ("log_loss", "log loss"))
@@ -73,6 +74,13 @@ class Session:
         from features.own.harvest import harvest
 
         return harvest(self.settings.features)
+
+    @cached_property
+    def playbook(self) -> "Playbook":
+        """The plays and triggers in use, whose features are all known here."""
+        from serving.playbooks.read import playbook_in_use
+
+        return playbook_in_use(self.settings, self.own)
 
     @cached_property
     def at_work(self) -> "Hold":

@@ -44,6 +44,7 @@ def score(
 
     if master and not spark_out:
         raise click.UsageError("--master goes with --spark-out.")
+    _ = session.playbook  # a wrong file is said before anything is done
     if spark_out and (out or renewals_out):
         raise click.UsageError("--out and --renewals-out do not go with --spark-out.")
     if spark_out:

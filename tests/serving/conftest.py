@@ -35,6 +35,7 @@ from models.renewal import AtTermEnd
 from serving.access.tokens import add_token
 from serving.logs import logged
 from serving.parts import Parts, open_parts, utc_now
+from serving.playbooks.read import read_playbook
 from serving.publishing.bundles import keep_bundle
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
@@ -171,7 +172,7 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         signals=recent_signals(table, catalogue),
         features=table,
         renewals=ends,
-        rows=listed_rows(company, bundles, catalogue, 90, Around(), Rules()),
+        rows=listed_rows(company, bundles, catalogue, 90, Around(), Rules(), read_playbook()),
         products=pd.DataFrame(PRODUCTS, columns=["account_id", "product"]),
         next_products=pd.DataFrame(NEXT_PRODUCTS),
         bundles=bundles,

@@ -230,11 +230,11 @@ own_families = [ # nor here: [[play]]
 id = '''
 first'''
 name = """
-    + r'''"""
+    r'''"""
 [[play]] "quoted" \""" ""
 no.""""" # ]
 '''
-    + """"question" = "churn"
+    """"question" = "churn"
 steps = [
   "One. # no comment", # "
   'Two. "',

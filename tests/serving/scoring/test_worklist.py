@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from features.errors import ModelError
-from serving.scoring.plays import PLAYS, WITHOUT_REASON, suggested_play
 from serving.scoring.worklist import account_facts, rank
 
 ReadTable = Callable[[str], pd.DataFrame]
@@ -102,26 +101,3 @@ def test_a_horizon_that_was_not_scored_is_an_error(
     scores = read_table(SCORES).astype({"horizon_days": int, "probability": float})
     with pytest.raises(ModelError, match="at 60 days"):
         rank(scores, facts, 60)
-
-
-@pytest.mark.parametrize(
-    ("reasons", "play"),
-    [
-        ([], WITHOUT_REASON),
-        ([{"feature": "billing__days_overdue", "effect": 0.4}], PLAYS["billing"]),
-        ([{"feature": "billing__days_overdue", "effect": -0.4}], WITHOUT_REASON),
-        (
-            [
-                {"feature": "support__open_tickets", "effect": -0.9},
-                {"feature": "billing__days_overdue", "effect": 0.4},
-                {"feature": "usage__events__28d", "effect": 0.5},
-            ],
-            PLAYS["billing"],
-        ),
-        ([{"feature": "column_from_elsewhere", "effect": 1.0}], WITHOUT_REASON),
-    ],
-)
-def test_the_play_answers_the_first_reason_that_raises_the_probability(
-    reasons: list[dict[str, object]], play: str
-) -> None:
-    assert suggested_play(reasons) == play
