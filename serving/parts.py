@@ -8,9 +8,11 @@ from functools import partial
 from http import HTTPStatus
 
 from features.tombstones import erased_from
+from serving.access.oidc import Provider, provider_of
 from serving.access.recognised import Recognised
 from serving.access.session import Signer, new_signer
-from serving.access.tokens import Principal
+from serving.access.tokens import KeptToken, Principal, kept_token
+from serving.access.users import KeptUser, kept_user
 from serving.api.limits import Limiter, Load
 from serving.api.refusal import RefusedError
 from serving.audit_log.account_keys import Pseudonyms
@@ -26,6 +28,7 @@ from serving.store.database import Store, open_store
 
 LOGINS_PER_SECOND = 2.0  # of one address
 LOGINS_AT_ONCE = 30
+HASHED_AT_ONCE = 2  # passwords, each in 64 MiB of memory
 
 
 def utc_now() -> datetime:
@@ -44,12 +47,15 @@ class Parts:
 
     Attributes
     ----------
-    recognised, requests, logins:
-        Tokens asked about lately; how many requests a token, and logins an address, may send.
+    recognised, people, requests, logins:
+        Tokens and users asked about lately; how many requests one of them, and logins an address,
+        may send.
     trail, pseudonyms:
         The audit log of reads, and what accounts are called in it.
-    load:
-        What this worker is busy with.
+    load, hashing:
+        What this worker is busy with; and with passwords, of which few are looked at at once.
+    provider:
+        Who else vouches for people, if anybody.
     playbook:
         Which play answers what.
     now:
@@ -61,13 +67,16 @@ class Parts:
     watch: Watch
     signer: Signer
     metrics: Metrics
-    recognised: Recognised
+    recognised: Recognised[KeptToken]
+    people: Recognised[KeptUser]
     requests: Limiter
     logins: Limiter
     trail: Trail
     pseudonyms: Pseudonyms
     playbook: Playbook
+    provider: Provider | None = None
     load: Load = field(default_factory=Load)
+    hashing: Load = field(default_factory=partial(Load, places=HASHED_AT_ONCE))
     now: Callable[[], datetime] = utc_now
 
     def in_service(self) -> InService:
@@ -194,9 +203,10 @@ def open_parts(
         settings=settings,
         store=store,
         watch=Watch(store, settings.home),
-        signer=signer or new_signer(settings.session_hours),
+        signer=signer or new_signer(settings.session_hours, settings.session_idle_minutes),
         metrics=metrics or Metrics(),
-        recognised=Recognised(store, clock),
+        recognised=Recognised(store, kept_token, clock),
+        people=Recognised(store, kept_user, clock),
         requests=Limiter(settings.requests_per_second, settings.requests_at_once, clock),
         logins=Limiter(LOGINS_PER_SECOND, LOGINS_AT_ONCE, clock),
         trail=Trail(
@@ -206,6 +216,7 @@ def open_parts(
             syncs_each=settings.audit == "sync",
         ),
         pseudonyms=Pseudonyms(store, is_erased=erased_from(settings.home)),
+        provider=provider_of(settings, clock),
         playbook=playbook,
         now=now,
     )

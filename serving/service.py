@@ -124,7 +124,7 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
     playbook = playbook_in_use(settings)
     _allow_connections()
     metrics = Metrics(workers or settings.workers)
-    signer = new_signer(settings.session_hours)
+    signer = new_signer(settings.session_hours, settings.session_idle_minutes)
     with logged(to_standard_error, for_people=sys.stderr.isatty()), ExitStack() as opened:
         with closing(open_store(settings.store)) as store:  # which has its tables from now on
             listener = _listen(settings.host, settings.port if port is None else port)

@@ -70,7 +70,9 @@ class Settings:
     refuse_after_days:
         Scores older than this are not answered any more; 0: they are at any age.
     session_hours:
-        How long a login to the page lasts.
+        How long a login to the pages lasts, however busy it is.
+    session_idle_minutes:
+        How long it lasts without being used.
     behind_tls:
         Whether browsers reach the page by https, so that its cookies may be kept to it.
     trusted_proxy:
@@ -91,6 +93,11 @@ class Settings:
     playbooks:
         File of plays and triggers, relative in the same way; None: ``playbooks.toml`` in the home
         if it is there, else the default.
+    oidc_issuer, oidc_client_id, oidc_redirect_url:
+        Who vouches for people by OpenID Connect, what Tenure is called there, and the address of
+        ``/login/oidc/back`` as browsers reach it.
+    oidc_client_secret, oidc_client_secret_file:
+        Tenure's secret there, or the file that holds it.
     """
 
     home: Home
@@ -108,6 +115,7 @@ class Settings:
     stale_after_days: int = 8
     refuse_after_days: int = 0
     session_hours: int = 12
+    session_idle_minutes: int = 60
     behind_tls: bool = False
     trusted_proxy: str | None = None
     audit: str = "second"
@@ -119,6 +127,11 @@ class Settings:
     kept_months: float = 12.0
     features: tuple[Path, ...] = ()
     playbooks: Path | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_client_secret_file: str | None = None
+    oidc_redirect_url: str | None = None
 
     @property
     def store(self) -> str:
@@ -166,7 +179,8 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
 
 
 def _types() -> dict[str, type]:
-    plain = {"home": str, "source": str, "store_url": str, "trusted_proxy": str, "playbooks": str}
+    texts = ("home", "source", "store_url", "trusted_proxy", "playbooks", *OIDC)
+    plain: dict[str, type] = dict.fromkeys(texts, str)
     defaults = {
         field.name: type(field.default)
         for field in dataclasses.fields(Settings)
@@ -184,6 +198,9 @@ def _from_file(path: Path) -> dict[str, object]:
         raise SettingsError(
             f"Expected TOML in {path}, got text that breaks it: {error}. Correct that line."
         ) from error
+    if isinstance(table := found.get("oidc"), dict):  # [oidc] is a shorter way to write oidc_…
+        del found["oidc"]
+        found |= {f"oidc_{key}": value for key, value in table.items()}
     _refuse_unknown({key: key for key in found}, where=str(path))
     return {key: _typed(key, value, str(path)) for key, value in found.items()}
 

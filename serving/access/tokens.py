@@ -22,7 +22,6 @@ ID_BYTES = 6
 NAME = re.compile(r"[\w][\w .@-]{0,99}")
 TOKEN = re.compile(r"tenure_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 NO_HASH = "0" * 64  # no text that is known hashes to it
-MARK = 16  # hexadecimal digits of a hash, by which a session knows the secret it was opened with
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,6 @@ class Principal:
         Among `SCOPES`; ``admin`` includes the others.
     books:
         The CSMs whose accounts it sees, and no others; None: all accounts.
-    mark:
-        Tells the secret that was shown from the token's others; nobody gets that secret from it.
     name, role:
         Of a user: what the pages call them, and their role; a token has none.
     """
@@ -46,7 +43,6 @@ class Principal:
     who: str
     scopes: frozenset[str]
     books: frozenset[str] | None = None
-    mark: str = ""
     name: str = ""
     role: str | None = None
 
@@ -90,10 +86,10 @@ class KeptToken(ListedToken):
         lives_on = self.previous_until is not None and self.previous_until > now
         return self.secret_hash, (lives_on and self.previous_hash) or NO_HASH
 
-    def opened(self, mark: str) -> Principal:
-        """Give the principal, to whom a secret with that mark was shown."""
+    def principal(self) -> Principal:
+        """Give the token as who asks."""
         books = None if self.book is None else frozenset({self.book})
-        return Principal(self.token_id, frozenset(self.scopes), books, mark)
+        return Principal(self.token_id, frozenset(self.scopes), books)
 
 
 def add_token(
@@ -148,7 +144,7 @@ def rotate_token(store: Store, name: str, now: datetime, overlap: timedelta) -> 
     Parameters
     ----------
     overlap:
-        How long the secret before it, and logins made with that, live on; one before that ends.
+        How long the secret before it lives on; one before that ends.
 
     Raises
     ------
@@ -214,15 +210,7 @@ def principal_by_secret(kept: KeptToken | None, secret: str, now: datetime) -> P
     shown = _hash(secret)
     current, previous = kept.live_hashes(now) if kept else (NO_HASH, NO_HASH)
     same = hmac.compare_digest(shown, current) | hmac.compare_digest(shown, previous)
-    return kept.opened(shown[:MARK]) if kept is not None and same else None
-
-
-def principal_by_mark(kept: KeptToken | None, mark: str, now: datetime) -> Principal | None:
-    """Give the principal of a login that was made with a secret, while that is live."""
-    if kept is None:
-        return None
-    live = [live[:MARK] for live in kept.live_hashes(now) if live != NO_HASH]
-    return kept.opened(mark) if mark in live else None
+    return kept.principal() if kept is not None and same else None
 
 
 def principal_of(store: Store, token: str, now: datetime) -> Principal | None:

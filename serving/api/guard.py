@@ -5,10 +5,12 @@ import math
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -18,24 +20,25 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import StoreError
+from serving.access.recognised import Kept, Recognised
+from serving.access.session import Session
 from serving.access.tokens import (
-    KeptToken,
     Principal,
-    principal_by_mark,
     principal_by_secret,
     split_token,
 )
+from serving.access.users import principal_in_session
 from serving.api.limits import overloaded
 from serving.api.refusal import RefusedError
 from serving.api.response import error_response
 from serving.metrics import IN_FLIGHT, METHODS, OTHER
-from serving.pages.login import LOGIN, SESSION_COOKIE, cookie_of
-from serving.pages.render import STYLE
-from serving.pages.routes import PAGES
+from serving.pages.cookies import SESSION, cookie_header, opened
+from serving.pages.paths import LOGIN, LOGOUT, OPEN_PAGES, STYLE, WORK_LIST, is_page, safe_next
 from serving.parts import Caller, Parts
 
 PROBES = frozenset({"/livez", "/readyz"})
-OPEN = PROBES | {LOGIN, STYLE}
+OPEN = PROBES | OPEN_PAGES
+RENEWED_AFTER = timedelta(minutes=1)  # a session in use
 BEARER = "bearer "
 GONE = 499  # nginx's number for a client that went before it was answered
 FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
@@ -54,7 +57,7 @@ HEADERS = (
             b"base-uri 'none'; frame-ancestors 'none'"
         ),
     ),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # a login leads back to the page that it came from
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
@@ -109,6 +112,7 @@ class Guard:
     async def _reply(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
             refusal = await self._refusal(scope)
+            exchange.added = scope.get("tenure.added", ())
             async with asyncio.timeout(self.seconds):
                 await (refusal or self.app)(scope, receive, exchange.send)
         except TimeoutError:
@@ -134,8 +138,9 @@ class Guard:
             return _closing(error_response(overloaded(), scope))
         address = address_of(scope, self._parts.settings.trusted_proxy)
         if scope["path"] in OPEN:
-            logs_in = scope["path"] == LOGIN and scope["method"] == "POST"
-            return _too_many(self._parts.logins.wait(address), scope) if logs_in else None
+            scope["tenure.address"] = address
+            is_limited = _logs_in(scope)
+            return _too_many(self._parts.logins.wait(address), scope) if is_limited else None
         principal = await self._principal(scope)
         if principal is None:
             return _closed(scope)
@@ -143,25 +148,30 @@ class Guard:
         return _too_many(self._parts.requests.wait(principal.who), scope)
 
     async def _principal(self, scope: Scope) -> Principal | None:
-        parts, presented = self._parts, only_header(scope, b"authorization")
-        if presented[: len(BEARER)].lower() == BEARER:
-            token = split_token(presented[len(BEARER) :].strip())
-            kept = await self._kept(token[0]) if token else None
-            return principal_by_secret(kept, token[1] if token else "", parts.now())
-        if scope["path"] not in PAGES:
+        """Give who asks: a page knows sessions only, and anything else tokens only."""
+        parts = self._parts
+        if is_page(scope["path"]):
+            session = opened(parts, Headers(scope=scope), SESSION)
+            return None if session is None else await self._logged_in(scope, session)
+        presented = only_header(scope, b"authorization")
+        if presented[: len(BEARER)].lower() != BEARER:
             return None
-        cookie = cookie_of(Headers(scope=scope), SESSION_COOKIE)
-        session = parts.signer.read(cookie, parts.now())
-        if session is None or not session.subject:
+        token = split_token(presented[len(BEARER) :].strip())
+        if token is None:
             return None
-        token_id, _, mark = session.subject.partition("-")
-        return principal_by_mark(await self._kept(token_id), mark, parts.now())
+        kept = await _told(parts.recognised, token[0])
+        return principal_by_secret(kept, token[1], parts.now())
 
-    async def _kept(self, token_id: str) -> KeptToken | None:
-        """Give a token from memory, or ask the store on another thread."""
-        recognised = self._parts.recognised
-        kept = recognised.remembered(token_id)
-        return kept or await run_in_threadpool(recognised.ask, token_id)
+    async def _logged_in(self, scope: Scope, session: Session) -> Principal | None:
+        parts = self._parts
+        user_id, _, mark = session.subject.partition("-")
+        kept = await _told(parts.people, user_id)
+        principal = principal_in_session(kept, mark, session.session_id)
+        is_worn = parts.now() - session.seen_at >= RENEWED_AFTER
+        if principal is not None and is_worn and scope["path"] != LOGOUT:
+            cookie = parts.signer.renewed(SESSION, session, parts.now())
+            scope["tenure.added"] = (cookie_header(parts, SESSION, cookie),)
+        return principal
 
     def _note(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
         caller: Caller | None = scope.get("tenure.caller")
@@ -193,11 +203,12 @@ class _Exchange:
         self._is_tls = is_tls
         self._has_ended = False
         self.status = 0
+        self.added: Sequence[tuple[bytes, bytes]] = ()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            added = (*HEADERS, (b"x-request-id", self.request_id.encode()))
+            added = (*HEADERS, (b"x-request-id", self.request_id.encode()), *self.added)
             message["headers"] = [
                 *message.get("headers", ()),
                 *added,
@@ -220,6 +231,18 @@ class _Exchange:
         refused = RefusedError(status, FAILURES[status], message)
         response = error_response(refused, scope)
         await response(scope, receive, self.send)
+
+
+async def _told(recognised: Recognised[Kept], kept_id: str) -> Kept | None:
+    """Give a token or a user from memory, or ask the store on another thread."""
+    kept = recognised.remembered(kept_id)
+    return kept or await run_in_threadpool(recognised.ask, kept_id)
+
+
+def _logs_in(scope: Scope) -> bool:
+    if scope["path"] == LOGIN:
+        return bool(scope["method"] == "POST")
+    return scope["path"] in OPEN_PAGES - {STYLE}
 
 
 def address_of(scope: Scope, trusted_proxy: str | None) -> str:
@@ -267,17 +290,29 @@ def _too_many(seconds: float, scope: Scope) -> Response | None:
 
 def _closed(scope: Scope) -> Response:
     """Send a browser to the login, and anything else away."""
-    asks_for_page = "text/html" in Headers(scope=scope).get("accept", "")
-    if scope["path"] in PAGES and asks_for_page:
-        return RedirectResponse(LOGIN, HTTPStatus.SEE_OTHER)
-    refused = RefusedError(
-        HTTPStatus.UNAUTHORIZED,
-        "unauthorized",
-        "Send a live token as `Authorization: Bearer …`. `tenure tokens add` makes one.",
-    )
+    if is_page(scope["path"]):
+        if "text/html" in Headers(scope=scope).get("accept", ""):
+            query = urlencode({"next": _wanted(scope)})
+            return RedirectResponse(f"{LOGIN}?{query}", HTTPStatus.SEE_OTHER)
+        told = "Pages are for people: log in with a browser."
+    else:
+        told = "Send a live token as `Authorization: Bearer …`. `tenure tokens add` makes one."
+    refused = RefusedError(HTTPStatus.UNAUTHORIZED, "unauthorized", told)
     response = error_response(refused, scope)
     response.headers["www-authenticate"] = "Bearer"
     return response
+
+
+def _wanted(scope: Scope) -> str:
+    """Give the page to come back to after a login: of a form that was sent, the one it stood on."""
+    if scope["method"] in {"GET", "HEAD"}:
+        query = scope["query_string"].decode("latin-1")
+        return safe_next(quote(scope["path"]) + (f"?{query}" if query else ""))
+    try:
+        came_from = urlsplit(only_header(scope, b"referer"))
+    except ValueError:
+        return WORK_LIST
+    return safe_next(came_from.path + (f"?{came_from.query}" if came_from.query else ""))
 
 
 def _where(error: BaseException) -> str:

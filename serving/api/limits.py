@@ -61,10 +61,13 @@ class Load:
         Those that are open; the server's own collection.
     is_ending:
         Whether the worker answers what it has begun, and takes on nothing else.
+    places:
+        How many answers are computed at once.
     """
 
     connections: Collection[object] = ()
     is_ending: bool = False
+    places: int = ANSWERED_AT_ONCE
     waiting: int = 0
 
     @property
@@ -74,7 +77,7 @@ class Load:
 
     @cached_property
     def _places(self) -> asyncio.Semaphore:
-        return asyncio.Semaphore(ANSWERED_AT_ONCE)
+        return asyncio.Semaphore(self.places)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:

@@ -11,10 +11,10 @@ import msgspec
 from starlette.responses import HTMLResponse, Response
 
 from serving.api import schema
+from serving.pages.paths import STYLE
 from serving.scoring.plays import NO_REASON, leading_reason
 
 FOLDER = Path(__file__).parent
-STYLE = "/login.css"
 UNKNOWN = "unknown"
 
 Render = Callable[..., Response]

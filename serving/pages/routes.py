@@ -4,18 +4,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving.pages.login import LOGOUT, login_routes
-from serving.pages.render import FOLDER, STYLE, renderer
-from serving.pages.work_list import WORK_LIST, work_list_routes
+from serving.pages.login import login_routes
+from serving.pages.oidc import oidc_routes
+from serving.pages.paths import STYLE
+from serving.pages.render import FOLDER, renderer
+from serving.pages.work_list import work_list_routes
 from serving.parts import Parts
-
-PAGES = frozenset({WORK_LIST, LOGOUT})
 
 
 def page_routes(parts: Parts) -> list[Route]:
-    """Give the routes of the pages; all but the login and its style need a session or a token."""
+    """Give the routes of the pages; all but the login and its style need a session."""
     render = renderer()
-    return [_style_route(), *login_routes(parts, render), *work_list_routes(parts, render)]
+    return [
+        _style_route(),
+        *login_routes(parts, render),
+        *oidc_routes(parts, render),
+        *work_list_routes(parts, render),
+    ]
 
 
 def _style_route() -> Route:

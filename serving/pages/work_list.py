@@ -14,12 +14,11 @@ from serving.api import answers, schema
 from serving.api.body import read_query
 from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
-from serving.pages.login import session_of
+from serving.pages.cookies import session_of
+from serving.pages.paths import WORK_LIST
 from serving.pages.render import Render
 from serving.parts import Caller, Parts
 from serving.store import lookup
-
-WORK_LIST = "/"
 
 
 def work_list_routes(parts: Parts, render: Render) -> list[Route]:

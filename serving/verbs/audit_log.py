@@ -41,14 +41,16 @@ def verify(session: Session) -> None:
 @click.option("--account", required=True, metavar="ID", help="The account's id.")
 @as_json
 def show(session: Session, account: str) -> None:
-    """Tell who read an account: when, with which token, by which call, from where."""
+    """Tell who read an account: when, with which token or login, by which call, from where."""
     from serving.access.tokens import list_tokens
+    from serving.access.users import list_users
     from serving.audit_log.account_keys import key_of, pseudonym
     from serving.audit_log.check import reads_of
 
     key = key_of(session.store, account)
     rows = [] if key is None else reads_of(session.home.audit_log, pseudonym(account, key))
     names = {token.token_id: token.name for token in list_tokens(session.store)}
+    names |= {user.user_id: user.name for user in list_users(session.store)}
     none = "Nobody has read it." if key else "There is no key of it: no such account, or erased."
     said = "\n".join(_line(row, names.get(row.token, "unknown")) for row in rows)
     session.answer(said or none, [_read(row, names.get(row.token)) for row in rows])

@@ -33,7 +33,9 @@ from models.intervals import COVARIATES
 from models.question import Question
 from models.renewal import AtTermEnd
 from serving.access.tokens import add_token
+from serving.access.users import KeptUser, Place, add_user, user_of
 from serving.logs import logged
+from serving.pages.cookies import SESSION
 from serving.parts import Parts, open_parts, utc_now
 from serving.playbooks.read import read_playbook
 from serving.publishing.bundles import keep_bundle
@@ -214,6 +216,24 @@ class Served:
     ) -> str:
         name = f"test {time.monotonic_ns()}"
         return add_token(self.parts.store, name, scopes, NOW, expires_at, book)
+
+    def user(
+        self, role: str = "admin", *, password: str | None = None, **place: str | None
+    ) -> KeptUser:
+        login = f"test{time.monotonic_ns()}@example.com"
+        store = self.parts.store
+        add_user(store, login, "Test", Place(role, **place), self.parts.now(), password)
+        user = user_of(store, login)
+        assert user is not None
+        return user
+
+    def browser(self, role: str = "admin", **place: str | None) -> httpx.Client:
+        """Give a client in which somebody of that role has logged in."""
+        subject = self.user(role, **place).subject
+        session = self.parts.signer.open(SESSION, subject, self.parts.now())
+        return httpx.Client(
+            base_url=self.url, cookies={SESSION: session}, timeout=30, verify=self.tls
+        )
 
     def client(self, *scopes: str, book: str | None = None) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.token(*scopes, book=book)}"} if scopes else {}

@@ -15,7 +15,9 @@ import pytest
 from features.home import Home
 from models.bundle import Bundle
 from serving.access.tokens import add_token
+from serving.access.users import Place, add_user, user_of
 from serving.metrics import Now
+from serving.pages.cookies import SESSION
 from serving.parts import Parts, open_parts, utc_now
 from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
@@ -23,6 +25,7 @@ from serving.settings import Settings
 if TYPE_CHECKING:
     from tests.serving.conftest import Log, ServeParts
 
+LOGIN = "canary@example.com"
 CANARY = "canary"
 ID = f"{CANARY}-acme"
 ASKED = {"account_id": ID, "kind": "contacted", "note": CANARY, "idempotency_key": f"{CANARY}-1"}
@@ -65,7 +68,7 @@ def parts(
     opened.close()
 
 
-def ask_everything(client: httpx.Client) -> list[httpx.Response]:
+def ask_everything(client: httpx.Client, session: str) -> list[httpx.Response]:
     """Ask every call well and wrongly, each time with canaries."""
     return [
         client.post("/v1/scores", json={"account_ids": [ID, f"{CANARY}-none"]}),
@@ -83,9 +86,10 @@ def ask_everything(client: httpx.Client) -> list[httpx.Response]:
         client.post("/v1/feedback", json=ASKED),
         client.post("/v1/feedback", json=ASKED | {"note": "another canary"}),
         client.post("/v1/feedback", json=ASKED | {"account_id": f"{CANARY}-none"}),
+        client.get("/", params={"csm": "Canary Person"}, headers={"cookie": session}),
         client.get("/", params={"csm": "Canary Person"}),
         client.get("/", headers={"cookie": f"tenure_session={CANARY}"}),
-        client.post("/login", data={"token": CANARY, "mark": CANARY}),
+        client.post("/login", data={"login": CANARY, "password": CANARY, "mark": CANARY}),
         client.get(f"/{CANARY}"),
         client.delete(f"/v1/accounts/{ID}"),
         client.request("CANARY", f"/v1/{CANARY}"),
@@ -120,11 +124,15 @@ def test_no_canary_is_in_a_log_line_a_metric_or_an_error(
 ) -> None:
     scopes = ("score", "read", "feedback", "predict")
     first = add_token(parts.store, "crm", scopes, utc_now())
+    add_user(parts.store, LOGIN, "Canary Person", Place("admin"), utc_now())
+    user = user_of(parts.store, LOGIN)
+    assert user is not None
+    session = f"{SESSION}={parts.signer.open(SESSION, user.subject, utc_now())}"
     errors, statuses, metrics = [], set(), ""
     with serve_parts(parts) as url, httpx.Client(base_url=url) as client:
         client.headers["authorization"] = f"Bearer {first}"
         for _ in spoilt(parts):
-            answers = ask_everything(client)
+            answers = ask_everything(client, session)
             statuses |= {answer.status_code for answer in answers}
             errors += [answer.text for answer in answers if answer.is_error]
             metrics += parts.metrics.text(Now(None)).decode()

@@ -20,6 +20,7 @@ from features.errors import ServiceError
 from features.home import Home
 from models.bundle import Bundle
 from serving.access.tokens import add_token
+from serving.access.users import Place, add_user
 from serving.metrics import Metrics
 from serving.parts import utc_now
 from serving.publishing.publish import Scored, publish
@@ -28,6 +29,7 @@ from serving.store.database import open_store
 from serving.workers import Supervisor
 
 PROJECT = Path(__file__).resolve().parents[2]
+LOGIN, PASSWORD = "me@example.com", "correct horse battery"
 WORKERS = 2
 MOST_TRIES = 200
 PATIENCE = 600  # tenths of a second, of a test that has failed
@@ -44,6 +46,7 @@ def served_by_two(
     with closing(open_store(settings.store)) as store:
         publish(store, settings.home, scored_company(bundles), utc_now())
         token = add_token(store, "me", ["read"], utc_now())
+        add_user(store, LOGIN, "Me", Place("admin"), utc_now(), PASSWORD)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -82,7 +85,8 @@ def test_a_login_is_good_at_every_worker_and_at_the_next(
     with httpx.Client(base_url=url) as client:
         mark = re.search(r'name="mark" value="(\w+)"', client.get("/login").text)
         assert mark is not None
-        client.post("/login", data={"token": token, "mark": mark[1]})
+        form = {"login": LOGIN, "password": PASSWORD, "mark": mark[1]}
+        client.post("/login", data=form)
         cookies = dict(client.cookies)
     before = {child.pid for child in psutil.Process(parent).children()}
     seen = pages_by_worker(url, parent, cookies)

@@ -182,21 +182,24 @@ def test_the_figures_of_all_accounts_are_not_shown_to_a_book(
 
 
 def test_the_page_of_a_book_names_no_other_csm_or_account(served: "Served") -> None:
-    with served.client("read", book="Ann") as client:
-        page = client.get("/", headers={"accept": "text/html"}).text
+    with served.browser("csm", book="Ann") as browser:
+        page = browser.get("/", headers={"accept": "text/html"}).text
     assert "Acme Ltd" in page
     assert not [name for name in ("Bob", "Bolt", "Dune", "tech", "script") if name in page]
 
 
-def test_a_login_with_a_token_of_a_book_sees_no_more_than_the_token(served: "Served") -> None:
-    with served.client() as browser:
-        form = browser.get("/login").text
-        mark = form.partition('name="mark" value="')[2].partition('"')[0]
-        browser.post("/login", data={"token": served.token("read", book="Ann"), "mark": mark})
-        page = browser.get("/", headers={"accept": "text/html"})
-    assert page.status_code == 200
-    assert "Acme Ltd" in page.text
-    assert not [name for name in ("Bob", "Bolt", "Dune") if name in page.text]
+def test_a_lead_sees_the_books_of_the_team_and_no_others(served: "Served") -> None:
+    for book in ("Ann", "Cem"):
+        served.user("csm", book=book, team="north")
+    served.user("csm", book="Bob", team="south")
+    with served.browser("lead", team="north") as browser:
+        page = browser.get("/", headers={"accept": "text/html"}).text
+    assert "Acme Ltd" in page
+    assert not [name for name in ("Bob", "Bolt") if name in page]
+    with served.browser("lead", team="nobody's") as browser:
+        alone = browser.get("/", headers={"accept": "text/html"})
+    assert alone.status_code == 200
+    assert not [name for name in ("Acme", "Bolt", "Dune") if name in alone.text]
 
 
 # Last: it publishes anew.

@@ -7,7 +7,7 @@ import pytest
 
 from features.errors import StoreError
 from serving.access.recognised import FRESH_SECONDS, TRUSTED_SECONDS, Recognised
-from serving.access.tokens import add_token, revoke_token
+from serving.access.tokens import add_token, kept_token, revoke_token
 from serving.store.database import Store, open_store
 
 NOW = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
@@ -29,7 +29,7 @@ def test_a_token_is_remembered_for_a_second_and_asked_about_again_then(
     store: Store, clock: Clock
 ) -> None:
     token_id = add_token(store, "crm", ["read"], NOW).split("_")[1]
-    recognised = Recognised(store, clock)
+    recognised = Recognised(store, kept_token, clock)
     assert recognised.remembered(token_id) is None
     recognised.ask(token_id)
     revoke_token(store, "crm", NOW)
@@ -47,13 +47,13 @@ def test_a_token_is_remembered_for_a_second_and_asked_about_again_then(
 def test_an_expiry_counts_to_the_moment_in_memory_too(store: Store, clock: Clock) -> None:
     ends = NOW + timedelta(milliseconds=100)
     token_id = add_token(store, "crm", ["read"], NOW, ends).split("_")[1]
-    kept = Recognised(store, clock).ask(token_id)
+    kept = Recognised(store, kept_token, clock).ask(token_id)
     assert kept is not None
     assert (kept.state(NOW), kept.state(ends)) == ("live", "expired")
 
 
 def test_what_does_not_exist_is_not_remembered(store: Store, clock: Clock) -> None:
-    recognised = Recognised(store, clock)
+    recognised = Recognised(store, kept_token, clock)
     assert recognised.ask("0" * 12) is None
     assert recognised.remembered("0" * 12) is None
 
@@ -64,7 +64,7 @@ def test_while_the_store_is_away_what_it_said_last_counts_for_a_while(
     path = tmp_path / "store.db"
     store = open_store(f"sqlite:///{path}")
     known, other = (add_token(store, name, ["read"], NOW).split("_")[1] for name in "ab")
-    recognised = Recognised(store, clock)
+    recognised = Recognised(store, kept_token, clock)
     recognised.ask(known)
     store.close()
     path.write_bytes(b"no database any more" * 99)

@@ -1,12 +1,15 @@
-"""Every route of the running application, asked with every kind of token, against a table."""
+"""Every route of the application, asked with every kind of token and login, against tables."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from serving.access.session import new_signer
 from serving.access.tokens import revoke_token
+from serving.access.users import Place, disable_user, end_session, set_role
 from serving.api.app import build_app
+from serving.pages.cookies import SESSION
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -20,8 +23,10 @@ EXPECTED = """
     GET:/login             200  200 200   200     200     200   200  200      200     200   200 200
     GET:/login.css         200  200 200   200     200     200   200  200      200     200   200 200
     POST:/login            403  403 403   403     403     403   403  403      403     403   403 403
-    GET:/                  401  401 401   401     401     403   200  403      403     200   200 200
-    POST:/logout           401  401 401   401     401     403   403  403      403     403   403 403
+    GET:/login/oidc        404  404 404   404     404     404   404  404      404     404   404 404
+    GET:/login/oidc/back   404  404 404   404     404     404   404  404      404     404   404 404
+    GET:/                  401  401 401   401     401     401   401  401      401     401   401 401
+    POST:/logout           401  401 401   401     401     401   401  401      401     401   401 401
     GET:/healthz           401  401 401   401     401     200   200  200      200     200   200 200
     GET:/metrics           401  401 401   401     401     200   200  200      200     200   200 200
     GET:/openapi.json      401  401 401   401     401     200   200  200      200     200   200 200
@@ -34,6 +39,37 @@ EXPECTED = """
     GET:/v1/accounts/none  401  401 401   401     401     403   404  403      403     404   404 404
     POST:/v1/feedback      401  401 401   401     401     403   403  200      403     200   200 404
     GET:/nowhere           401  401 401   401     401     404   404  404      404     404   404 404
+"""
+# The same of who has logged in: Ann, Bob, a lead of Ann's team and of Bob's, an admin; and of
+# sessions that open nothing: a user was disabled, logged out, or has another book since.
+EXPECTED_OF_PEOPLE = """
+    route                  none Ann Bob north south admin disabled out moved forged
+    GET:/livez             200  200 200 200   200   200   200      200 200   200
+    GET:/readyz            200  200 200 200   200   200   200      200 200   200
+    GET:/login             200  200 200 200   200   200   200      200 200   200
+    GET:/login.css         200  200 200 200   200   200   200      200 200   200
+    POST:/login            403  403 403 403   403   403   403      403 403   403
+    GET:/login/oidc        404  404 404 404   404   404   404      404 404   404
+    GET:/login/oidc/back   404  404 404 404   404   404   404      404 404   404
+    GET:/                  401  200 200 200   200   200   401      401 401   401
+    POST:/logout           401  403 403 403   403   403   401      401 401   401
+    GET:/healthz           401  401 401 401   401   401   401      401 401   401
+    GET:/metrics           401  401 401 401   401   401   401      401 401   401
+    GET:/openapi.json      401  401 401 401   401   401   401      401 401   401
+    GET:/openapi-3.0.json  401  401 401 401   401   401   401      401 401   401
+    GET:/v1/models         401  401 401 401   401   401   401      401 401   401
+    POST:/v1/scores        401  401 401 401   401   401   401      401 401   401
+    POST:/v1/predict       401  401 401 401   401   401   401      401 401   401
+    GET:/v1/worklist       401  401 401 401   401   401   401      401 401   401
+    GET:/v1/accounts/acme  401  401 401 401   401   401   401      401 401   401
+    GET:/v1/accounts/none  401  401 401 401   401   401   401      401 401   401
+    POST:/v1/feedback      401  401 401 401   401   401   401      401 401   401
+    GET:/nowhere           401  401 401 401   401   401   401      401 401   401
+"""
+# Whether a page shows Ann's acme.
+SHOWS_ACME = """
+    route                  none Ann Bob north south admin disabled out moved forged
+    GET:/                  0    1   0   1     0     1     0        0   0     0
 """
 TEMPLATES = {
     "/v1/accounts/acme": "/v1/accounts/{account_id:path}",
@@ -52,13 +88,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/feedback": {
         "json": {"account_id": "acme", "kind": "contacted", "idempotency_key": "every route"}
     },
-    "/login": {"data": {"token": "none"}},
+    "/login": {"data": {"login": "none"}},
     "/logout": {"data": {"mark": "none"}},
 }
 
 
-def table() -> dict[str, dict[str, int]]:
-    head, *rows = [line.split() for line in EXPECTED.strip().splitlines()]
+def table(text: str = EXPECTED) -> dict[str, dict[str, int]]:
+    head, *rows = [line.split() for line in text.strip().splitlines()]
     return {row[0]: dict(zip(head[1:], map(int, row[1:]), strict=True)) for row in rows}
 
 
@@ -83,6 +119,7 @@ def test_every_route_answers_each_token_as_the_table_says(served: "Served") -> N
     found: dict[str, dict[str, int]] = {route: {} for route in table()}
     with served.client() as client:
         for name, token in tokens_of(served).items():
+            served.clock.ahead += 60  # logins are limited by address
             headers = {"authorization": f"Bearer {token}"} if token else {}
             for route, statuses in found.items():
                 method, _, path = route.partition(":")
@@ -92,7 +129,52 @@ def test_every_route_answers_each_token_as_the_table_says(served: "Served") -> N
     assert found == table()
 
 
-def test_the_table_has_every_route_of_the_application(served: "Served") -> None:
+def people_of(served: "Served") -> dict[str, str]:
+    """Give a session's cookie for each column of the tables of people."""
+    store, now = served.parts.store, served.parts.now()
+    users = {
+        "Ann": served.user("csm", book="Ann", team="north"),
+        "Bob": served.user("csm", book="Bob", team="south"),
+        "north": served.user("lead", team="north"),
+        "south": served.user("lead", team="south"),
+        "admin": served.user("admin"),
+        "disabled": served.user("admin"),
+        "out": served.user("admin"),
+        "moved": served.user("csm", book="Ann"),
+        "forged": served.user("admin"),
+    }
+    cookies = {
+        name: served.parts.signer.open(SESSION, user.subject, now) for name, user in users.items()
+    }
+    disable_user(store, users["disabled"].login, now)
+    ends_at = now + timedelta(days=1)
+    end_session(store, cookies["out"].split(".")[1], users["out"].user_id, ends_at, now)
+    set_role(store, users["moved"].login, Place("csm", book="Bob"), now)
+    cookies["forged"] = new_signer(1, 1).open(SESSION, users["forged"].subject, now)
+    return {"none": "", **cookies}
+
+
+def test_every_route_answers_each_person_as_the_tables_say(served: "Served") -> None:
+    expected, shown = table(EXPECTED_OF_PEOPLE), table(SHOWS_ACME)
+    found: dict[str, dict[str, int]] = {route: {} for route in expected}
+    shows: dict[str, dict[str, int]] = {route: {} for route in shown}
+    with served.client() as client:
+        for name, cookie in people_of(served).items():
+            served.clock.ahead += 60
+            for route, statuses in found.items():
+                method, _, path = route.partition(":")
+                client.cookies.clear()
+                headers = {"cookie": f"{SESSION}={cookie}"}
+                answer = client.request(method, path, headers=headers, **BODIES.get(path, {}))
+                statuses[name] = answer.status_code
+                if route in shows:
+                    shows[route][name] = int("Acme" in answer.text)
+    assert found == expected
+    assert shows == shown
+
+
+def test_the_tables_have_every_route_of_the_application(served: "Served") -> None:
+    assert table(EXPECTED_OF_PEOPLE).keys() == table().keys()
     routes = {
         f"{method}:{route.path}"
         for route in build_app(served.parts).routes

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.serving.conftest import Log, Served
 
 OPEN = {"/livez", "/readyz", "/login", "/login.css"}
+ELSEWHERE = {"/login/oidc", "/login/oidc/back"}
 MOST_LOOKS = 1000
 METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"]
 OURS = ["/healthz", "/metrics", "/openapi.json", "/", "/logout", *[call.path for call in CALLS]]
@@ -39,10 +40,15 @@ def test_nothing_answers_without_a_token(served: "Served", path: str) -> None:
     assert (body["code"], len(body["request_id"])) == ("unauthorized", 32)
 
 
-def test_the_open_routes_are_these_four(served: "Served") -> None:
+def test_the_open_routes_are_these(served: "Served") -> None:
     with served.client() as client:
         answers = {path: client.get(path).status_code for path in sorted(OPEN)}
     assert answers == dict.fromkeys(sorted(OPEN), 200)
+
+
+def test_without_a_provider_there_is_no_login_elsewhere(served: "Served") -> None:
+    with served.client() as client:
+        assert {client.get(path).status_code for path in ELSEWHERE} == {404}
 
 
 @pytest.mark.parametrize("path", BENTOML)

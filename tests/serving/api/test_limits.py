@@ -101,7 +101,7 @@ def test_logins_are_limited_by_address(
 ) -> None:
     parts = open_parts(Settings(home=Home(tmp_path)), clock=clock)
     with serve_parts(parts) as url, httpx.Client(base_url=url) as client:
-        sent = [client.post("/login", data={"token": "x"}) for _ in range(LOGINS_AT_ONCE + 1)]
+        sent = [client.post("/login", data={"login": "x"}) for _ in range(LOGINS_AT_ONCE + 1)]
         statuses = [answer.status_code for answer in sent]
         assert statuses == [403] * LOGINS_AT_ONCE + [429]
         assert client.get("/login").status_code == 200

@@ -105,7 +105,7 @@ def test_each_operation_says_what_a_client_is_made_from() -> None:
 
 def test_every_route_but_the_pages_is_described(served: "Served") -> None:
     routes = {route.path.replace(":path}", "}") for route in build_app(served.parts).routes}
-    pages = {"/", "/login", "/login.css", "/logout"}
+    pages = {"/", "/login", "/login.css", "/login/oidc", "/login/oidc/back", "/logout"}
     assert set(DOCUMENT["paths"]) == {path for path in routes if path not in pages}
 
 

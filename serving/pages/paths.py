@@ -1,0 +1,25 @@
+"""The addresses of the pages, and to which of them a login may lead back."""
+
+import re
+from urllib.parse import urlsplit
+
+WORK_LIST = "/"
+LOGIN = "/login"
+LOGIN_ELSEWHERE = "/login/oidc"
+LOGIN_BACK = "/login/oidc/back"
+LOGOUT = "/logout"
+STYLE = "/login.css"
+# What a session opens, and nothing else does: single addresses, and all that begin with one.
+PAGES = frozenset({WORK_LIST, LOGOUT})
+FOLDERS: tuple[str, ...] = ()
+OPEN_PAGES = frozenset({LOGIN, LOGIN_ELSEWHERE, LOGIN_BACK, STYLE})
+LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1999}")  # on this host, and without a backslash
+
+def is_page(path: str) -> bool:
+    """Tell whether an address is opened by a session."""
+    return path in PAGES or path.startswith(FOLDERS)
+
+def safe_next(wanted: str) -> str:
+    """Give the page to show after a login: the one that was wanted, if it is one of ours."""
+    path = urlsplit(wanted).path if LOCAL.fullmatch(wanted) else ""
+    return wanted if is_page(path) and path != LOGOUT else WORK_LIST
