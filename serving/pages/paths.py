@@ -8,16 +8,19 @@ LOGIN = "/login"
 LOGIN_ELSEWHERE = "/login/oidc"
 LOGIN_BACK = "/login/oidc/back"
 LOGOUT = "/logout"
+LIST_CSV, LIST_XLSX = "/list.csv", "/list.xlsx"
 STYLE = "/login.css"
 # What a session opens, and nothing else does: single addresses, and all that begin with one.
-PAGES = frozenset({WORK_LIST, LOGOUT})
+PAGES = frozenset({WORK_LIST, LIST_CSV, LIST_XLSX, LOGOUT})
 FOLDERS: tuple[str, ...] = ()
 OPEN_PAGES = frozenset({LOGIN, LOGIN_ELSEWHERE, LOGIN_BACK, STYLE})
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1999}")  # on this host, and without a backslash
 
+
 def is_page(path: str) -> bool:
     """Tell whether an address is opened by a session."""
     return path in PAGES or path.startswith(FOLDERS)
+
 
 def safe_next(wanted: str) -> str:
     """Give the page to show after a login: the one that was wanted, if it is one of ours."""

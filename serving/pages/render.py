@@ -1,18 +1,16 @@
 """Templates, and how figures are written for people."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import msgspec
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from serving.api import schema
 from serving.pages.paths import STYLE
-from serving.scoring.plays import NO_REASON, leading_reason
 
 FOLDER = Path(__file__).parent
 UNKNOWN = "unknown"
@@ -29,7 +27,7 @@ def renderer() -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, money=money, why=why)
+    environment.filters.update(percent=percent, code=code)
 
     def render(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:  # noqa: ANN401 - a template's values
         return HTMLResponse(environment.get_template(name).render(style=STYLE, **values), status)
@@ -53,7 +51,10 @@ def money(amount: float | None, currency: str) -> str:
     return UNKNOWN if amount is None or math.isnan(amount) else f"{currency} {amount:,.0f}"
 
 
-def why(reasons: Sequence[schema.ReasonAnswer]) -> str:
-    """Give the sentence of the leading reason."""
-    leading = leading_reason([msgspec.structs.asdict(reason) for reason in reasons])
-    return str(leading["text"]) if leading else NO_REASON
+def code(text: str) -> Markup:
+    """Show as code what stands between backticks in a text of ours."""
+    parts = text.split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )

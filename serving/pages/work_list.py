@@ -1,6 +1,8 @@
-"""The work list in a browser: one table, no script."""
+"""The work list in a browser: tabs, filters, one table, no script; its address holds the view."""
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -10,68 +12,130 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving.api import answers, schema
 from serving.api.body import read_query
 from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
+from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
-from serving.pages.paths import WORK_LIST
-from serving.pages.render import Render
+from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST
+from serving.pages.render import Render, money
+from serving.pages.texts import Say, speaker
 from serving.parts import Caller, Parts
-from serving.store import lookup
+from serving.publishing.publication import Publication
+from serving.scoring.plays import NO_REASON
+from serving.store import listing
+from serving.store.lookup import Row
+from serving.store.view import STATES, TABS, WHY_NOT, View
+
+WITHIN = (7, 30, 60, 90, 180, 365)
+FILES: dict[str, tuple[Callable[..., bytes], str]] = {
+    LIST_CSV: (export.as_csv, export.CSV),
+    LIST_XLSX: (export.as_xlsx, export.XLSX),
+}
 
 
 def work_list_routes(parts: Parts, render: Render) -> list[Route]:
-    """Give the routes of the work list."""
+    """Give the routes of the work list, and of what it shows as files."""
+    say = speaker()
 
     async def index(request: Request) -> Response:
-        return await _index(parts, render, request)
+        caller, view = _asked(request)
+        session = session_of(parts, request)
+        shown = await run_in_threadpool(_shown, parts, caller, view)
+        mark = session.mark if session else ""
+        values = {"mark": mark, "say": say, "view": view, "when": partial(when, say), **shown}
+        written = {"points": sparkline.points, "day": day, "money": money, "no_reason": NO_REASON}
+        return render("worklist.html", **values, **written)
 
-    return [Route(WORK_LIST, index)]
+    async def file(request: Request) -> Response:
+        caller, view = _asked(request)
+        return await run_in_threadpool(_file, parts, caller, view, request.url.path)
+
+    return [Route(WORK_LIST, index), *(Route(path, file) for path in FILES)]
 
 
-async def _index(parts: Parts, render: Render, request: Request) -> Response:
+def when(say: Say, moment: datetime, today: date) -> str:
+    """Say how far a day lies from today."""
+    days = (moment.date() - today).days
+    if days in (-1, 0, 1):
+        return say(("say.a_day_ago", "say.today", "say.in_a_day")[days + 1])
+    return say("say.in_days", days=days) if days > 0 else say("say.days_ago", days=-days)
+
+
+def day(moment: datetime) -> str:
+    """Write the day of a time."""
+    return moment.date().isoformat()
+
+
+def _asked(request: Request) -> tuple[Caller, View]:
     caller = caller_of(request)
     if not caller.principal.may("read"):
-        raise RefusedError(HTTPStatus.FORBIDDEN, "forbidden", "This token lacks the scope 'read'.")
-    session = session_of(parts, request)
-    asked = read_query(_without_empty(request), schema.WorklistQuery)
-    shown = await run_in_threadpool(_shown, parts, caller, asked)
-    return render("worklist.html", mark=session.mark if session else "", **shown)
+        raise RefusedError(HTTPStatus.FORBIDDEN, "forbidden", "This login may not read the list.")
+    return caller, read_query(_without_empty(request), View)
 
 
 def _without_empty(request: Request) -> Request:
     """Leave out what the search form sends for an untouched field."""
-    kept = [(name, value) for name, value in request.query_params.multi_items() if value]
+    kept = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
     return Request({**request.scope, "query_string": urlencode(kept).encode()})
 
 
-def _shown(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> dict[str, Any]:
+def _shown(parts: Parts, caller: Caller, view: View) -> dict[str, Any]:
     loaded = parts.watch.look()
+    nothing = {"rows": (), "problem": loaded.problem}
     if loaded.in_service is None:
-        return {"listed": None, "problem": loaded.problem}
-    publication = loaded.in_service.publication
-    listed = answers.work_list(parts, caller, asked)
-    parts.note_read(caller, "GET /", [entry.account_id for entry in listed.accounts])
-    books = caller.principal.books
+        return {**nothing, "lacks": "no_scores"}
+    try:
+        publication = parts.scores_in_service().publication
+    except RefusedError:
+        return {**nothing, "lacks": "too_old"}
+    if not listing.is_laid_out(parts.store, publication.number):
+        return {**nothing, "lacks": "not_laid_out"}
+    return {"problem": loaded.problem, **_listed(parts, caller, view, publication)}
+
+
+def _listed(parts: Parts, caller: Caller, view: View, publication: Publication) -> dict[str, Any]:
+    asked = _of(parts, caller, view, publication)
+    rows = listing.page(parts.store, asked)
+    parts.note_read(caller, f"GET {WORK_LIST}", _ids(rows))
+    counts = listing.counts(parts.store, asked)
+    age_hours = parts.age_hours(publication.as_of)
     return {
-        "listed": listed,
-        "problem": loaded.problem,
-        "asked": asked,
-        "date": _day(listed.as_of),
-        "is_stale": listed.age_hours > parts.settings.stale_after_days * 24,
-        "csms": lookup.choices(parts.store, publication, "csm", books),
-        "tiers": lookup.choices(parts.store, publication, "tier", books),
-        "next_page": _next_page(asked, listed.next_cursor),
+        "rows": rows,
+        "lacks": None,
+        "counts": counts,
+        "tabs": TABS,
+        "pages": max(1, -(-counts[view.tab] // view.limit)),
+        "choices": _choices(parts, asked),
+        "within": WITHIN,
+        "publication": publication,
+        "age_days": round(age_hours / 24),
+        "is_stale": parts.is_stale(age_hours),
+        "today": asked.now.date(),
     }
 
 
-def _next_page(asked: schema.WorklistQuery, cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    query = {"csm": asked.csm, "tier": asked.tier, "limit": asked.limit, "cursor": cursor}
-    return "/?" + urlencode({name: value for name, value in query.items() if value is not None})
+def _choices(parts: Parts, asked: listing.Asked) -> dict[str, Sequence[str]]:
+    return {
+        **listing.choices(parts.store, asked),
+        "state": STATES,
+        "why_not": WHY_NOT,
+    }
 
 
-def _day(time: datetime) -> str:
-    return time.date().isoformat()
+def _file(parts: Parts, caller: Caller, view: View, path: str) -> Response:
+    publication = parts.scores_in_service().publication
+    rows = listing.whole(parts.store, _of(parts, caller, view, publication))
+    parts.note_read(caller, f"GET {path}", _ids(rows))
+    write, media_type = FILES[path]
+    name = f"accounts-{day(publication.as_of)}{path[path.rindex('.') :]}"
+    told = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(write(rows), media_type=media_type, headers=told)
+
+
+def _of(parts: Parts, caller: Caller, view: View, publication: Publication) -> listing.Asked:
+    return listing.Asked(publication.number, caller.principal.books, parts.now(), view)
+
+
+def _ids(rows: Sequence[Row]) -> list[str]:
+    return [row["account_id"] for row in rows]

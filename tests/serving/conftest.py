@@ -99,6 +99,8 @@ NEXT_PRODUCTS = [
     }
 ]
 
+USE = pd.DataFrame([["acme", *range(26, 0, -1)]], columns=["account_id", *range(26)])
+AROUND = Around(USE, {"dune": pd.Timestamp("2026-01-05")})
 PRODUCTS = [("acme", "core"), ("bolt", "core"), ("bolt", "maps"), ("quit", "core")]
 
 
@@ -174,7 +176,7 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         signals=recent_signals(table, catalogue),
         features=table,
         renewals=ends,
-        rows=listed_rows(company, bundles, catalogue, 90, Around(), Rules(), read_playbook()),
+        rows=listed_rows(company, bundles, catalogue, 90, AROUND, Rules(), read_playbook()),
         products=pd.DataFrame(PRODUCTS, columns=["account_id", "product"]),
         next_products=pd.DataFrame(NEXT_PRODUCTS),
         bundles=bundles,

@@ -26,6 +26,8 @@ EXPECTED = """
     GET:/login/oidc        404  404 404   404     404     404   404  404      404     404   404 404
     GET:/login/oidc/back   404  404 404   404     404     404   404  404      404     404   404 404
     GET:/                  401  401 401   401     401     401   401  401      401     401   401 401
+    GET:/list.csv          401  401 401   401     401     401   401  401      401     401   401 401
+    GET:/list.xlsx         401  401 401   401     401     401   401  401      401     401   401 401
     POST:/logout           401  401 401   401     401     401   401  401      401     401   401 401
     GET:/healthz           401  401 401   401     401     200   200  200      200     200   200 200
     GET:/metrics           401  401 401   401     401     200   200  200      200     200   200 200
@@ -52,6 +54,8 @@ EXPECTED_OF_PEOPLE = """
     GET:/login/oidc        404  404 404 404   404   404   404      404 404   404
     GET:/login/oidc/back   404  404 404 404   404   404   404      404 404   404
     GET:/                  401  200 200 200   200   200   401      401 401   401
+    GET:/list.csv          401  200 200 200   200   200   401      401 401   401
+    GET:/list.xlsx         401  200 200 200   200   200   401      401 401   401
     POST:/logout           401  403 403 403   403   403   401      401 401   401
     GET:/healthz           401  401 401 401   401   401   401      401 401   401
     GET:/metrics           401  401 401 401   401   401   401      401 401   401
@@ -66,10 +70,11 @@ EXPECTED_OF_PEOPLE = """
     POST:/v1/feedback      401  401 401 401   401   401   401      401 401   401
     GET:/nowhere           401  401 401 401   401   401   401      401 401   401
 """
-# Whether a page shows Ann's acme.
+# Whether a page shows Ann's acme (of an XLSX it cannot be read).
 SHOWS_ACME = """
     route                  none Ann Bob north south admin disabled out moved forged
     GET:/                  0    1   0   1     0     1     0        0   0     0
+    GET:/list.csv          0    1   0   1     0     1     0        0   0     0
 """
 TEMPLATES = {
     "/v1/accounts/acme": "/v1/accounts/{account_id:path}",

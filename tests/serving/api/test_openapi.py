@@ -105,7 +105,8 @@ def test_each_operation_says_what_a_client_is_made_from() -> None:
 
 def test_every_route_but_the_pages_is_described(served: "Served") -> None:
     routes = {route.path.replace(":path}", "}") for route in build_app(served.parts).routes}
-    pages = {"/", "/login", "/login.css", "/login/oidc", "/login/oidc/back", "/logout"}
+    pages = {"/", "/list.csv", "/list.xlsx", "/logout"}
+    pages |= {"/login", "/login.css", "/login/oidc", "/login/oidc/back"}
     assert set(DOCUMENT["paths"]) == {path for path in routes if path not in pages}
 
 
