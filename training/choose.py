@@ -1,6 +1,6 @@
 """How to fit: as usual, as tuning finds, or simply where few customers had the event."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,8 +15,8 @@ from models.trials import Trial
 from training.bundling import FeatureList, event_groups
 from training.fit import BoosterParams, LinearParams, Params
 from training.heldout import standard_error
-from training.later import folds, losses
-from training.tune import Budget, tune
+from training.later import Fold, folds, losses
+from training.tune import LATER, Budget, tune
 
 FEW_GROUPS = 100
 """With so many customers with the event the usual booster is fitted unasked."""
@@ -34,6 +34,8 @@ SIMPLEST_FIRST: Mapping[str, Params] = MappingProxyType(
         "the usual booster": BoosterParams(),
     }
 )
+
+TUNED = "what tuning found"
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,13 @@ def choose(
         return Choice(BoosterParams())
     shy = replace(question, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
     slices = folds(panel, shy, border, FOLDS)
-    (name, params), *others = SIMPLEST_FIRST.items()
-    start = f"Only {found} customers with {question.name} are known to learn from"
     if not slices:
-        return Choice(params, (f"{start}, too few to compare ways of fitting: {name} is fitted.",))
-    groups = np.concatenate([fold.tested["customer_group"] for fold in slices])
-    least = np.concatenate([losses(fold, features, params) for fold in slices])
-    for other, settings in others:
-        rival = np.concatenate([losses(fold, features, settings) for fold in slices])
-        if (rival - least).mean() < -standard_error(rival - least, groups):
-            name, params, least = other, settings, rival
-    why = f"{start}: {name} is fitted, by its log loss of {least.mean():.4f} on later dates."
-    return Choice(params, (why,))
+        name, params = next(iter(SIMPLEST_FIRST.items()))
+        why = f"{_few(found, question)}, too few to compare ways of fitting: {name} is fitted."
+        return Choice(params, (why,))
+    name, params, losses_of = _taken(slices, features, SIMPLEST_FIRST)
+    said = f"{name} is fitted, by its log loss of {losses_of[name]:.4f} {LATER}"
+    return Choice(params, (f"{_few(found, question)}: {said}.",))
 
 
 def tuned(
@@ -88,9 +85,48 @@ def tuned(
     about: Mapping[str, Any],
     progress: Callable[[str], None],
 ) -> Choice:
-    """Choose a booster's parameters by `training.tune`, on what was known at a border."""
+    """Choose a booster's parameters by `training.tune`, on what was known at a border.
+
+    With few events they are one more way to fit, the least simple one: they are taken only where
+    `choose` would take them among its own.
+    """
     shy = replace(question, fewest_event_accounts=FEWEST_GROUPS_BEFORE)
     slices = folds(panel, shy, border, FOLDS)
     looks = [partial(losses, fold, features) for fold in slices]
     found = tune(looks, budget, about=about, progress=progress)
-    return Choice(found.params, (found.sentence(),), found.trials)
+    events = event_groups(panel, question.main_horizon_days, border, question)
+    if events >= FEW_GROUPS:
+        return Choice(found.params, (found.sentence(),), found.trials)
+    name, params, losses_of = _taken(slices, features, {**SIMPLEST_FIRST, TUNED: found.params})
+    said = (
+        f"{_few(events, question)}: {name} is fitted, by its log loss of {losses_of[name]:.4f} "
+        f"{LATER}; that of {TUNED} is {losses_of[TUNED]:.4f}."
+    )
+    return Choice(params, (found.sentence(), said), found.trials)
+
+
+def _taken(
+    slices: Sequence[Fold], features: FeatureList, ways: Mapping[str, Params]
+) -> tuple[str, Params, dict[str, float]]:
+    """Take the simplest way that none after it surely betters; give the log loss of each by name.
+
+    Parameters
+    ----------
+    ways
+        The simplest first.
+    """
+    groups = np.concatenate([fold.tested["customer_group"] for fold in slices])
+    found = {
+        name: np.concatenate([losses(fold, features, params) for fold in slices])
+        for name, params in ways.items()
+    }
+    taken = next(iter(ways))
+    for name in ways:
+        apart = found[name] - found[taken]
+        if apart.mean() < -standard_error(apart, groups):
+            taken = name
+    return taken, ways[taken], {name: float(each.mean()) for name, each in found.items()}
+
+
+def _few(found: int, question: Question) -> str:
+    return f"Only {found} customers with {question.name} are known to learn from"

@@ -81,7 +81,9 @@ class Tuned:
         best = min(whole, key=lambda trial: trial.log_losses[-1])
         found, usual = best.log_losses[-1], whole[0].log_losses[-1]
         spent = sum(trial.seconds for trial in self.trials) / 60
-        chosen = "the default parameters stay" if best.number == 0 else f"trial {best.number} is it"
+        chosen = (
+            "the default is the best" if best.number == 0 else f"trial {best.number} is the best"
+        )
         return (
             f"Tuned in {spent:.1f} minutes: {len(self.trials)} trials, "
             f"{len(self.trials) - len(whole)} of them given up early; {chosen}, log loss "

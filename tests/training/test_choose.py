@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,10 @@ import pytest
 from features.built import Built
 from models.churn import CHURN
 from training.bundling import FeatureList
-from training.choose import SIMPLEST_FIRST, choose
+from training.choose import SIMPLEST_FIRST, Choice, choose, tuned
 from training.fit import BoosterParams, LinearParams
 from training.prepare import features_of, labelled_rows
+from training.tune import Budget
 
 QUESTION = replace(CHURN, horizons_days=(30, 90), fewest_event_accounts=5)
 Company = tuple[pd.DataFrame, FeatureList]
@@ -69,3 +72,25 @@ def test_without_a_past_border_to_compare_at_the_simplest_is_fitted(few: Company
     choice = choose(panel, QUESTION, features, early.to_pydatetime())
     assert choice.params == next(iter(SIMPLEST_FIRST.values()))
     assert "too few to compare" in choice.why[0]
+
+
+def tuned_in_three_trials(company: Company, folder: Path) -> Choice:
+    panel, features = company
+    ticks = count()
+    budget = Budget(3, folder, lambda: 60.0 * next(ticks))
+    border = panel["as_of"].max().to_pydatetime()
+    return tuned(panel, QUESTION, features, border, budget, {}, lambda _: None)
+
+
+def test_tuning_takes_nothing_that_a_plain_training_would_not_have_taken(
+    few: Company, tmp_path: Path
+) -> None:
+    panel, features = few
+    plain = choose(panel, QUESTION, features, panel["as_of"].max().to_pydatetime())
+    found = tuned_in_three_trials(few, tmp_path)
+    assert len(found.trials) == 3
+    assert found.params == plain.params == LinearParams()
+    tuning, choosing = found.why
+    assert "Tuned in 3.0 minutes" in tuning
+    assert choosing.startswith(plain.why[0].rstrip("."))
+    assert "; that of what tuning found is 0." in choosing
