@@ -164,6 +164,12 @@ def _is_young(trial: Trial) -> Answer:
     """Refuse a model that could have learned from far newer dates by now."""
     border, newest = trial.bundle.as_of_range[1], trial.newest_known
     days = (newest - datetime.combine(border, time())).days
+    if days < 0:
+        raise GateError(
+            f"It learned from dates before {border}, and these data know outcomes up to "
+            f"{newest:%Y-%m-%d} only, {-days} days before that: they are older than the model, or "
+            "another company's. Name the extract that it was trained on, or a later one."
+        )
     return Answer(
         days <= trial.limits.age_days,
         f"It learned from dates before {border}, and outcomes are known up to {newest:%Y-%m-%d}, "

@@ -182,6 +182,15 @@ def test_a_model_far_older_than_the_known_outcomes_is_refused(trial: Make) -> No
     assert "age" not in refused(trial(rows=rows))
 
 
+def test_a_model_that_is_younger_than_all_known_outcomes_is_refused(
+    trial: Make, model: Callable[..., Bundle]
+) -> None:
+    last = later_rows()["as_of"].max().date()
+    assert "age" not in refused(trial(model(as_of_range=(date(2023, 1, 1), last))))
+    newer = model(as_of_range=(date(2023, 1, 1), date(2026, 9, 22)))
+    assert "only, 813 days before that: they are older" in refused(trial(newer))["age"]
+
+
 @pytest.mark.parametrize(
     ("silent", "others"), [(0.9, 0.6), (0.12, 0.03), (0.97, 0.004)], ids=["high", "low", "bold"]
 )
