@@ -94,9 +94,11 @@ class AtStake:
 
 
 def first_share(rows: pd.DataFrame, order: Floats, share: float) -> Booleans:
-    """Mark the highest of each date: so large a share of its accounts."""
-    place = pd.Series(-order).groupby(rows["as_of"].to_numpy()).rank(method="first", pct=True)
-    return np.asarray(place <= share)
+    """Mark the highest of each date: so large a share of its accounts, and at least one of them."""
+    by_date = pd.Series(-order).groupby(rows["as_of"].to_numpy())
+    place = by_date.rank(method="first")
+    size = by_date.transform("count")
+    return np.asarray((place / size <= share) | (place == 1))
 
 
 def team_list(rows: pd.DataFrame, order: Floats, team: Team) -> Booleans:

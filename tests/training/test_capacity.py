@@ -50,6 +50,12 @@ def test_the_highest_of_each_date_are_listed() -> None:
     assert np.flatnonzero(first_share(TWO_DATES, order, 0.5)).tolist() == [0, 3, 5, 7]
 
 
+def test_a_list_of_few_accounts_holds_at_least_one_of_each_date() -> None:
+    order = TWO_DATES["probability"].to_numpy()
+    assert np.flatnonzero(first_share(TWO_DATES, order, 0.05)).tolist() == [0, 7]
+    assert at_capacity(stake(TWO_DATES), order, FREE)[0]["listed"] == 1.0
+
+
 @pytest.mark.parametrize(
     ("a_csm", "listed"),
     [
