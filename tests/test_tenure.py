@@ -35,6 +35,7 @@ VERBS = [
     "restore",
     "erase",
     "crm",
+    "playbooks",
     "serve",
     "monitor",
 ]

@@ -17,6 +17,7 @@ OF_ACCOUNTS = (
     tables.scores,
     tables.published_renewals,
     tables.published_next_products,
+    tables.published_triggers,
     tables.listed_products,
     tables.listed_details,
     tables.listed_accounts,

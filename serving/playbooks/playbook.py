@@ -23,6 +23,12 @@ class Playbook:
     own_families: tuple[str, ...] = ()
     file: str = field(default="", compare=False)
 
+    @property
+    def asks_for_touches(self) -> bool:
+        """Whether a trigger names a feature over what the team did."""
+        named = {column for trigger in self.triggers for column in trigger.when.columns}
+        return any(column.startswith("touches__") for column in named)
+
     def play_for(
         self, question: str, family: str | None, tier: str | None, days_to_renewal: int | None
     ) -> Play:

@@ -16,6 +16,8 @@ from features.tombstones import Tombstones, at_work, read_tombstones
 from models.bundle import Bundle
 from models.scored import check_scores
 from serving.audit_log.account_keys import make_keys
+from serving.playbooks.fired import fired_rows
+from serving.playbooks.trigger import none_holding
 from serving.publishing.bundles import keep_bundle
 from serving.publishing.listing import no_products, write_listing
 from serving.publishing.origin import Origin, code_here, digest_of, line_digest
@@ -28,7 +30,7 @@ from serving.store.database import Store
 
 OF_ACCOUNTS = (
     *("scores", "listed", "signals", "renewals", "next_products", "features"),
-    *("rows", "products"),
+    *("rows", "products", "triggers"),
 )
 """The tables of what is published that have a row for an account, or several."""
 
@@ -61,6 +63,8 @@ class Scored:
         What the work list shows, as `serving.scoring.listed.listed_rows` gives it; None: nothing.
     products:
         account_id and product of all that is paid for.
+    triggers:
+        Which triggers hold, as `serving.playbooks.trigger.holding` gives it; none by default.
     list_horizon_days:
         Horizon that `listed` is ordered by.
     currency:
@@ -79,6 +83,7 @@ class Scored:
     features: pd.DataFrame | None = None
     rows: pd.DataFrame | None = None
     products: pd.DataFrame = field(default_factory=no_products)
+    triggers: pd.DataFrame = field(default_factory=none_holding)
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -177,6 +182,9 @@ def _insert(
         connection.execute(sa.insert(tables.published_next_products), products)
     if scored.rows is not None:
         write_listing(connection, number, _plain_rows(scored.rows), scored.products)
+    triggers = fired_rows(connection, number, about["as_of"], scored.triggers)
+    if triggers:
+        connection.execute(sa.insert(tables.published_triggers), triggers)
     tables.note(connection, about["published_at"], "command line", "publish", str(number))
     return number
 

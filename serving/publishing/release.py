@@ -1,7 +1,7 @@
 """Score a company with the champions and publish the result: what ``tenure score`` does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from models.questions import QUESTIONS
 from models.registry import Registry
 from models.standing import CHAMPION
 from serving.playbooks.read import playbook_in_use
+from serving.playbooks.trigger import holding, lacking
 from serving.publishing.listing import around, products
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
@@ -45,12 +46,15 @@ class Released:
         `serving.scoring.renewals.renewals`: one row per account under a term.
     publication
         What the service shows from now on.
+    lacking
+        By id of a trigger: the features that it names and the source cannot give.
     """
 
     scores: pd.DataFrame
     listed: pd.DataFrame
     renewals: pd.DataFrame
     publication: Publication
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def release(
@@ -78,6 +82,7 @@ def release(
     playbook = playbook_in_use(settings, own or Own())
     bundles = _champions(registry)
     touches = any_asks_for_touches(bundle.question for bundle in bundles.values())
+    touches = touches or playbook.asks_for_touches
     now = built(source, (as_of,), home=settings.home, own=own, touches=touches)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     scores = score(bundles, now.table, now.states, scored_at)
@@ -85,6 +90,7 @@ def release(
     listed = rank(scores, account_facts(source.newest("accounts"), now.states), days)
     ends = renewals(bundles, scores, now.table, now.states)
     company = Company(scores, listed, ends, now.table)
+    tiers = dict(zip(listed["account_id"], listed["tier"], strict=True))
     beside = around(store, source, now.states)
     scored = Scored(
         scores=scores,
@@ -93,6 +99,7 @@ def release(
         renewals=ends,
         rows=listed_rows(company, bundles, catalogue, days, beside, settings.list_rules, playbook),
         products=products(source, now.states),
+        triggers=holding(playbook.triggers, now.table, tiers),
         next_products=next_products(bundles, source, now.states),
         bundles=bundles,
         features=now.table,
@@ -102,7 +109,8 @@ def release(
         about=_about(registry, bundles),
     )
     publication = publish(store, settings.home, scored, scored_at)
-    return Released(scores, scored.listed, scored.renewals, publication)
+    lacked = lacking(playbook.triggers, list(now.table.columns))
+    return Released(scores, scored.listed, scored.renewals, publication, lacked)
 
 
 def _champions(registry: Registry) -> dict[str, Bundle]:

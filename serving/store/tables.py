@@ -172,6 +172,18 @@ listed_products = Table(
     sqlite_with_rowid=False,
 )
 
+published_triggers = Table(
+    "published_triggers",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("trigger_id", String(60), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("tell", String(40), nullable=False),
+    Column("since", DateTime, nullable=False),
+    Column("told_at", DateTime, nullable=False),
+)
+
 feedback = Table(
     "feedback",
     METADATA,

@@ -1,5 +1,6 @@
 """What `tenure score` does: every account scored and published, here or in parts on Spark."""
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,8 +62,21 @@ def score(
         "accounts": publication.accounts,
         "models": {each.model: each.model_version for each in publication.models},
         "statuses": released.listed["status"].value_counts().to_dict(),
+        "triggers": _told(session, released),
     }
     session.answer(terminal.text(released, TOP, WIDTH), document)
+
+
+def _told(session: Session, released: "Released") -> dict[str, int]:
+    """Count what people are told of by trigger; say which triggers the source cannot answer."""
+    from serving.playbooks.fired import fired_of, told_now
+
+    for name, columns in released.lacking.items():
+        text = f"the trigger {name} may not fire: the source gives no {', '.join(columns)}."
+        click.echo(f"tenure: {text}", err=True)
+    publication = released.publication
+    rows = told_now(fired_of(session.store, publication.number), publication.as_of)
+    return dict(Counter(row["trigger_id"] for row in rows))
 
 
 def released_now(

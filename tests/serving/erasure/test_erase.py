@@ -25,6 +25,7 @@ from serving.backup.write import back_up
 from serving.erasure import erase as erasure
 from serving.erasure.erase import Erased, demand_ids, erase, let_back
 from serving.erasure.rows import OF_ACCOUNTS, erased_of
+from serving.playbooks.trigger import COLUMNS as TRIGGER_COLUMNS
 from serving.publishing.publish import Scored, publish
 from serving.store import tables
 from serving.store.database import Store
@@ -54,6 +55,9 @@ def with_canary(scored: Scored) -> Scored:
         signals=renamed(scored.signals),
         renewals=renamed(scored.renewals),
         next_products=renamed(scored.next_products),
+        triggers=pd.DataFrame(
+            [(one, "t", "Told", "csm", 7) for one in (CANARY, "bolt")], columns=[*TRIGGER_COLUMNS]
+        ),
         rows=renamed(shown).assign(name=listed["name"].to_numpy()),
         products=renamed(scored.products),
     )
@@ -135,6 +139,7 @@ def test_a_canary_is_found_before_and_nowhere_after(full: Store, home: Home) -> 
     assert holding(home, CANARY) == set()
     assert erased.swept.found_any
     assert erased.swept.rows["scores"] == 2 * 2 * 2
+    assert erased.swept.rows["published_triggers"] == 2
 
 
 def test_all_else_stays(full: Store, home: Home) -> None:
