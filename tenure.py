@@ -273,7 +273,7 @@ def _audited(
 ) -> "Audited":
     if asked.table is not None:
         from training.laid_out import audit_table
-        from training.ready import read_table
+        from training.table_file import read_table
 
         with step(f"Auditing {asked.table.name}"):
             return audit_table(read_table(asked.table), question, asked)
@@ -323,9 +323,9 @@ def _trained_on_table(
     asked: TableAsked,
     tune_minutes: float | None = None,
 ) -> "Registered":
-    from training.ready import read_table
     from training.register import register_table
     from training.table import train_table
+    from training.table_file import read_table
     from training.tune import Budget
 
     budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None

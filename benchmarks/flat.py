@@ -9,8 +9,9 @@ from benchmarks.floors import by_folds
 from models.churn import CHURN
 from models.made_from import TableRoles
 from training.heldout import HeldOut
-from training.ready import numbers_in, outcomes, read_table
+from training.ready import numbers_in, outcomes
 from training.table import TableTrained, train_table
+from training.table_file import read_table
 
 Say = Callable[[str], None]
 

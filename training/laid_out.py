@@ -12,7 +12,7 @@ from models.made_from import TableRoles
 from models.question import Question
 from training.audit.finding import Audited, demand_known
 from training.audit.ready_table import audited
-from training.ready import ACCOUNT, AS_OF, label_column, outcomes
+from training.ready import ACCOUNT, AS_OF, is_date, label_column, outcomes
 from training.strata import strata
 
 Booleans = NDArray[np.bool_]
@@ -74,17 +74,18 @@ def known_rows(
     TooLittleDataError
         With fewer than 20 rows of either outcome.
     SourceError
-        If a named column is missing, or the label is not of two values.
+        If a named column is missing, or named twice, or the label is not of two values.
     """
     roles = Roles(
         label_column(frame, question.name, asked.label),
         _present(frame, asked.time, AS_OF, "time"),
         _present(frame, asked.group, ACCOUNT, "group"),
     )
+    _demand_apart(roles)
     outcome = outcomes(frame[roles.label])
     known = np.flatnonzero(np.isfinite(outcome))
     hit = outcome[known] == 1
-    _enough(hit, "rows with a known label")
+    _enough(hit, "rows with a known label", "Bring more of them.")
     return frame.iloc[known].reset_index(drop=True), hit, roles, known
 
 
@@ -107,12 +108,13 @@ def lay_out(
     Raises
     ------
     TooLittleDataError
-        With fewer than 20 rows of either outcome on either side.
+        With fewer than 20 rows of either outcome on either side, or fewer than 20 groups.
     SourceError
         If a row has no date.
     """
     dates = None if roles.time is None else _dates(rows[roles.time])
     groups = _groups(rows, roles.group)
+    _enough_groups(groups, roles)
     if dates is None and sets_aside:
         learn, test = next(strata(hit, groups, np.ones(len(rows), bool), TEST_PARTS, SEED))
         _enough(hit[test], "quarter that is set aside to test on", "Train without --tune.")
@@ -135,6 +137,26 @@ def _present(frame: pd.DataFrame, asked: str | None, usual: str, role: str) -> s
     return asked if asked is not None else (usual if usual in frame.columns else None)
 
 
+def _demand_apart(roles: Roles) -> None:
+    named = [name for name in (roles.label, roles.time, roles.group) if name is not None]
+    twice = [name for name in named if named.count(name) > 1]
+    if twice:
+        raise SourceError(
+            f"Expected one column each as label, time and group, got {twice[0]!r} for two of them. "
+            "Name another column, or leave --time or --group out."
+        )
+
+
+def _enough_groups(groups: NDArray[np.object_], roles: Roles) -> None:
+    count = len(pd.unique(groups))
+    if count < FEWEST_EVENTS:
+        raise TooLittleDataError(
+            f"Expected at least {FEWEST_EVENTS} different values in the group column "
+            f"{roles.group!r}, whose rows stand together, got {count}. Name the column that says "
+            "whose row each is."
+        )
+
+
 def _enough(hit: Booleans, where: str, cure: str = "Bring a longer history.") -> None:
     events, others = int(hit.sum()), int((~hit).sum())
     if min(events, others) < FEWEST_EVENTS:
@@ -150,16 +172,25 @@ def _groups(rows: pd.DataFrame, group: str | None) -> NDArray[np.object_]:
 
 
 def _dates(column: pd.Series) -> NDArray[np.datetime64]:
-    try:
-        times = pd.to_datetime(column, utc=True)
-    except (ValueError, TypeError) as error:
+    filled = column.dropna()
+    # 01.02.2023 is a day in January or in February by who wrote it: only what has one meaning.
+    if not is_date(filled):
         raise SourceError(
-            f"Expected dates in the column {column.name!r}, got: {error}. Write them as 2024-12-31."
-        ) from error
+            f"Expected dates such as 2024-12-31 in the column {column.name!r}, got "
+            f"{str(filled.iloc[0]) if len(filled) else 'no value'!r}. Write them so."
+        )
+    times = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
     if times.isna().any():
         raise SourceError(
             f"Expected a date in each row of the column {column.name!r}, got "
             f"{int(times.isna().sum())} rows without. Fill it in, or leave those rows out."
+        )
+    later = times > pd.Timestamp.now("UTC")
+    if later.any():
+        raise SourceError(
+            f"Expected dates up to today in the column {column.name!r}, got {times.max():%Y-%m-%d} "
+            f"and {int(later.sum()) - 1} more later ones, whose outcome nobody knows. "
+            "Leave those rows out."
         )
     return times.dt.tz_localize(None).to_numpy("datetime64[us]")
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,12 @@ FEWEST_ROWS_OF_A_CATEGORY = 5
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y"})
 _NO = frozenset({"0", "0.0", "false", "f", "no", "n"})
+_MISSING = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]|$)"
+_NO_NUMBERS = frozenset({"inf", "-inf", "infinity", "-infinity"})
+_GROUPED = r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"
+MOSTLY = 0.8
+"""Share of numbers from which the other words of a column are taken for slips."""
 _LABELS = ("label", "target", "outcome", "event", "y")
 
 
@@ -38,35 +42,14 @@ class Columns:
         The values of each category worth telling apart; their order is that of their codes.
     left_out
         Columns that are no features, and why.
+    notes
+        Sentences on what was read as something else.
     """
 
     frame: pd.DataFrame
     categories: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, str]
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a ready feature table, Parquet or CSV by its suffix.
-
-    Raises
-    ------
-    SourceError
-        If the file is missing, of another kind, or empty.
-    """
-    if path.suffix not in {".parquet", ".csv"} or not path.is_file():
-        raise SourceError(
-            f"Expected a feature table as .parquet or .csv, got {path}. Name such a file."
-        )
-    try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"Expected a readable table in {path}, got: {error}.") from error
-    if frame.empty or frame.columns.has_duplicates:
-        raise SourceError(
-            f"Expected rows, and columns of different names, in {path}, got {len(frame)} rows and "
-            f"{len(frame.columns)} columns. Write the table again."
-        )
-    return frame
+    notes: tuple[str, ...] = ()
 
 
 def label_column(frame: pd.DataFrame, model: str, label: str | None = None) -> str:
@@ -105,6 +88,7 @@ def outcomes(label: pd.Series) -> Floats:
         If it holds anything but 0 and 1, yes and no, or true and false.
     """
     texts = _texts(label).str.lower()
+    texts = texts.mask(texts.isin(_MISSING))
     strange = texts[texts.notna() & ~texts.isin(_YES | _NO)]
     if len(strange):
         raise SourceError(
@@ -131,6 +115,7 @@ def offered(frame: pd.DataFrame, *, apart: Sequence[str], learn: NDArray[np.bool
     ready: dict[str, pd.Series] = {}
     categories: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, str] = {}
+    notes: list[str] = []
     for name in map(str, frame.columns):
         if name in apart:
             continue
@@ -140,29 +125,59 @@ def offered(frame: pd.DataFrame, *, apart: Sequence[str], learn: NDArray[np.bool
             left_out[name] = "a date, which needs another date to count days from"
         elif numbers is not None:
             ready[name] = numbers
+            notes += _slips(column, numbers)
         else:
             ready[name] = _texts(column).astype(object)
             categories[name] = _categories(ready[name][learn])
-    return Columns(pd.DataFrame(ready, index=frame.index), categories, left_out)
+    return Columns(pd.DataFrame(ready, index=frame.index), categories, left_out, tuple(notes))
 
 
 def numbers_in(column: pd.Series) -> pd.Series | None:
     """Give a column as numbers, NaN is missing; None if it holds words.
 
-    Numbers may be written as text, with blanks for missing ones; dates become days.
+    Numbers may be written as text: with blanks or words such as NA for missing ones, all of them
+    with a percent sign, or with commas between thousands. Where most are numbers, more different
+    ones than there are grades, another word is a slip and missing. Dates become days.
     """
     if is_date(column):
-        days = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
-        return days / pd.Timedelta(days=1)
+        times = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
+        return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
         return _finite(column.to_numpy(float), column.index)
-    values = column
-    if not pd.api.types.is_numeric_dtype(column):
-        values = _texts(column)
+    values = column if pd.api.types.is_numeric_dtype(column) else _written(column)
     numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
-    if bool((values.notna() & numbers.isna()).any()):
+    words = values.notna() & numbers.isna()
+    if bool(words.any()) and not _are_slips(words, values, numbers):
         return None
     return _finite(numbers.to_numpy(float, na_value=np.nan), column.index)
+
+
+def _written(column: pd.Series) -> pd.Series:
+    """Give texts as a computer writes numbers, so far as they are numbers."""
+    texts = _texts(column)
+    texts = texts.mask(texts.str.lower().isin(_MISSING))
+    filled = texts.dropna()
+    if len(filled) and bool(filled.str.endswith("%").all()):
+        return texts.str.removesuffix("%").str.strip()
+    is_grouped = texts.str.fullmatch(_GROUPED).fillna(value=False)
+    return texts.mask(is_grouped, texts.str.replace(",", ""))
+
+
+def _are_slips(words: pd.Series, values: pd.Series, numbers: pd.Series) -> bool:
+    is_mostly = int(words.sum()) <= (1 - MOSTLY) * int(values.notna().sum())
+    return is_mostly and int(numbers.nunique()) > FEW_CATEGORIES
+
+
+def _slips(column: pd.Series, numbers: pd.Series) -> list[str]:
+    """Say what of a column of numbers was none."""
+    if pd.api.types.is_numeric_dtype(column) or is_date(column):
+        return []
+    slips = _written(column)[numbers.isna()].dropna()
+    slips = slips[~slips.str.lower().isin(_NO_NUMBERS)]
+    if slips.empty:
+        return []
+    said = f"{column.name} holds numbers but for {len(slips)} of {len(column)} rows"
+    return [f"{said}, such as {slips.iloc[0]!r}, which were read as missing."]
 
 
 def _finite(numbers: NDArray[np.floating[Any]], index: pd.Index) -> pd.Series:

@@ -27,8 +27,8 @@ from training.made import (
     table_result,
 )
 from training.prepare import prepared
-from training.ready import read_table
 from training.table import train_table
+from training.table_file import read_table
 from training.tested import scored_later
 
 SHOWN = 12

@@ -68,7 +68,8 @@ class TableTrained:
     sets_aside
         Whether the held-out rows are a part that was drawn and set aside, for want of dates.
     notes
-        Sentences on how the settings were found.
+        Sentences on rows without a label, cells that were read as missing, and how the settings
+        were found.
     trials
         What tuning tried; empty without tuning.
     """
@@ -144,7 +145,8 @@ def train_table(
     demand_known(asked.accept, map(str, frame.columns))
     rows, hit, roles, known = known_rows(frame, question, asked)
     laid = lay_out(rows, hit, roles, question, sets_aside=sets_aside or budget is not None)
-    table, left_out = _offered(rows, hit, laid, question, asked.accept, params)
+    table, left_out, notes = _offered(rows, hit, laid, question, asked.accept, params)
+    notes = (*_without_label(len(frame) - len(known), len(frame), roles.label), *notes)
     found = tuned(table, laid, budget, progress) if budget else None
     table = replace(table, params=found.params) if found else table
     by_turns = laid.dates is None and not laid.sets_aside
@@ -160,7 +162,7 @@ def train_table(
         held_out=held_out,
         params=table.params,
         sets_aside=laid.sets_aside,
-        notes=(found.sentence(),) if found else (),
+        notes=(*notes, found.sentence()) if found else notes,
         trials=found.trials if found else (),
     )
 
@@ -172,8 +174,8 @@ def _offered(
     question: Question,
     accept: Sequence[str],
     params: BoosterParams,
-) -> tuple[TableRows, dict[str, str]]:
-    """Give the rows with the columns to learn from, and by column why others are left out."""
+) -> tuple[TableRows, dict[str, str], tuple[str, ...]]:
+    """Give the rows with the columns to learn from, why others are left out, and notes."""
     ready = offered(rows, apart=laid.apart, learn=laid.learn)
     left_out = {**ready.left_out, **_left_out(laid.audited, list(rows.columns), accept)}
     features = tuple(name for name in ready.frame.columns if name not in left_out)
@@ -182,7 +184,25 @@ def _offered(
             "Expected at least one column to learn from, got none that the audit lets through. "
             "Take one on with --accept, or bring others."
         )
-    return TableRows(question, ready, features, hit, laid.groups, params), left_out
+    notes = (*ready.notes, *_repeated(rows, features, laid))
+    return TableRows(question, ready, features, hit, laid.groups, params), left_out, notes
+
+
+def _repeated(rows: pd.DataFrame, features: Sequence[str], laid: Laid) -> tuple[str, ...]:
+    """Say how many rows may be tested on copies of themselves."""
+    is_told_whose = laid.dates is not None or len(pd.unique(laid.groups)) < len(rows)
+    count = int(rows.duplicated(list(features)).sum())
+    if is_told_whose or not count:
+        return ()
+    said = f"{count:,} of {len(rows):,} rows repeat another in every column"
+    cure = "say whose each is with --group, or they are tested on copies of themselves"
+    return (f"{said}: if those are rows of one customer, {cure}.",)
+
+
+def _without_label(count: int, of: int, label: str) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count:,} of {of:,} rows have no {label}: nothing is learned from them.",)
 
 
 def verdict(metrics: Mapping[str, Mapping[str, float]]) -> str:

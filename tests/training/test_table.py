@@ -12,8 +12,9 @@ from models.churn import CHURN
 from models.expansion import EXPANSION
 from models.made_from import TableRoles
 from models.reasons import explain
-from training.ready import label_column, numbers_in, outcomes, read_table
+from training.ready import label_column, numbers_in, outcomes
 from training.table import train_table, verdict
+from training.table_file import read_table
 
 
 def accounts(rows=400, *, strength=2.0, seed=1):

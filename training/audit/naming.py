@@ -15,6 +15,9 @@ MANY = 100
 LARGE = 1e6
 """From here on a whole number that no two accounts share, and that stays, is a code."""
 
+PAST_COUNTING = 2.0**53
+"""Beyond this a float cannot tell whole numbers apart, and nobody has counted so far."""
+
 _ROWS_OF_ONE = 2
 _NAMES_OF_IDS = frozenset({"id", "number", "no", "key"})
 _NAMES_OF_PEOPLE = frozenset({"id", "name", "email", "mail", "uuid", "guid", "domain", "phone"})
@@ -25,10 +28,17 @@ def names_rows(name: str, column: pd.Series, group: NDArray[np.int64]) -> str | 
     first_of_group = column[~pd.Series(group).duplicated().to_numpy()]
     for values, what in ((column.dropna(), "rows"), (first_of_group.dropna(), "accounts")):
         if _are_names(name, values):
-            return f"{name} has {values.nunique()} values in {len(values)} {what}: it names them."
+            said = f"{name} has {values.nunique()} values in {len(values)} {what}: it names them."
+            return said + _is_perhaps_the_group(name, values)
     if _is_a_code(column, group):
         return f"{name} has one large whole number for each account, which none shares: a code."
     return None
+
+
+def _is_perhaps_the_group(name: str, values: pd.Series) -> str:
+    if values.is_unique:
+        return ""
+    return f" If it says whose row each is, name it with --group: {name} stands in several rows."
 
 
 def _are_names(name: str, values: pd.Series) -> bool:
@@ -44,7 +54,9 @@ def _are_names(name: str, values: pd.Series) -> bool:
         return False
     is_whole = not is_date(values) and bool((numbers % 1 == 0).all())
     is_dense = float(numbers.max() - numbers.min()) < 2 * len(numbers)
-    return is_whole and bool(numbers.is_unique) and (is_dense or last_word in _NAMES_OF_IDS)
+    is_past_counting = float(numbers.abs().max()) > PAST_COUNTING
+    is_one_each = distinct == len(values)  # as they are written: as floats large ones fall together
+    return is_whole and is_one_each and (is_dense or is_past_counting or last_word in _NAMES_OF_IDS)
 
 
 def _is_a_code(column: pd.Series, group: NDArray[np.int64]) -> bool:
