@@ -25,7 +25,7 @@ from serving.publishing.publication import Publication
 from serving.scoring.plays import NO_REASON
 from serving.store import listing
 from serving.store.lookup import Row
-from serving.store.view import STATES, TABS, WHY_NOT, View
+from serving.store.view import SORTS, STATES, TABS, WHY_NOT, View
 
 WITHIN = (7, 30, 60, 90, 180, 365)
 FILES: dict[str, tuple[Callable[..., bytes], str]] = {
@@ -108,6 +108,7 @@ def _listed(parts: Parts, caller: Caller, view: View, publication: Publication) 
         "pages": max(1, -(-counts[view.tab] // view.limit)),
         "choices": _choices(parts, asked),
         "within": WITHIN,
+        "sorts": SORTS,
         "publication": publication,
         "age_days": round(age_hours / 24),
         "is_stale": parts.is_stale(age_hours),

@@ -34,6 +34,7 @@ Days = Annotated[int, Meta(ge=1, le=3660)]
 TABS: tuple[Tab, ...] = get_args(Tab)
 STATES: tuple[State, ...] = get_args(State)
 WHY_NOT: tuple[WhyNot, ...] = get_args(WhyNot)
+SORTS: tuple[Sort, ...] = get_args(Sort)
 DEFAULT_SORT: dict[Tab, Sort] = {"grow": "added", "leaving": "arr", "watch": "arr"}
 RISES: frozenset[Sort] = frozenset(
     {"name", "csm", "tier", "renewal", "notice", "reason", "signal", "state", "why"}
