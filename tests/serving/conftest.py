@@ -38,6 +38,7 @@ from serving.logs import logged
 from serving.pages.cookies import SESSION
 from serving.parts import Parts, open_parts, utc_now
 from serving.playbooks.read import read_playbook
+from serving.playbooks.trigger import COLUMNS as TRIGGER_COLUMNS
 from serving.publishing.bundles import keep_bundle
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
@@ -89,6 +90,8 @@ TABLE = """
     dune        2             4             183               12
     evil        -             0             -                 -
 """
+
+TRIGGERS = [("acme", "use-halved", "Use fell by half", "csm", 28)]
 
 NEXT_PRODUCTS = [
     {
@@ -179,6 +182,7 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         rows=listed_rows(company, bundles, catalogue, 90, AROUND, Rules(), read_playbook()),
         products=pd.DataFrame(PRODUCTS, columns=["account_id", "product"]),
         next_products=pd.DataFrame(NEXT_PRODUCTS),
+        triggers=pd.DataFrame(TRIGGERS, columns=[*TRIGGER_COLUMNS]),
         bundles=bundles,
         list_horizon_days=90,
         currency="EUR",

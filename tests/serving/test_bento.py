@@ -73,6 +73,7 @@ def test_it_holds_what_it_needs_and_nothing_else(bento: Path) -> None:
         "serving/api/app.py",
         "serving/pages/worklist.html",
         "serving/pages/tenure.css",
+        "serving/playbooks.toml",
     } <= inside
     assert {"models/bundle.py", "features/build.py", "requirements.lock"} <= inside
     top = {path.name for path in (bento / "src").iterdir()}

@@ -25,7 +25,6 @@ from serving.backup.write import back_up
 from serving.erasure import erase as erasure
 from serving.erasure.erase import Erased, demand_ids, erase, let_back
 from serving.erasure.rows import OF_ACCOUNTS, erased_of
-from serving.playbooks.trigger import COLUMNS as TRIGGER_COLUMNS
 from serving.publishing.publish import Scored, publish
 from serving.store import tables
 from serving.store.database import Store
@@ -55,9 +54,7 @@ def with_canary(scored: Scored) -> Scored:
         signals=renamed(scored.signals),
         renewals=renamed(scored.renewals),
         next_products=renamed(scored.next_products),
-        triggers=pd.DataFrame(
-            [(one, "t", "Told", "csm", 7) for one in (CANARY, "bolt")], columns=[*TRIGGER_COLUMNS]
-        ),
+        triggers=renamed(scored.triggers),
         rows=renamed(shown).assign(name=listed["name"].to_numpy()),
         products=renamed(scored.products),
     )

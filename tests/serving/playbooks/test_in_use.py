@@ -1,5 +1,6 @@
 """The file in use, and the plays that people read: of the release, and of the service."""
 
+import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -59,6 +60,13 @@ WITHOUT_TRIGGER = OURS.partition("[[trigger]]")[0]
 @pytest.fixture
 def settings(home: Home) -> Settings:
     return Settings(home=home)
+
+
+def test_the_default_is_shipped_with_the_package_and_the_bento() -> None:
+    project = DEFAULT.parents[1]
+    tool = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert DEFAULT.name in tool["setuptools"]["package-data"]["serving"]
+    assert f"serving/{DEFAULT.name}" in tool["bentoml"]["build"]["include"]
 
 
 def suggested(settings: Settings) -> dict[str, str]:
