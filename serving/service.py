@@ -78,13 +78,14 @@ class GuardedService(Service):  # type: ignore[misc]  # BentoML's classes are no
         """Give the application that any server of this service runs."""
         app = super().to_asgi(is_main=False)
         door: Door = self.mount_apps[0][0]
+        application = door.application  # built now, not while the first request waits
 
         async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
             """Go straight to what is mounted: BentoML's routes and layers have no part in a call.
 
             They would label by raw path, and answer in shapes of their own.
             """
-            await (app if scope["type"] == "lifespan" else door)(scope, receive, send)
+            await (app if scope["type"] == "lifespan" else application)(scope, receive, send)
 
         return Guard(mounted, door.parts)
 
@@ -138,8 +139,9 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
             with closing(opening) as parts:
                 with suppress(StoreError):  # readiness says so, and each request looks again
                     parts.watch.look()
+                made = server(parts)
                 gc.freeze()  # what is loaded by now stays: to look it through would hold up answers
-                server(parts).run(sockets=[listener])
+                made.run(sockets=[listener])
 
         if metrics.workers == 1:
             metrics.has_started(0)

@@ -1,8 +1,12 @@
 """Tokens and users that the store told of a moment ago, so that few requests have to ask it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
+
+from starlette.concurrency import run_in_threadpool
 
 from features.errors import StoreError
 from serving.store.database import Store
@@ -31,7 +35,31 @@ class Recognised(Generic[Kept]):
     look: Callable[[Store, str], Kept | None]
     clock: Callable[[], float]
     _seen: dict[str, tuple[float, Kept]] = field(default_factory=dict, repr=False)
+    _asking: dict[str, tuple[float, asyncio.Future[Kept | None]]] = field(
+        default_factory=dict, repr=False
+    )
     _away_until: float = -1.0
+
+    async def told(self, kept_id: str) -> Kept | None:
+        """Give one from memory, or ask on another thread: once for all requests of a moment.
+
+        Where each of them asks, a busy token has its threads keep every answer waiting.
+        """
+        if (kept := self.remembered(kept_id)) is not None:
+            return kept
+        now = self.clock()
+        asked_at, asking = self._asking.get(kept_id, (now, None))
+        if asking is None or now - asked_at >= FRESH_SECONDS:
+            asking = asyncio.ensure_future(run_in_threadpool(self.ask, kept_id))
+            self._asking[kept_id] = now, asking
+            asking.add_done_callback(partial(self._has_asked, kept_id))
+        return await asyncio.shield(asking)
+
+    def _has_asked(self, kept_id: str, done: asyncio.Future[Kept | None]) -> None:
+        if self._asking.get(kept_id, (0.0, None))[1] is done:
+            del self._asking[kept_id]
+        if not done.cancelled():
+            done.exception()  # seen to, even if whoever waited for it is gone
 
     def remembered(self, kept_id: str) -> Kept | None:
         """Give one without asking the store, if that told of it, or failed to, this second."""
@@ -64,4 +92,5 @@ class Recognised(Generic[Kept]):
 
     def forget(self, kept_id: str) -> None:
         """Ask the store again before the next answer: one was changed here."""
+        self._asking.pop(kept_id, None)  # that answer may be older than the change
         self._seen.pop(kept_id, None)

@@ -2,9 +2,9 @@
 
 import asyncio
 import math
+import secrets
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
@@ -13,14 +13,12 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import structlog
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import StoreError
-from serving.access.recognised import Kept, Recognised
 from serving.access.session import Session
 from serving.access.tokens import (
     Principal,
@@ -100,7 +98,7 @@ class Guard:
             self._note(scope, exchange, time.perf_counter() - started)
 
         is_tls = self._parts.settings.behind_tls
-        exchange = _Exchange(send, note, uuid.uuid4().hex, is_tls=is_tls)
+        exchange = _Exchange(send, note, secrets.token_hex(16), is_tls=is_tls)
         scope["tenure.request_id"] = exchange.request_id
         metrics.add(IN_FLIGHT, 1)
         try:
@@ -159,13 +157,13 @@ class Guard:
         token = split_token(presented[len(BEARER) :].strip())
         if token is None:
             return None
-        kept = await _told(parts.recognised, token[0])
+        kept = await parts.recognised.told(token[0])
         return principal_by_secret(kept, token[1], parts.now())
 
     async def _logged_in(self, scope: Scope, session: Session) -> Principal | None:
         parts = self._parts
         user_id, _, mark = session.subject.partition("-")
-        kept = await _told(parts.people, user_id)
+        kept = await parts.people.told(user_id)
         principal = principal_in_session(kept, mark, session.session_id)
         is_worn = parts.now() - session.seen_at >= RENEWED_AFTER
         if principal is not None and is_worn and scope["path"] != LOGOUT:
@@ -231,12 +229,6 @@ class _Exchange:
         refused = RefusedError(status, FAILURES[status], message)
         response = error_response(refused, scope)
         await response(scope, receive, self.send)
-
-
-async def _told(recognised: Recognised[Kept], kept_id: str) -> Kept | None:
-    """Give a token or a user from memory, or ask the store on another thread."""
-    kept = recognised.remembered(kept_id)
-    return kept or await run_in_threadpool(recognised.ask, kept_id)
 
 
 def _logs_in(scope: Scope) -> bool:

@@ -127,7 +127,8 @@ class Trail:
                     f"Expected the audit log in {self.folder} to take a row, got: "
                     f"{error.strerror}. Make room and let the service write there."
                 ) from error
-        self._unsynced.set()
+        if not self._unsynced.is_set():  # or the sync to come is after this row: quick to ask
+            self._unsynced.set()
 
     def close(self) -> None:
         """Sync what was written, keep the head in the store, and end the chain."""

@@ -1,7 +1,10 @@
 """Tokens in a worker's memory: for a second, and for a while when the store is away."""
 
+import asyncio
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -77,3 +80,56 @@ def test_while_the_store_is_away_what_it_said_last_counts_for_a_while(
     assert recognised.remembered(known) is None
     with pytest.raises(StoreError):
         recognised.ask(known)
+
+
+def test_requests_of_one_moment_ask_the_store_once(store: Store, clock: Clock) -> None:
+    asked = []
+
+    def look(_store: Store, token_id: str) -> str:
+        time.sleep(0.05)
+        asked.append(token_id)
+        return token_id.upper()
+
+    async def all_at_once() -> list[str | None]:
+        recognised = Recognised(store, look, clock)
+        return await asyncio.gather(*[recognised.told(one) for one in ("a", "b") * 20])
+
+    assert asyncio.run(all_at_once()) == ["A", "B"] * 20
+    assert sorted(asked) == ["a", "b"]
+
+
+def test_a_change_or_a_second_makes_the_next_request_ask_for_itself(
+    store: Store, clock: Clock
+) -> None:
+    answers, waiting = iter(["old", "new", "newer"]), Event()
+
+    def look(_store: Store, _token_id: str) -> str:
+        answer = next(answers)
+        assert answer != "old" or waiting.wait(10)
+        return answer
+
+    async def one_after_the_other() -> list[str | None]:
+        recognised = Recognised(store, look, clock)
+        slow = asyncio.create_task(recognised.told("a"))
+        await asyncio.sleep(0.05)
+        recognised.forget("a")
+        changed = await recognised.told("a")
+        clock.seconds += FRESH_SECONDS
+        later = await recognised.told("a")
+        waiting.set()
+        return [await slow, changed, later]
+
+    assert asyncio.run(one_after_the_other()) == ["old", "new", "newer"]
+
+
+def test_a_store_that_is_away_is_told_to_each_who_waits(store: Store, clock: Clock) -> None:
+    def look(_store: Store, _token_id: str) -> str:
+        raise StoreError("away")
+
+    async def both() -> list[str | BaseException | None]:
+        recognised = Recognised(store, look, clock)
+        return await asyncio.gather(
+            recognised.told("a"), recognised.told("a"), return_exceptions=True
+        )
+
+    assert [str(one) for one in asyncio.run(both())] == ["away", "away"]
