@@ -54,7 +54,7 @@ def feature_row(
         When a feature is absent, or text where the model expects a number.
     """
     try:
-        told = [values[name] for name in features]
+        told = [*map(values.__getitem__, features)]  # twice as fast as to write it out
         for name in categories:
             at, value = features.index(name), values[name]
             told[at] = categories[name].index(str(value)) if value in categories[name] else None

@@ -8,6 +8,7 @@ is refused here. It also takes in whatever it is sent, so it is held here how mu
 import asyncio
 from asyncio import TimerHandle
 from collections.abc import Sequence
+from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +19,7 @@ MOST_HEAD = 16 * 1024
 MOST_AHEAD = 16
 """Requests that may wait behind the one being answered, sent before its answer came."""
 INVALID = "Invalid HTTP request received."
+CONTINUE = b"HTTP/1.1 100"
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -66,6 +68,8 @@ class PatientProtocol(HttpToolsProtocol):
         if not _is_clear(self.headers, self.parser.get_http_version()):
             raise HttpParserError("a head that can be read in two ways")
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose answer is a head alone
+            self.cycle.transport = cast("asyncio.Transport", _Joined(self.transport))
         self.headers = []  # a header after the body is not believed as those before it are
 
     def on_body(self, body: bytes) -> None:
@@ -129,6 +133,31 @@ class PatientProtocol(HttpToolsProtocol):
         self._deadline = None
         if not self._is_answering():
             self.transport.close()
+
+
+class _Joined:
+    """The transport of one answer: its head leaves with the first of its body, in one packet.
+
+    A packet more is a system call more, here and for whoever reads it.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Write, but keep the head until what comes after it."""
+        if self._head is None and not data.startswith(CONTINUE):
+            self._head = data
+        else:
+            self._transport.write((self._head or b"") + data)
+            self._head = self._head and b""
+
+    def close(self) -> None:
+        """Close after all that was written."""
+        self._transport.write(self._head or b"")
+        self._transport.close()
 
 
 def _is_clear(headers: Headers, version: str) -> bool:

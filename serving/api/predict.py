@@ -122,13 +122,12 @@ def _is_right(bundle: Bundle, row: Mapping[str, Value]) -> bool:
     """Tell in a fraction of the time whether `_wrong` would find nothing."""
     if len(row) != len(bundle.features):
         return False
-    try:
-        told = [row[name] for name in bundle.features]
-    except KeyError:
+    if not all(map(row.__contains__, bundle.features)):
         return False
+    told = [*row.values()]
     if bundle.categories:
         named = {type(row[name]) for name in bundle.categories}
-        told = [row[name] for name in bundle.features if name not in bundle.categories]
+        told = [value for name, value in row.items() if name not in bundle.categories]
         if not named <= CATEGORY:
             return False
     if not {*map(type, told)} <= NUMBER:
