@@ -24,6 +24,7 @@ RUN = {
     "memory": {"mb": 399.0},
     f"{PREDICT}: {OURS}": LOAD,
     f"{SCORES}: {BARE}": LOAD | {"rate": 2000.0},
+    f"{HALF}: {BARE}": LOAD,
     f"{PREDICT}: {TYPED}": LOAD | {"cpu_us": 500.0},
     f"{PREDICT}: {MLFLOW}": LOAD | {"cpu_us": 2000.0},
 }
