@@ -33,8 +33,9 @@ from serving.verbs.table_asked import (
     accept_option,
     table_options,
 )
-from serving.verbs.tokens import how_to_open, tokens
+from serving.verbs.tokens import tokens
 from serving.verbs.train_asked import TRAIN_EXAMPLES, TRAIN_HELP, demand_together, training_options
+from serving.verbs.users import how_to_open, users
 
 if TYPE_CHECKING:
     from features.built import Built
@@ -58,7 +59,7 @@ def cli() -> None:
     """
 
 
-for verb in (simulate, validate, rollback, models, score, publications, replay, tokens):
+for verb in (simulate, validate, rollback, models, score, publications, replay, tokens, users):
     cli.add_command(verb)
 for verb in (audit_log, backup, restore, erase, crm, playbooks):
     cli.add_command(verb)

@@ -1,4 +1,4 @@
-"""The verbs about access tokens."""
+"""The verbs about access tokens, by which programs come in."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ OVERLAP_MINUTES = 15
 TOKENS_EXAMPLES = """\b
 Examples:
   tenure tokens add crm --scope score --scope feedback
-  tenure tokens add "Ann" --scope read --scope feedback --book "Ann Lee" --days 90
+  tenure tokens add "Ann's sheet" --scope read --book "Ann Lee" --days 90
   tenure tokens rotate crm               # the secret before it lives on for 15 minutes
   tenure tokens rotate crm --overlap 0   # ... or ends at once, as after a leak
   tenure tokens revoke crm
@@ -30,17 +30,8 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def how_to_open(session: Session) -> str:
-    """Make a token for a person, and say in one line how to open the page with it."""
-    from serving.access.tokens import add_token
-
-    name = f"quickstart {now():%Y-%m-%d %H.%M.%S}"
-    token = add_token(session.store, name, ("read", "feedback"), now())
-    where = f"http://{session.settings.host}:{session.settings.port}/"
-    return f"To open the page: {_command()} serve, then {where} with the token {token}"
-
-
-def _command() -> str:
+def started_by() -> str:
+    """Give how this command was called."""
     called = Path(sys.argv[0])
     return os.path.relpath(called) if called.is_file() else called.name
 
@@ -69,7 +60,7 @@ def add(
     """
     from serving.access.tokens import add_token
 
-    _warn_of_empty(session, book)
+    warn_of_empty(session, book)
     expires_at = now() + timedelta(days=days) if days else None
     token = add_token(session.store, name, scopes, now(), expires_at, book)
     session.answer(token, {"name": name, "scopes": scopes, "book": book, "token": token})
@@ -88,7 +79,7 @@ def add(
 def rotate(session: Session, name: str, overlap: int) -> None:
     """Give the token of that name or id a new secret and print it once, alone on the last line.
 
-    Its id, scopes, book and expiry stay. A login to the page ends with the secret it was made with.
+    Its id, scopes, book and expiry stay.
     """
     from serving.access.tokens import rotate_token
 
@@ -134,7 +125,7 @@ def _line(token: "ListedToken", time: datetime) -> str:
     return "  ".join(part for part in said if part)
 
 
-def _warn_of_empty(session: Session, book: str | None) -> None:
+def warn_of_empty(session: Session, book: str | None) -> None:
     """Say when no account of the scores in service is in a book: its name may be mistyped."""
     from serving.publishing.publication import latest
     from serving.store.lookup import choices

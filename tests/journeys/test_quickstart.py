@@ -38,8 +38,8 @@ class Quickstart:
         return tenure(self.home, *arguments)
 
     @property
-    def token(self) -> str:
-        return re.findall(r"tenure_\S+", self.said)[-1]
+    def password(self) -> str:
+        return self.said.split()[-1]
 
 
 def environ(home: Path) -> dict[str, str]:
@@ -107,7 +107,8 @@ def test_it_ends_with_the_list_the_figures_and_how_to_open_the_page(
         assert re.search(
             rf"^  {model} +AUC 0\.\d+ \[0\.\d+, 0\.\d+\]", quickstart.said, re.MULTILINE
         )
-    assert re.match(r"To open the page: .* serve, then http://127.0.0.1:3000/ with", lines[-1])
+    assert re.match(r"To open the page: .* serve, then http://127.0.0.1:3000/$", lines[-2])
+    assert re.match(r"Log in as admin@localhost with the password \S{20}$", lines[-1])
 
 
 def test_it_says_what_it_is_at(quickstart: Quickstart) -> None:
@@ -159,7 +160,8 @@ def test_renewing_is_as_likely_as_the_churn_probabilities_around_it_say(
 
 
 def test_the_worst_loss_stands_first(quickstart: Quickstart, service: httpx.Client) -> None:
-    service.headers["Authorization"] = f"Bearer {quickstart.token}"
+    token = quickstart.tenure("tokens", "add", "me", "--scope", "read").stdout.split()[-1]
+    service.headers["Authorization"] = f"Bearer {token}"
     answer = service.get("/v1/worklist", params={"limit": 20})
     assert answer.status_code == 200
     losses = [entry["expected_loss"] for entry in answer.json()["accounts"]]
@@ -167,7 +169,7 @@ def test_the_worst_loss_stands_first(quickstart: Quickstart, service: httpx.Clie
     assert losses == sorted(losses, reverse=True)
 
 
-def test_its_token_opens_the_page_and_nothing_else_does(
+def test_its_password_opens_the_page_and_nothing_else_does(
     quickstart: Quickstart, service: httpx.Client
 ) -> None:
     with httpx.Client(base_url=service.base_url, follow_redirects=True) as browser:
@@ -175,7 +177,7 @@ def test_its_token_opens_the_page_and_nothing_else_does(
         login = browser.get("/", headers={"Accept": "text/html"})
         mark = re.search(r'name="mark" value="([^"]+)"', login.text)
         assert mark is not None
-        form = {"mark": mark.group(1), "token": quickstart.token}
+        form = {"mark": mark[1], "login": "admin@localhost", "password": quickstart.password}
         page = browser.post("/login", data=form)
     assert "<h1>Work list</h1>" in page.text
     assert page.text.count("<tr>") > 10

@@ -129,7 +129,7 @@ def test_no_canary_is_in_a_log_line_a_metric_or_an_error(
     assert user is not None
     session = f"{SESSION}={parts.signer.open(SESSION, user.subject, utc_now())}"
     errors, statuses, metrics = [], set(), ""
-    with serve_parts(parts) as url, httpx.Client(base_url=url) as client:
+    with serve_parts(parts) as url, httpx.Client(base_url=url, timeout=60) as client:
         client.headers["authorization"] = f"Bearer {first}"
         for _ in spoilt(parts):
             answers = ask_everything(client, session)
