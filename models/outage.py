@@ -1,10 +1,14 @@
 """A registry that cannot be spoken to, told in one sentence and its cure."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from features.errors import ModelError
+
+_BUSY_SECONDS = 60  # another process may be writing
 
 
 def damaged(database: Path, error: Exception) -> ModelError:
@@ -65,3 +69,24 @@ def demand_address(database: str, home: Path) -> None:
             f"Expected a home without ? and % in its path, got {home}: MLflow would "
             "read them as part of an address. Set TENURE_HOME to another folder."
         )
+
+
+def demand_database(database: Path, artifacts: Path) -> None:
+    """Refuse a home's database that cannot be read, or is gone while models' files are there.
+
+    MLflow would make another, which knows of no model, and try for minutes to open a broken one.
+
+    Raises
+    ------
+    ModelError
+        When it was removed, emptied or replaced.
+    """
+    if not database.exists() or database.stat().st_size == 0:
+        if artifacts.is_dir() and any(artifacts.iterdir()):
+            raise damaged(database, FileNotFoundError(f"none, and files of models in {artifacts}"))
+        return
+    try:
+        with closing(sqlite3.connect(database, timeout=_BUSY_SECONDS)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise damaged(database, error) from error

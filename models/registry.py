@@ -39,6 +39,10 @@ class Registry:
     home: Home
     tracking_uri: str | None = None
 
+    def demand_up(self) -> None:
+        """Raise ModelError unless it can be spoken to: what takes long asks before it begins."""
+        self.tracking.demand_up()
+
     def log(self, training: Training) -> str:
         """Keep a training as a run and register its bundle as challenger.
 

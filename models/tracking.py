@@ -13,7 +13,7 @@ from features.errors import ModelError
 from features.home import Home, private
 from models.bundle import Bundle
 from models.lock import alone
-from models.outage import damaged, demand_address, demand_folder, gone, unreachable
+from models.outage import damaged, demand_address, demand_database, demand_folder, gone, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +65,11 @@ class Tracking:
                 yield self._opened()
             except (MlflowException, SQLAlchemyError) as error:
                 raise self._unusable(error) from error
+
+    def demand_up(self) -> None:
+        """Raise ModelError unless it answers: asked before a long piece of work, not after it."""
+        with self.client() as client:
+            client.search_registered_models(max_results=1)
 
     @property
     def lock(self) -> Path:
@@ -129,6 +134,7 @@ class Tracking:
         database = str(self.home.mlflow_database.resolve())
         demand_address(database, self.home.root)
         private(self.home.root)
+        demand_database(self.home.mlflow_database, self.home.mlflow_artifacts)
         self.home.mlflow_database.touch(mode=0o600)
         return f"sqlite:///{database}"
 

@@ -57,7 +57,7 @@ class Loaded:
     problem
         A sentence on the set that was refused, without names or paths; None: none was.
     refused
-        What of it was: ``snapshot 12``, or ``models of publication 12``.
+        What of it was: ``snapshot 12``, ``models of publication 12``, or ``name in service``.
     """
 
     in_service: InService | None = None
@@ -152,7 +152,7 @@ class Watch:
 
     def _load(self, before: Loaded, seen: tuple[str, int] | None) -> Loaded:
         if seen is None:
-            return Loaded(before.in_service)
+            return _nothing_named(before)
         began = time.monotonic()
         try:
             new = _read(self.home, seen[0], before.in_service)
@@ -162,6 +162,15 @@ class Watch:
         took = round(time.monotonic() - began, 1)
         LOG.info("taken over", publication=new.publication.number, seconds=took)
         return Loaded(new, seen)
+
+
+def _nothing_named(before: Loaded) -> Loaded:
+    """Go on with what is in service, if anything is: nobody can tell whether it still should be."""
+    if before.in_service is None:
+        return Loaded()
+    problem = "It cannot be read which publication is in service."
+    LOG.error("refused", what="name in service", problem=problem)
+    return Loaded(before.in_service, None, problem, "name in service")
 
 
 def _said(error: BaseException | None) -> str:

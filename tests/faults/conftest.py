@@ -26,6 +26,11 @@ import httpx
 import psutil
 import pytest
 
+from models.gate import Gate, GateReport
+from models.record import Training
+from models.registry import Registry
+from tenure import main
+
 COMPANY = Path(__file__).parents[1] / "serving" / "conftest.py"
 
 
@@ -81,6 +86,47 @@ def _is_alive(url):
         return httpx.get(f"{url}/livez").is_success
     except httpx.TransportError:
         return False
+
+
+@pytest.fixture
+def tenure(monkeypatch, capsys):
+    """A factory: a home and the words of a command line in, how it ended and what it said out."""
+
+    def run(home, *words):
+        monkeypatch.setenv("TENURE_HOME", str(home.root))
+        monkeypatch.setattr(sys, "argv", ["tenure", *words])
+        ended = 0
+        try:
+            main()
+        except SystemExit as error:
+            ended = error.code
+        return ended, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def champion(stumps, tmp_path_factory):
+    """A factory: registers a model that asks for little, and makes it the champion of a home."""
+    page = tmp_path_factory.mktemp("champion") / "report.html"
+
+    def make(home):
+        page.write_text("<p>How sure</p>", encoding="utf-8")
+        registry = Registry(home)
+        version = registry.log(
+            Training(
+                bundle=stumps(("usage__events__28d", 1.5, 1.0, -1.0)),
+                parameters={},
+                metrics={"metrics": {}, "by_horizon": {}},
+                data={"fingerprint": "d" * 64, "rows": 1, "extracted_at": "2024-01-01"},
+                audit=(),
+                reports=(page,),
+            )
+        )
+        gates = (Gate("log_loss", passed=True, sentence="Better."),)
+        registry.promote("churn", version, GateReport("churn", version, None, gates))
+
+    return make
 
 
 DISK_BYTES = 64 * 1024 * 1024

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from contextlib import closing
 from datetime import datetime, timedelta
 
@@ -16,9 +15,6 @@ from features.checked import open_checked, verify
 from features.errors import TenureError
 from features.home import Home
 from features.sources.check import check
-from models.gate import Gate, GateReport
-from models.record import Training
-from models.registry import Registry
 from serving.access.tokens import add_token
 from serving.audit_log.account_keys import key_of, pseudonym
 from serving.audit_log.check import check as check_log
@@ -33,7 +29,6 @@ from serving.settings import Settings
 from serving.snapshots.served import current
 from serving.snapshots.snapshot import ASIDE, number_of, open_snapshot
 from serving.store.database import open_store
-from tenure import main
 
 POINTS = int(os.environ.get("FAULT_KILLS", "8"))  # `make faults` asks for many more
 NO_ROOM = re.compile("No space left|disk is full|has room|Make room|File too large|disk I/O")
@@ -203,42 +198,8 @@ def test_an_erasure_that_finds_no_room_is_finished_when_there_is_some(disk, home
     assert holding == []
 
 
-@pytest.fixture
-def tenure(home, monkeypatch, capsys):
-    """A factory: the words of a command line in, how it ended and what it said out."""
-    monkeypatch.setenv("TENURE_HOME", str(home.root))
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["tenure", *words])
-        ended = 0
-        try:
-            main()
-        except SystemExit as error:
-            ended = error.code
-        return ended, capsys.readouterr().err
-
-    return run
-
-
-def champion(home, stumps, work):
-    (work / "report.html").write_text("<p>How sure</p>", encoding="utf-8")
-    registry = Registry(home)
-    version = registry.log(
-        Training(
-            bundle=stumps(("usage__events__28d", 1.5, 1.0, -1.0)),
-            parameters={},
-            metrics={"metrics": {}, "by_horizon": {}},
-            data={"fingerprint": "d" * 64, "rows": 1, "extracted_at": "2024-01-01"},
-            audit=(),
-            reports=(work / "report.html",),
-        )
-    )
-    gates = (Gate("log_loss", passed=True, sentence="Better."),)
-    registry.promote("churn", version, GateReport("churn", version, None, gates))
-
-
 def test_each_verb_that_finds_no_room_ends_with_one_clear_line(
-    disk, home, tenure, stumps, tmp_path
+    disk, home, tenure, champion, tmp_path
 ):
     source = write_source(tmp_path / "source", 300)
     asked = {
@@ -247,10 +208,10 @@ def test_each_verb_that_finds_no_room_ends_with_one_clear_line(
         "backup": (str(disk.folder / "b.tenure"),),
         "erase": ("a",),
     }
-    champion(home, stumps, tmp_path)
+    champion(home)
     for verb, words in asked.items():
         with disk.full(psutil.Process()):
-            ended, said = tenure(verb, *words)
+            ended, said = tenure(home, verb, *words)
         *_, last = said.strip().splitlines()
         assert (ended, last.startswith("tenure: ")) == (1, True), said
         assert NO_ROOM.search(last), said

@@ -2,6 +2,7 @@ import fcntl
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -343,6 +344,27 @@ def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"mlflow\.db, got: .*not a database") as refusal:
         Registry(home).models()
     assert "train again" in str(refusal.value)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_bytes(b"")])
+def test_a_database_that_is_gone_while_its_models_are_there_is_not_begun_anew(
+    registry: Registry, train: Train, spoil: Callable[[Path], object]
+) -> None:
+    registry.log(train())
+    spoil(registry.home.mlflow_database)
+    with pytest.raises(ModelError, match=r"got: none, and files of models in .*Put a copy"):
+        registry.models()
+    database = registry.home.mlflow_database
+    assert not database.exists() or database.stat().st_size == 0
+
+
+def test_a_database_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.mlflow_database.mkdir()
+    began = time.monotonic()
+    with pytest.raises(ModelError, match="unable to open database file"):
+        Registry(home).models()
+    assert time.monotonic() - began < 60  # MLflow would try for 100 seconds
 
 
 def test_a_home_that_was_moved_is_told_where_its_files_were(

@@ -98,6 +98,17 @@ def test_a_name_of_no_snapshot_is_refused(newest: tuple[Watch, Path, Path], home
     assert is_refused(watch.take_over(), "snapshot 2")
 
 
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_bytes(b"\xff")])
+def test_where_no_name_can_be_read_the_last_set_serves_and_it_is_said(
+    newest: tuple[Watch, Path, Path], home: Home, spoil: Callable[[Path], object]
+) -> None:
+    watch, snapshot, _ = newest
+    spoil(home.served / CURRENT)
+    assert is_refused(watch.take_over(), "name in service")
+    (home.served / CURRENT).write_text(f"{snapshot.name}\n")
+    assert watch.take_over().problem is None
+
+
 def test_what_was_refused_is_taken_over_once_it_is_put_right(
     newest: tuple[Watch, Path, Path], home: Home
 ) -> None:
