@@ -302,6 +302,7 @@ def _trained(
     from training.run import train as fit
     from training.tune import Budget
 
+    session.registry.demand_up()
     budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
     with step(f"Training {question.name}") as say:
         trained = fit(
@@ -329,6 +330,7 @@ def _trained_on_table(
     from training.table_file import read_table
     from training.tune import Budget
 
+    session.registry.demand_up()
     budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
     with step(f"Training {question.name} on {path.name}") as say:
         trained = train_table(read_table(path), question, asked, budget=budget, progress=say)
