@@ -143,20 +143,21 @@ class _Joined:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._head: bytes | None = None
+        self._has_begun = False
+        self._held = b""
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
-        """Write, but keep the head until what comes after it."""
-        if self._head is None and not data.startswith(CONTINUE):
-            self._head = data
+        """Write, but hold the head until what comes after it."""
+        if self._has_begun or data.startswith(CONTINUE):
+            self._transport.write(self._held + data)
+            self._held = b""
         else:
-            self._transport.write((self._head or b"") + data)
-            self._head = self._head and b""
+            self._has_begun, self._held = True, data
 
     def close(self) -> None:
         """Close after all that was written."""
-        self._transport.write(self._head or b"")
+        self._transport.write(self._held)
         self._transport.close()
 
 

@@ -160,6 +160,29 @@ def test_of_too_many_sent_ahead_the_first_are_answered(echoing: tuple[int, int])
     assert answered(echoing[0], text + LAST) == ["/first"] * (MOST_AHEAD + 1)
 
 
+def test_an_answer_leaves_in_one_packet(echoing: tuple[int, int]) -> None:
+    with closing(socket.create_connection(("127.0.0.1", echoing[0]), timeout=30)) as connection:
+        for _ in range(200):
+            connection.sendall(f"GET /first HTTP/1.1\r\n{HOST}\r\n".encode())
+            assert b'["/first"' in connection.recv(65536)
+
+
+def test_who_asks_before_sending_a_body_is_told_to(echoing: tuple[int, int]) -> None:
+    head = post("content-length: 3\r\nexpect: 100-continue")
+    with closing(socket.create_connection(("127.0.0.1", echoing[0]), timeout=30)) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"abc")
+        assert connection.recv(65536).endswith(
+            b'["/first", ["host", "content-length", "expect"], 3]'
+        )
+
+
+def test_the_head_alone_is_answered_without_a_body(echoing: tuple[int, int]) -> None:
+    text = f"HEAD /first HTTP/1.1\r\n{HOST}\r\n"
+    assert answered(echoing[0], text + LAST) == [200, "/last"]
+
+
 GET = f"GET / HTTP/1.1\r\n{HOST}"
 WITHOUT_END = {
     "a path": ("GET /", "a"),
