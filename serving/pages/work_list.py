@@ -36,12 +36,12 @@ FILES: dict[str, tuple[Callable[..., bytes], str]] = {
 
 def work_list_routes(parts: Parts, render: Render) -> list[Route]:
     """Give the routes of the work list, and of what it shows as files."""
-    say = speaker()
+    say, choices = speaker(), listing.Choices(parts.store)
 
     async def index(request: Request) -> Response:
         caller, view = _asked(request)
         session = session_of(parts, request)
-        shown = await run_in_threadpool(_shown, parts, caller, view)
+        shown = await run_in_threadpool(_shown, parts, choices, caller, view)
         mark = session.mark if session else ""
         values = {"mark": mark, "say": say, "view": view, "when": partial(when, say), **shown}
         written = {"points": sparkline.points, "day": day, "money": money, "no_reason": NO_REASON}
@@ -80,7 +80,7 @@ def _without_empty(request: Request) -> Request:
     return Request({**request.scope, "query_string": urlencode(kept).encode()})
 
 
-def _shown(parts: Parts, caller: Caller, view: View) -> dict[str, Any]:
+def _shown(parts: Parts, choices: listing.Choices, caller: Caller, view: View) -> dict[str, Any]:
     loaded = parts.watch.look()
     nothing = {"rows": (), "problem": loaded.problem}
     if loaded.in_service is None:
@@ -91,11 +91,16 @@ def _shown(parts: Parts, caller: Caller, view: View) -> dict[str, Any]:
         return {**nothing, "lacks": "too_old"}
     if not listing.is_laid_out(parts.store, publication.number):
         return {**nothing, "lacks": "not_laid_out"}
-    return {"problem": loaded.problem, **_listed(parts, caller, view, publication)}
-
-
-def _listed(parts: Parts, caller: Caller, view: View, publication: Publication) -> dict[str, Any]:
     asked = _of(parts, caller, view, publication)
+    chosen = {**choices.of(asked), "state": STATES, "why_not": WHY_NOT}
+    shown = _listed(parts, caller, asked, publication)
+    return {"problem": loaded.problem, "choices": chosen, **shown}
+
+
+def _listed(
+    parts: Parts, caller: Caller, asked: listing.Asked, publication: Publication
+) -> dict[str, Any]:
+    view = asked.view
     rows = listing.page(parts.store, asked)
     parts.note_read(caller, f"GET {WORK_LIST}", _ids(rows))
     counts = listing.counts(parts.store, asked)
@@ -106,21 +111,12 @@ def _listed(parts: Parts, caller: Caller, view: View, publication: Publication) 
         "counts": counts,
         "tabs": TABS,
         "pages": max(1, -(-counts[view.tab] // view.limit)),
-        "choices": _choices(parts, asked),
         "within": WITHIN,
         "sorts": SORTS,
         "publication": publication,
         "age_days": round(age_hours / 24),
         "is_stale": parts.is_stale(age_hours),
         "today": asked.now.date(),
-    }
-
-
-def _choices(parts: Parts, asked: listing.Asked) -> dict[str, Sequence[str]]:
-    return {
-        **listing.choices(parts.store, asked),
-        "state": STATES,
-        "why_not": WHY_NOT,
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -109,6 +109,34 @@ def choices(store: Store, asked: Asked) -> dict[str, list[str]]:
         said = dict(zip(CHOSEN, found or [set()] * len(CHOSEN), strict=True))
         said["product"] = set(products)
     return {name: sorted(value for value in values if value) for name, values in said.items()}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from, remembered while a publication is in service: it is the same.
+
+    Attributes
+    ----------
+    most
+        When so many books are remembered, all are let go.
+    """
+
+    store: Store
+    most: int = 200
+    _found: dict[tuple[int, Books], dict[str, list[str]]] = field(default_factory=dict, repr=False)
+
+    def of(self, asked: Asked) -> dict[str, list[str]]:
+        """Give what `choices` gives."""
+        key = (asked.publication, asked.books)
+        known = self._found.get(key)  # other threads look, and let go, at the same time
+        if known is not None:
+            return known
+        found = choices(self.store, asked)
+        before = list(self._found)
+        if len(before) >= self.most or any(number != key[0] for number, _ in before):
+            self._found.clear()
+        self._found[key] = found
+        return found
 
 
 def is_laid_out(store: Store, publication: int) -> bool:

@@ -16,7 +16,7 @@ from serving.api.feedback import Feedback, record
 from serving.publishing.listing import write_listing
 from serving.store import tables
 from serving.store.database import Store, open_store
-from serving.store.listing import Asked, choices, counts, page, whole
+from serving.store.listing import Asked, Choices, choices, counts, page, whole
 from serving.store.view import TABS, Sort, View
 
 ReadTable = Callable[[str], pd.DataFrame]
@@ -227,6 +227,13 @@ def test_there_is_to_choose_from_what_accounts_have(listed: Store) -> None:
         "family": ["people", "support", "usage"],
         "product": ["core", "maps"],
     }
+
+
+def test_choices_are_remembered_for_each_book_and_publication(listed: Store) -> None:
+    remembered = Choices(listed, most=2)
+    views = [asked(), asked(None), asked(frozenset({"Ann"})), replace(asked(), publication=2)]
+    for view in [*views, *views]:
+        assert remembered.of(view) == choices(listed, view)
 
 
 @pytest.mark.parametrize("books", [OURS, frozenset({"Ann"}), frozenset({"Nobody"}), frozenset()])
