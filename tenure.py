@@ -214,10 +214,12 @@ def promote(
     """Make the challenger the champion, if it passes its gates."""
     from models.questions import QUESTIONS
     from models.standing import CHALLENGER
+    from training.register import demand_of_a_source
 
     version = version or session.registry.version_of(model, CHALLENGER)
     if version is None:
         raise TenureError(f"Expected a challenger of {model}, got none. Run: tenure train {model}")
+    demand_of_a_source(session.registry.fetch(model, version))
     built = session.history(source)
     report = _judged(session, built, QUESTIONS[model], version, accept)
     session.answer(report.text(), report.to_json())
@@ -343,10 +345,10 @@ def _reproduced(
     from models.made_from import History
     from training.reproduce import Kept, reproduce, reproduce_table
 
-    made = session.registry.made_from(model, version)
-    kept = Kept(model, version, made, session.registry.fetch(model, version))
-    if table is None and isinstance(made.data, History):
-        checked = session.checked_before(source, made.data.fingerprint)
+    kept = Kept.of(session.registry, model, version)
+    data = kept.made_from.data
+    if table is None and isinstance(data, History):
+        checked = session.checked_before(source, data.fingerprint)
         with step(f"Training {kept.name} again") as say:
             again = reproduce(kept, checked, own=session.own, progress=say)
     else:

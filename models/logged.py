@@ -8,7 +8,7 @@ from models.golden import GOLDEN_FILE, golden_set
 from models.made_from import sha256_of
 from models.provenance import provenance
 from models.record import BUNDLE_FOLDER, Training, flat_metrics, parameters_of, write_record
-from models.standing import CHALLENGER, registered_name
+from models.standing import alias_of, registered_name
 from models.tracking import log_values, write_mlmodel
 from models.trials import log_trials
 
@@ -34,7 +34,7 @@ def log_training(
     experiment: str,
     training: Training,
 ) -> str:
-    """Keep a training as a run and register its bundle as challenger.
+    """Keep a training as a run and register its bundle: as challenger, if it is of a source.
 
     Returns
     -------
@@ -86,5 +86,5 @@ def _register(
     if training.made_from:
         tags[MADE_FROM] = sha256_of(training.made_from.to_text())
     created = client.create_model_version(name, f"runs:/{run_id}/{ROOT}", run_id, tags=tags)
-    client.set_registered_model_alias(name, CHALLENGER, str(created.version))
+    client.set_registered_model_alias(name, alias_of(bundle), str(created.version))
     return str(created.version)

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 from features.errors import ModelError
+from models.bundle import Bundle
 
-CHALLENGER, CHAMPION = "challenger", "champion"
+CHALLENGER, CHAMPION, OF_A_TABLE = "challenger", "champion", "of_a_table"
+"""Aliases: who asks to serve, who serves, and the newest model that a ready table gave."""
 PREFIX = "tenure-"
 _PREVIOUS = "previous_champions"
 
@@ -21,6 +23,21 @@ def registered_name(model: str) -> str:
     if not model.isidentifier():
         raise ModelError(f"Expected a model's name, as churn or expansion, got {model!r}.")
     return PREFIX + model
+
+
+def alias_of(bundle: Bundle) -> str:
+    """Give the alias of a new version: a model of a ready table takes no challenger's place.
+
+    It knows the columns of its table alone, so that no service could fill them and no later date
+    of a source could judge it.
+    """
+    return OF_A_TABLE if is_of_a_table(bundle) else CHALLENGER
+
+
+def is_of_a_table(bundle: Bundle) -> bool:
+    """Tell whether a model was trained on a ready table, whose columns come of no source."""
+    groups = {entry.get("group") for entry in bundle.catalogue}
+    return groups == {"table"}
 
 
 def crown(

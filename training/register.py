@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from features.errors import GateError
 from models.bundle import Bundle
 from models.gate import GateReport
 from models.made_from import TableRoles
@@ -15,16 +16,19 @@ from models.question import Question
 from models.reasons import importance
 from models.record import Training
 from models.registry import Registry
+from models.standing import is_of_a_table
+from training.evaluate import Paired
 from training.evidence import Way
 from training.fit import recorded_params
 from training.gates import Trial, decide
 from training.made import made_from_table
 from training.report import Evidence, write_report
 from training.run import Trained
-from training.table import TableTrained
+from training.table import TableTrained, is_usable
 
 FIGURES = ("auc", "average_precision", "brier", "log_loss")
 EXPLAINED_ROWS = 1000
+BASE_RATE = "base_rate"
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,15 @@ class Registered:
     ----------
     version
         The registry's number.
+    next_step
+        What to do with it, for people.
     document
         What ``tenure train --json`` prints: model, version, metrics, audit, audit_checks, notes,
         data.
     """
 
     version: str
+    next_step: str
     document: Mapping[str, Any]
 
     @property
@@ -51,7 +58,7 @@ class Registered:
         return (
             *(f"Audit, {each['standing']}: {each['message']}" for each in blocking),
             *self.document["notes"],
-            f"Registered as {model} {self.version}, the challenger: tenure promote {model}",
+            f"Registered as {model} {self.version}{self.next_step}",
         )
 
 
@@ -71,6 +78,7 @@ def register(trained: Trained, registry: Registry) -> Registered:
                 made_from=trained.made_from,
             )
         )
+    above = trained.metrics["above_baselines"][BASE_RATE]
     document = {
         "model": trained.bundle.question.name,
         "version": version,
@@ -80,7 +88,26 @@ def register(trained: Trained, registry: Registry) -> Registered:
         "notes": list(trained.notes),
         "data": dict(trained.data),
     }
-    return Registered(version, document)
+    return Registered(version, after_training(trained.bundle.question.name, above), document)
+
+
+def after_training(model: str, above: Paired | None) -> str:
+    """Say what comes next: the gates, unless the later dates do not bear the model out.
+
+    Parameters
+    ----------
+    above
+        How far its figures lie above those of the base rate, {value, low, high} by metric.
+    """
+    if above is None or above["log_loss"]["high"] < 0:
+        return f", the challenger: tenure promote {model}"
+    low, high = above["log_loss"]["low"], above["log_loss"]["high"]
+    return (
+        ", the challenger. On its later dates it is not surely better than the base rate said to "
+        f"everybody (log loss {above['log_loss']['value']:+.4f}, 95 % from {low:+.4f} to "
+        f"{high:+.4f}): bring a longer history, more accounts or more tables, and train again, "
+        "rather than promote it."
+    )
 
 
 def register_table(
@@ -90,7 +117,7 @@ def register_table(
     question: Question,
     asked: TableRoles,
 ) -> Registered:
-    """Keep a model from a ready table in the registry, as challenger.
+    """Keep a model from a ready table in the registry, beside the challengers.
 
     Parameters
     ----------
@@ -125,7 +152,38 @@ def register_table(
             )
         )
     document = {**trained.as_json(), "version": version, "notes": [trained.verdict, *trained.notes]}
-    return Registered(version, document)
+    return Registered(version, after_table(question.name, trained.metrics), document)
+
+
+def after_table(model: str, metrics: Mapping[str, Mapping[str, float]]) -> str:
+    """Say what comes next: a model of a table is measured, and serves nobody."""
+    if not is_usable(metrics):
+        return (
+            ", a model of a table, which says too little to be used: bring other columns, more "
+            "rows or a longer time, and train again."
+        )
+    return (
+        ", a model of a table, which no gate can judge and no service can fill: its figures are "
+        f"what it is for. For one that serves: tenure train {model} --source FOLDER"
+    )
+
+
+def demand_of_a_source(bundle: Bundle) -> None:
+    """Refuse to promote a model of a ready table.
+
+    Raises
+    ------
+    GateError
+        In one sentence, before any gate is computed.
+    """
+    if is_of_a_table(bundle):
+        model = bundle.question.name
+        raise GateError(
+            f"Expected a version that was trained on a source, got {model} {bundle.version}, which "
+            "was trained on a ready table: no account of a source has its columns, so that it can "
+            f"neither be judged nor serve. Run tenure train {model} --source FOLDER, and promote "
+            "that."
+        )
 
 
 def judge(
@@ -145,26 +203,42 @@ def judge(
     accept
         Findings of the version's leakage audit that somebody takes on by name now.
     """
-    kept, champion = registry.audit(model, version), registry.champion(model)
-    return decide(
-        Trial(
-            model=model,
-            version=version,
-            challenger=registry.folder(model, version),
-            champion=champion,
-            rows=rows,
-            audit=kept.findings,
-            audit_checks=kept.checks,
-            accept=accept,
-            registered=lambda: (
-                registry.fetch_anew(model, version),
-                registry.golden(model, version),
-            ),
-            ways=lambda: (
-                way_of(registry, registry.fetch(model, version)),
-                None if champion is None else way_of(registry, champion),
-            ),
-        )
+    return decide(trial_of(model, version, registry.champion(model), registry, rows, accept))
+
+
+def trial_of(
+    model: str,
+    version: str,
+    champion: Bundle | None,
+    registry: Registry,
+    rows: pd.DataFrame,
+    accept: Sequence[str] = (),
+) -> Trial:
+    """Give what the gates look at, of a registered version and a rival: the champion, or another.
+
+    Parameters
+    ----------
+    rows, accept
+        As in `judge`.
+    """
+    kept = registry.audit(model, version)
+    return Trial(
+        model=model,
+        version=version,
+        challenger=registry.folder(model, version),
+        champion=champion,
+        rows=rows,
+        audit=kept.findings,
+        audit_checks=kept.checks,
+        accept=accept,
+        registered=lambda: (
+            registry.fetch_anew(model, version),
+            registry.golden(model, version),
+        ),
+        ways=lambda: (
+            way_of(registry, registry.fetch(model, version)),
+            None if champion is None else way_of(registry, champion),
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from models.asked import asked
 from models.bundle import Bundle, load, save
 from models.made_from import History, MadeFrom, ReadyTable, Result
 from models.provenance import Provenance, provenance
+from models.registry import Registry
 from training.bundling import fit_bundle
 from training.fit import BoosterParams, recorded_params
 from training.made import (
@@ -46,6 +47,18 @@ class Kept:
     version: str
     made_from: MadeFrom
     bundle: Bundle
+
+    @classmethod
+    def of(cls, registry: Registry, model: str, version: str) -> "Kept":
+        """Take a version from the registry's own files, not from the copies kept at home.
+
+        Raises
+        ------
+        ModelError
+            When there is no such version, or its record or its model was changed.
+        """
+        made_from = registry.made_from(model, version)
+        return cls(model, version, made_from, registry.fetch_anew(model, version))
 
     @property
     def name(self) -> str:

@@ -209,9 +209,14 @@ def verdict(metrics: Mapping[str, Mapping[str, float]]) -> str:
     """Say in one sentence whether the held-out rows show a usable signal."""
     found = metrics["auc"]
     spread = f"AUC {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-    if found["low"] > USABLE_AUC:
+    if is_usable(metrics):
         return f"There is a usable signal: {spread} on held-out rows."
     return f"There is no usable signal: {spread} does not clear {USABLE_AUC:.2f} on held-out rows."
+
+
+def is_usable(metrics: Mapping[str, Mapping[str, float]]) -> bool:
+    """Tell whether the held-out rows show a usable signal."""
+    return metrics["auc"]["low"] > USABLE_AUC
 
 
 def _left_out(found: Audited, columns: Sequence[str], accept: Sequence[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from models.golden import Golden
 from models.record import Training
 from models.registry import Registry
 from training.gates import Trial, decide
-from training.register import judge
+from training.register import after_table, after_training, judge
 
 EVENTS, PLAN = "usage__events__28d", "lifecycle__plan"
 ROWS = pd.DataFrame(
@@ -198,3 +198,23 @@ def test_a_version_from_before_the_audits_checks_is_to_be_trained_anew(registry:
     with pytest.raises(GateError, match=r"Train it anew, which makes them: tenure train churn"):
         registry.promote("churn", "1", report)
     assert registry.champion("churn") is None
+
+
+def figure(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+def test_what_to_do_next_with_a_model_hangs_on_what_its_later_dates_showed() -> None:
+    better = {"log_loss": figure(-0.02, -0.03, -0.01)}
+    assert after_training("churn", better) == ", the challenger: tenure promote churn"
+    unsure = after_training("churn", {"log_loss": figure(-0.001, -0.003, 0.002)})
+    assert "not surely better than the base rate" in unsure
+    assert "95 % from -0.0030 to +0.0020" in unsure
+    assert "tenure promote" not in unsure
+
+
+def test_a_model_of_a_table_is_never_advised_to_be_promoted() -> None:
+    usable, noise = ({"auc": figure(0.7, low, 0.8)} for low in (0.6, 0.54))
+    assert "tenure train churn --source FOLDER" in after_table("churn", usable)
+    assert "says too little to be used" in after_table("churn", noise)
+    assert not any("promote" in after_table("churn", each) for each in (usable, noise))

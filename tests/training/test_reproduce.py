@@ -51,9 +51,8 @@ class Registered:
 
     def kept(self, version: str = "1", **otherwise: Any) -> Kept:
         """Give a version, with a record that says otherwise."""
-        made = self.registry.made_from("churn", version)
-        bundle = self.registry.fetch("churn", version)
-        return Kept("churn", version, replace(made, **otherwise), bundle)
+        found = Kept.of(self.registry, "churn", version)
+        return replace(found, made_from=replace(found.made_from, **otherwise))
 
     def again(self, **otherwise: Any) -> Reproduced:
         return reproduce(self.kept(**otherwise), self.source)
@@ -168,13 +167,17 @@ def test_a_record_that_was_changed_since_is_refused(registered: Registered) -> N
     registered.kept()
 
 
-def test_a_booster_that_was_changed_since_is_refused(registered: Registered) -> None:
-    file = registered.registry.folder("churn", "1") / "booster.txt"
+def test_a_booster_that_was_changed_since_is_refused_though_the_copy_at_home_is_good(
+    registered: Registered,
+) -> None:
+    assert (registered.registry.folder("churn", "1") / "booster.txt").is_file()
+    (file,) = registered.home.mlflow_artifacts.rglob("bundle/booster.txt")
     kept = file.read_text()
     file.write_text(kept.replace("leaf_value=", "leaf_value=1", 1))
     with pytest.raises(ModelError, match=r"booster\.txt as it was saved, got other bytes"):
         registered.kept()
     file.write_text(kept)
+    registered.kept()
 
 
 def test_a_version_that_is_older_than_such_records_is_refused(
@@ -251,7 +254,22 @@ def of_a_table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Registry, Path
 
 
 def of(registry: Registry) -> Kept:
-    return Kept("churn", "1", registry.made_from("churn", "1"), registry.fetch("churn", "1"))
+    return Kept.of(registry, "churn", "1")
+
+
+def test_a_model_of_a_ready_table_takes_no_challengers_place_and_is_not_promoted(
+    of_a_table: tuple[Registry, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, _ = of_a_table
+    assert registry.version_of("churn", "of_a_table") == "1"
+    assert registry.version_of("churn", "challenger") is None
+    monkeypatch.setenv("TENURE_HOME", str(registry.home.root))
+    named, newest = (
+        CliRunner().invoke(cli, ["promote", "churn", "--source", "nowhere", *version])
+        for version in (["--version", "1"], [])
+    )
+    assert "got churn 1, which was trained on a ready table" in str(named.exception)
+    assert "Expected a challenger of churn, got none" in str(newest.exception)
 
 
 def test_a_model_of_a_ready_table_comes_of_its_record_and_that_file(
