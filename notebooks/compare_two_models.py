@@ -22,8 +22,8 @@ from training.evaluate import measured, paired
 from training.evidence import at_horizon
 from training.gates import decide
 from training.prepare import labelled_rows
+from training.register import trial_of
 from training.slices import described
-from training.trial import Trial
 
 FIGURES = ("auc", "average_precision", "brier", "log_loss", "calibration_error")
 
@@ -39,21 +39,9 @@ settings[settings[older.version] != settings[newer.version]]
 
 # %%
 built = session.history(None)
-kept = registry.audit(CHURN.name, newer.version)
+rows = described(labelled_rows(built, CHURN), built.source)
 rival = registry.fetch(CHURN.name, older.version)
-trial = Trial(
-    model=CHURN.name,
-    version=newer.version,
-    challenger=registry.folder(CHURN.name, newer.version),
-    champion=rival,
-    rows=described(labelled_rows(built, CHURN), built.source),
-    audit=kept.findings,
-    audit_checks=kept.checks,
-    registered=lambda: (
-        registry.fetch_anew(CHURN.name, newer.version),
-        registry.golden(CHURN.name, newer.version),
-    ),
-)
+trial = trial_of(CHURN.name, newer.version, rival, registry, rows)
 later, outcomes = trial.later, trial.outcomes
 said = {
     newer.version: trial.probabilities,

@@ -283,6 +283,9 @@ def test_the_gates_are_those_of_a_promotion(compared) -> None:
     ]
     told = next(gate for gate in compared.report.gates if gate.name == "later_period")
     assert f"{len(compared.later)} rows" in told.sentence
+    # Few customers leave here, so that a promotion counts past dates, and so does the notebook.
+    assert "so that past dates count too" in told.sentence
+    assert told.figures["past_dates"] > 0
 
 
 def test_the_back_test_is_what_scikit_learn_says_of_its_rows(tested) -> None:
