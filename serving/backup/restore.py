@@ -21,10 +21,12 @@ from serving.backup.file import OWNER_ONLY, Manifest, Reader, opened_backup
 from serving.erasure.erase import sweep_served
 from serving.erasure.findings import sweep_findings
 from serving.erasure.rows import erase_rows, purge
+from serving.snapshots.served import kept, put_in_service
 from serving.store.database import new_store, open_store
 from serving.store.migrate import knows, newest
 
 ROWS_AT_ONCE = 1_000
+SERVED = "files/served/current"
 
 
 def check_backup(path: Path) -> Manifest:
@@ -72,6 +74,8 @@ def restore(path: Path, home: Home, store_url: str, tombstones: Path | None = No
         if erased:
             with closing(open_store(store_url)) as store:
                 purge(store)
+        for folder in kept(home):
+            put_in_service(home, folder.name)  # last: a service shows nothing before
         return backup.manifest
 
 
@@ -120,7 +124,7 @@ def _emptied_again(folder: Path) -> Iterator[None]:
 
 def _put_files(backup: Reader, home: Home) -> None:
     for name in backup.manifest.members:
-        if name.startswith("files/"):
+        if name.startswith("files/") and name != SERVED:
             file = home.root / name.removeprefix("files/")
             private(file.parent)
             file.touch(mode=OWNER_ONLY)

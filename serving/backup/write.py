@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from features.errors import StoreError
 from features.home import Home
 from serving.backup.file import CHUNK_BYTES, Manifest, Writer, new_backup
+from serving.backup.made import note_backup
 from serving.snapshots.served import CURRENT, current, undisturbed
 from serving.store import tables
 from serving.store.database import Store
@@ -51,6 +52,7 @@ def back_up(store: Store, home: Home, path: Path, now: datetime) -> Manifest:
     """
     served = current(home)  # what it names is in the store that is read after it
     with new_backup(path) as writer:
+        note_backup(home, path, now)
         with as_of_one_moment(store) as connection:
             store_version = version_of(connection)
             there = sa.MetaData()

@@ -5,6 +5,7 @@ out. So an erasure that is killed is finished by the next, whatever account that
 """
 
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,8 @@ from serving.store import tables
 from serving.store.database import Store
 
 Say = Callable[[str], None]
-LONGEST_ID = 400
+SPACES = "".join(chr(n) for n in range(0x3001) if unicodedata.category(chr(n)) == "Zs")
+"""What a check of a source trims: any other character is a part of an id, also a tab."""
 
 
 @dataclass(frozen=True)
@@ -138,21 +140,22 @@ class Erased:
 
 
 def demand_ids(account_ids: Iterable[str]) -> tuple[str, ...]:
-    """Give ids as sources have them, each once.
+    """Give ids as a check of a source keeps them, each once: without spaces around them.
 
     Raises
     ------
     ErasureError
-        When there is none, or one that no account can have.
+        When there is none, or one that is no text.
     """
-    found = tuple(dict.fromkeys(text for one in account_ids if (text := one.strip())))
+    found = tuple(dict.fromkeys(text for one in account_ids if (text := one.strip(SPACES))))
     if not found:
         raise ErasureError("Expected the id of an account, got none. Name one, or a file of ids.")
-    if any(len(one) > LONGEST_ID or not one.isprintable() for one in found):
+    try:
+        "".join(found).encode()
+    except UnicodeEncodeError as error:
         raise ErasureError(
-            f"Expected ids of at most {LONGEST_ID} printable characters, got another. "
-            "A file of ids has one on each line."
-        )
+            "Expected ids in UTF-8, got other bytes. Name them in a file with --ids-from."
+        ) from error
     return found
 
 

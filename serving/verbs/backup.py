@@ -26,13 +26,11 @@ def backup(session: Session, file: Path) -> None:
     sample company), journals of tuning, tenure.toml, and models of an MLflow server that
     MLFLOW_TRACKING_URI names.
     """
-    from serving.backup.made import note_backup
     from serving.backup.write import back_up
     from serving.verbs.tokens import now
 
     with step(f"Writing {file}"):
         manifest = back_up(session.store, session.home, file, now())
-        note_backup(session.home, file, manifest.made_at)
     session.answer(
         f"{file} holds {_told(manifest)}. Try it: tenure restore --check {file}",
         _document(file, manifest),

@@ -8,6 +8,7 @@ import click
 
 from serving.verbs.console import Session, as_json, step
 
+BYTE_ORDER_MARK = "\ufeff"  # editors put it first
 ERASE_EXAMPLES = """\b
 Examples:
   tenure erase a-17
@@ -56,4 +57,5 @@ def _lines(file: Path | None) -> Iterator[str]:
     if file is None:
         return
     text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    yield from (line for line in text.splitlines() if line.strip())
+    lines = text.removeprefix(BYTE_ORDER_MARK).split("\n")  # an id may hold other ends of lines
+    yield from (line for each in lines if (line := each.removesuffix("\r")).strip())

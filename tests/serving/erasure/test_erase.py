@@ -6,12 +6,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
 from features.errors import ErasureError
 from features.home import Home
+from features.sources.check import check as source_check
 from features.tombstones import read_tombstones
 from models.bundle import Bundle
 from serving.api.feedback import Feedback, record
@@ -208,16 +210,19 @@ def test_a_publication_is_sealed_anew_and_says_how_many_it_lost(full: Store, hom
 def test_it_says_what_remains_and_until_when(full: Store, home: Home, tmp_path: Path) -> None:
     file = tmp_path / "b.tenure"
     back_up(full, home, file, NOW)
-    note_backup(home, file, NOW)
+    half = tmp_path / ".killed.tenure.4711"
+    half.touch()
+    note_backup(home, tmp_path / "killed.tenure", NOW)
     erased = run(full, home, CANARY)
     said = erased.text()
     assert "churn 1, expansion 1" in said
     assert f"{file} of 2026-03-03 12:00 UTC" in said
     assert CANARY not in said
     assert erased.to_json()["remains"]["backups"] == [
-        {"file": str(file), "made_at": NOW.isoformat()}
+        {"file": str(each), "made_at": NOW.isoformat()} for each in (file, half)
     ]
     file.unlink()
+    half.unlink()
     assert "until they are deleted" in run(full, home, CANARY).text()
 
 
@@ -233,7 +238,12 @@ def test_a_tombstone_can_be_lifted(full: Store, home: Home) -> None:
     assert not read_tombstones(home).has(CANARY)
 
 
-@pytest.mark.parametrize("ids", [[], ["  "], ["a\0b"], ["x" * 401], ["a\nb"]])
+def test_no_table_with_accounts_is_forgotten() -> None:
+    named = {each for each in tables.METADATA.sorted_tables if "account_id" in each.columns}
+    assert named == {*OF_ACCOUNTS}
+
+
+@pytest.mark.parametrize("ids", [[], ["  "], ["\udcff"]])
 def test_what_is_no_id_is_refused(ids: list[str]) -> None:
     with pytest.raises(ErasureError, match="Expected"):
         demand_ids(ids)
@@ -241,6 +251,32 @@ def test_what_is_no_id_is_refused(ids: list[str]) -> None:
 
 def test_an_id_is_taken_as_a_source_has_it() -> None:
     assert demand_ids([" a-17 ", "a-17", "b"]) == ("a-17", "b")
+
+
+ODD = ("tab\t", "\tx", "\xa0nb", "z\u200bw", "a\nb", "a\x85b", "q" * 500, " sp ", "\u3000i")
+
+
+def test_whatever_a_check_takes_for_an_id_can_be_erased(
+    store: Store, home: Home, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    ids = pl.DataFrame({"account_id": ODD, "created_at": "2024-01-01"})
+    ids.write_parquet(source / "accounts.parquet")
+    rest = ids.drop("created_at").with_columns(
+        subscription_id=pl.col("account_id"),
+        product=pl.lit("a"),
+        mrr=pl.lit(1.0),
+        started_at=pl.lit("2024-01-01"),
+    )
+    rest.write_parquet(source / "subscriptions.parquet")
+    (source / "source.toml").write_text('extracted_at = "2025-12-31"\n')
+    kept = source_check(str(source), home=home)
+    assert pq.read_metadata(kept.folder / "accounts.parquet").num_rows == len(ODD)
+    run(store, home, *ODD)
+    (folder,) = home.checked.iterdir()
+    assert pq.read_metadata(folder / "accounts.parquet").num_rows == 0
+    assert pq.read_metadata(folder / "subscriptions.parquet").num_rows == 0
 
 
 def test_the_day_of_the_erasure_is_kept(full: Store, home: Home) -> None:
