@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost large-training scale readme clean faults
+.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost pages-cost large-training scale readme clean faults
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ reasons-cost: $(INSTALLED) ## docs/reasons.md: what scores and reasons cost besi
 
 service-cost: $(INSTALLED) ## docs/service-cost.md: a request beside other servers; needs wrk (can be taken up again)
 	@$(BIN)/python -m benchmarks.service
+
+pages-cost: $(INSTALLED) ## docs/pages-cost.md: the work list of 20,000 accounts, by tab, filter, sort and search
+	@$(BIN)/python -m benchmarks.pages
 
 large-training: $(INSTALLED) ## 20,000 accounts trained, registered and back-tested: minutes and memory of each verb
 	@$(BIN)/python -m benchmarks.large_training

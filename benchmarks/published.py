@@ -14,12 +14,17 @@ from features.catalog import catalog_json
 from features.home import Home
 from features.sources.check import check
 from features.sources.sample.simulate import simulate
+from features.weekly_use import weekly_use
 from models.bundle import Bundle
 from models.churn import CHURN
 from models.expansion import EXPANSION
 from serving.parts import utc_now
+from serving.playbooks.read import read_playbook
+from serving.publishing.listing import products
 from serving.publishing.publish import Scored, publish
+from serving.scoring.listed import Around, Company, listed_rows
 from serving.scoring.renewals import renewals
+from serving.scoring.rules import Rules
 from serving.scoring.score import score
 from serving.scoring.signals import recent_signals
 from serving.scoring.worklist import account_facts, rank
@@ -41,16 +46,24 @@ class Now:
     states: pd.DataFrame
     facts: pd.DataFrame
     catalogue: tuple[Mapping[str, object], ...]
+    use: pd.DataFrame
+    products: pd.DataFrame
 
     def scored(self) -> Scored:
         """Score it as `serving.publishing.release.release` does."""
         at = utc_now()
         scores = score(self.bundles, self.table, self.states, at)
+        listed = rank(scores, self.facts, LIST_DAYS)
+        ends = renewals(self.bundles, scores, self.table, self.states)
+        company = Company(scores, listed, ends, self.table)
+        shown = (self.catalogue, LIST_DAYS, Around(self.use), Rules(), read_playbook())
         return Scored(
             scores=scores,
-            listed=rank(scores, self.facts, LIST_DAYS),
+            listed=listed,
             signals=recent_signals(self.table, self.catalogue),
-            renewals=renewals(self.bundles, scores, self.table, self.states),
+            renewals=ends,
+            rows=listed_rows(company, self.bundles, *shown),
+            products=self.products,
             bundles=self.bundles,
             list_horizon_days=LIST_DAYS,
             currency="USD",
@@ -87,7 +100,9 @@ def _company() -> Now:
             )
         now = built(source, (source.extracted_at.date(),), home=home)
         facts = account_facts(source.newest("accounts"), now.states)
-        return Now(bundles, now.table, now.states, facts, catalog_json(now.features))
+        use = weekly_use(source, now.states).drop(columns="as_of")
+        paid = products(source, now.states)
+        return Now(bundles, now.table, now.states, facts, catalog_json(now.features), use, paid)
 
 
 def _many(now: Now, accounts: int) -> Now:
@@ -104,4 +119,5 @@ def _many(now: Now, accounts: int) -> Now:
         many = names.merge(frame, on="account_id", how="inner")
         return many.assign(account_id=many.pop("name_of_one"))
 
-    return Now(now.bundles, again(now.table), again(now.states), again(now.facts), now.catalogue)
+    parts = (now.table, now.states, now.facts)
+    return Now(now.bundles, *map(again, parts), now.catalogue, again(now.use), again(now.products))
