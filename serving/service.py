@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
 from features.errors import StoreError, TenureError
+from features.garbage import collect_shortly
 from serving.access.session import new_signer
 from serving.api.app import build_app
 from serving.api.guard import Guard
@@ -140,7 +141,7 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
                 with suppress(StoreError):  # readiness says so, and each request looks again
                     parts.watch.look()
                 made = server(parts)
-                gc.freeze()  # what is loaded by now stays: to look it through would hold up answers
+                collect_shortly()
                 made.run(sockets=[listener])
 
         if metrics.workers == 1:
