@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -268,10 +269,12 @@ def test_it_is_alive_while_the_largest_body_is_being_sent(running):
     content, part = largest("scores"), MIB // 8
     with connected(url) as slow, httpx.Client(base_url=url) as other:
         slow.sendall(head_of("scores", token, f"content-length: {MIB}"))
+        alive = []
         for start in range(0, MIB, part):
             slow.sendall(content[start : start + part])
-            assert other.get("/livez").status_code == 200  # the rest is sent after this answer
+            alive.append(other.get("/livez"))  # the rest is sent after this answer
         assert status_of(slow) == 200
+    assert_alive(alive)
 
 
 def test_it_is_alive_while_the_largest_body_is_worked_on(running, client):
@@ -280,11 +283,17 @@ def test_it_is_alive_while_the_largest_body_is_worked_on(running, client):
     content = json.dumps(asked).encode().ljust(MIB)
     with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=url, timeout=30) as other:
         answers = pool.submit(lambda: [send(client, "predict", content) for _ in range(3)])
-        alive = [other.get("/livez").status_code]
+        alive = [other.get("/livez")]
         while not answers.done():
-            alive.append(other.get("/livez").status_code)
+            alive.append(other.get("/livez"))
     assert {answer.status_code for answer in answers.result()} == {200}
-    assert set(alive) == {200}
+    assert_alive(alive)
+
+
+def assert_alive(answers):
+    """A hundred times what it takes: the median, since other work takes its turns on a machine."""
+    assert {answer.status_code for answer in answers} == {200}
+    assert median(answer.elapsed.total_seconds() for answer in answers) < 0.1
 
 
 # Whatever else: drawn at random

@@ -69,8 +69,9 @@ def rows_of(home):
 def test_no_answer_left_without_its_row(home, store, serving):
     token = add_token(store, "reader", ["read"], utc_now())
     draw = random.Random(11)  # noqa: S311 - when to kill is no secret
-    answered = []
+    answered, that_answered = [], 0
     for _ in range(KILLS):
+        before = len(answered)
         with serving(Settings(home=home)) as (process, url):
             readers = [
                 threading.Thread(target=read_until_killed, args=(url, token, answered))
@@ -82,9 +83,11 @@ def test_no_answer_left_without_its_row(home, store, serving):
             process.send_signal(signal.SIGKILL)
             for reader in readers:
                 reader.join()
+        that_answered += len(answered) > before
     named = {account: pseudonym(account, key_of(store, account)) for account in ACCOUNTS}
     rows = rows_of(home)
     assert len(answered) > KILLS * READERS
     assert [one for one, account in answered if rows.get(one) != [named[account]]] == []
     found = check(home.audit_log, heads(store))
-    assert (found.chains, found.faults) == (KILLS, [])
+    assert found.faults == []
+    assert that_answered <= found.chains <= KILLS  # one killed before its first row has no chain
