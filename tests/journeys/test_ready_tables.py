@@ -5,8 +5,8 @@ import pytest
 
 from models.churn import CHURN
 from models.made_from import TableRoles
-from training.table_file import read_table
 from training.table import train_table
+from training.table_file import read_table
 
 pytestmark = pytest.mark.public_data
 
