@@ -17,7 +17,7 @@ from models.question import Question
 from training.bundling import FeatureList, answerable, fit_bundle
 from training.capacity import Team
 from training.choose import Choice, choose
-from training.closeup import beside_champion, closeup, of_leaving
+from training.closeup import at_date, beside_champion, closeup, of_leaving
 from training.direct import direct_probabilities
 from training.evaluate import above, auc_of, measured
 from training.fit import Params
@@ -59,7 +59,8 @@ class Backtest:
         the ``leaving`` and of the ``champion``.
     by_origin
         For each origin its first test date as ``origin``, the main horizon's figures, the AUC of
-        the baselines as ``baselines``, and the paired differences as ``above_baselines``.
+        the baselines as ``baselines``, the paired differences as ``above_baselines``, and lists,
+        lead time and later events as `training.closeup.at_date` gives them.
     test_rows
         States, labels, probabilities and outcomes, of churn also those of the next renewal, one
         row per account and date; ``origin`` is the first test date of the model that gave the
@@ -111,7 +112,7 @@ def backtest(
     setting = _Setting(built, question, params, direct=direct)
     runs, notes = _rolled(setting, limit, progress)
     asked, pooled = _pooled(runs, built.source)
-    days, team = asked.main_horizon_days, team or Team()
+    team = team or Team()
     metrics = {
         **figures_of(pooled, asked, team.economics),
         **closeup(pooled, asked, team),
@@ -123,7 +124,7 @@ def backtest(
     return Backtest(
         question=asked,
         metrics=metrics,
-        by_origin=tuple(_origin(tested, days) for _, tested in runs),
+        by_origin=_by_origin(runs, pooled, asked, team),
         test_rows=pooled.rows[[*KEPT, *_told_of_renewals(pooled), "origin", *kept]],
         notes=notes,
     )
@@ -214,11 +215,29 @@ def _told_of_renewals(tested: Tested) -> list[str]:
     return [name for name in (SAID, CAME) if name in tested.rows]
 
 
-def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:
-    rows = tested.rows
+def _by_origin(
+    runs: list[tuple[Question, Tested]], pooled: Tested, question: Question, team: Team
+) -> tuple[dict[str, Any], ...]:
+    """Give the figures of each origin; its rows among the pooled ones know tier and CSM."""
+    ends = np.cumsum([len(tested.rows) for _, tested in runs])[:-1]
+    parts = np.split(np.arange(len(pooled.rows)), ends)
+    return tuple(
+        _origin(
+            Tested(
+                pooled.rows.iloc[part].reset_index(drop=True),
+                {name: guess[part] for name, guess in pooled.rivals.items()},
+            ),
+            question,
+            team,
+        )
+        for part in parts
+    )
+
+
+def _origin(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
+    rows, days = tested.rows, question.main_horizon_days
     outcomes, model = (
-        rows[f"{kind}__{horizon_days}d"].to_numpy(dtype=float)
-        for kind in ("outcome", "probability")
+        rows[f"{kind}__{days}d"].to_numpy(dtype=float) for kind in ("outcome", "probability")
     )
     groups = rows["customer_group"].to_numpy(dtype=object)
     rivals = tested.rivals
@@ -227,4 +246,5 @@ def _origin(tested: Tested, horizon_days: int) -> dict[str, Any]:
         **measured(outcomes, model, groups),
         "baselines": {name: auc_of(outcomes, guess) for name, guess in rivals.items()},
         "above_baselines": above(outcomes, model, rivals, groups),
+        **at_date(tested, question, team),
     }

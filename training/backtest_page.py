@@ -12,7 +12,7 @@ from models.backtested import Backtested
 from models.registry import Registry
 from training.backtest import Backtest
 from training.backtest_growth import growth
-from training.backtest_lists import lists
+from training.backtest_lists import lists, lists_by_date
 from training.report import Evidence, Section, write_report
 from training.shown import cell
 
@@ -88,9 +88,16 @@ def sections(backtest: Backtest) -> Iterator[Section]:
     yield _against(metrics)
     yield _brier(metrics)
     yield from lists(metrics)
-    yield _early(metrics)
+    yield lists_by_date(backtest.by_origin)
+    by_date = {f"tenth, {run['origin']}": run["lead_time"] for run in backtest.by_origin}
+    yield _early({**metrics["lead_time"], **by_date})
     yield _of_measured(
-        "Events at least 30 days away", {"later in the horizon": metrics["later"]}, LATER
+        "Events at least 30 days away",
+        {
+            "later in the horizon": metrics["later"],
+            **{run["origin"]: run["later"] for run in backtest.by_origin},
+        },
+        LATER,
     )
     yield _of_measured("Who can leave, and when", metrics["populations"])
     yield _leaving(metrics)
@@ -155,12 +162,12 @@ def _brier(metrics: Mapping[str, Any]) -> Section:
     )
 
 
-def _early(metrics: Mapping[str, Any]) -> Section:
+def _early(by_list: Mapping[str, Any]) -> Section:
     names = ("listed", "listed_30d_before", "listed_90d_before")
     days = ("quarter_days", "median_days", "three_quarters_days")
     rows = [
         (name, f"{found['losses']:,}", *(cell(found[each]) for each in (*names, *days)))
-        for name, found in metrics["lead_time"].items()
+        for name, found in by_list.items()
     ]
     head = ("list", "events", *(name.replace("_", " ") for name in (*names, *days)))
     return Section(

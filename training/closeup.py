@@ -16,6 +16,7 @@ from training.capacity import (
     AtStake,
     Economics,
     Team,
+    at_capacity,
     at_team,
     first_share,
     orders,
@@ -72,6 +73,28 @@ def closeup(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
         found["causes"] = by_cause(rows, outcome, probability, lists["tenth"])
         found["renewals"] = renewals(rows, question)
     return found
+
+
+def at_date(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
+    """Give of one origin what `closeup` gives of all: lists, how early they tell, later losses.
+
+    Returns
+    -------
+    capacity, as `training.capacity.at_capacity` gives it; at_team, lead_time of the first tenth of
+    each date, and later, as `closeup` gives them.
+    """
+    rows, days = tested.rows, question.main_horizon_days
+    outcome, probability = (
+        rows[f"{kind}__{days}d"].to_numpy(dtype=float) for kind in ("outcome", "probability")
+    )
+    stake = at_stake(rows, outcome, mrr_at_stake(rows, question))
+    tenth = first_share(rows, orders(rows, probability)["expected_mrr"], TENTH)
+    return {
+        "capacity": at_capacity(stake, probability, team.economics),
+        "at_team": at_team(stake, probability, team),
+        "lead_time": lead_time(rows, question, outcome > 0, tenth),
+        "later": later_losses(rows, question, {}),
+    }
 
 
 def best_lists(

@@ -272,6 +272,33 @@ def test_what_a_call_costs_and_wins_is_what_the_team_states(known: Built, rolled
     assert "30% on average" in words[2]
 
 
+def test_each_origin_tells_what_its_own_lists_catch_and_what_comes_later(rolled: Backtest) -> None:
+    told = section(rolled, "What lists by expected MRR catch, date by date")
+    later = section(rolled, "Events at least 30 days away")
+    for run in rolled.by_origin:
+        rows = rolled.test_rows[rolled.test_rows["origin"] == pd.Timestamp(run["origin"])]
+        order = rows["probability__90d"] * rows["mrr"]
+        listed = pd.concat(
+            [
+                order[rows["as_of"] == date].nlargest(
+                    max(1, int((rows["as_of"] == date).sum() / 10))
+                )
+                for date in rows["as_of"].unique()
+            ]
+        ).index
+        came = rows["outcome__90d"]
+        (tenth,) = (
+            each
+            for each in run["capacity"]
+            if (each["share"], each["order"]) == (0.10, "expected_mrr")
+        )
+        assert tenth["precision"]["value"] == pytest.approx(came[listed].mean())
+        assert tenth["lift"]["value"] == pytest.approx(came[listed].mean() / came.mean())
+        assert run["later"]["rows"] == (~(rows["event_days"] < 30)).sum()
+        assert f"{run['origin']}, first 10%" in told
+        assert run["origin"] in later
+
+
 def test_a_list_that_sorts_nobody_out_is_called_that(rolled: Backtest) -> None:
     everybody = {"listed": 5.0, "listed_share": 1.0, "recall": {"value": 1, "low": 1, "high": 1}}
     full = {**dict.fromkeys(LISTED), **everybody}
@@ -279,10 +306,17 @@ def test_a_list_that_sorts_nobody_out_is_called_that(rolled: Backtest) -> None:
     alike = replace(rolled, metrics={**metrics, "rivals_at_team": {"rule": full}})
     words = [each.words for each in sections(alike) if "team's lists" in each.caption]
     assert "sorts nobody out" in words[0]
+    assert words[0].endswith("Look at the lists of 5 and 10 %.")
     half = {**full, "recall": {"value": 0.5, "low": 0.4, "high": 0.6}}
     apart = replace(rolled, metrics={**metrics, "rivals_at_team": {"rule": half}})
     words = [each.words for each in sections(apart) if "team's lists" in each.caption]
     assert "sorts nobody out" not in words[0]
+    assert "more than half of all accounts" in words[0]
+    few = {**half, "listed_share": 0.4}
+    at_team = {"probability": few, "expected_mrr": {**full, "listed_share": 0.4}}
+    short = replace(apart, metrics={**apart.metrics, "at_team": at_team})
+    words = [each.words for each in sections(short) if "team's lists" in each.caption]
+    assert words[0].endswith("or to a mix of them.")
 
 
 @pytest.mark.parametrize(
