@@ -53,7 +53,9 @@ def section(kept: Kept, seeds: Sequence[int], say: Say) -> str:
         f"Seeds {seeds[0]} to {seeds[-1]}, {kept.accounts:,} accounts over {MONTHS} months each, "
         "the test period of a training. Skill is AUC less 0.5, among accounts that can leave "
         f"within the horizon; the oracle plays the hidden state forward {PLAYS} times. Calibration "
-        "is of all scored accounts; what chance alone makes of it, the oracle's own shows. Log "
+        f"is of all scored accounts, pooled over the {len(seeds)} companies: what one has too many "
+        "of, another may have too few of, so that each alone is told beside it. What chance alone "
+        "makes of it, the oracle's own shows. Log "
         "loss is held against each baseline in the rolling "
         "back-test: all origins of a company together, and each alone.\n"
     )
@@ -69,11 +71,10 @@ def of_question(kept: Kept, seeds: Sequence[int], question: Question, say: Say) 
         tests.append(company.backtest)
         lines.append(_line(company))
     found = shares(kept, seeds, question, say)
-    pooled = pd.concat(tested, ignore_index=True)
     return "\n".join(
         [
             f"### {question.name.capitalize()} within {question.main_horizon_days} days\n",
-            table(ASKED, _asked(pooled, found, question)),
+            table(ASKED, _asked(tested, found, question)),
             "",
             table(("log loss above a baseline's", "to reach", "measured", "reached"), _held(tests)),
             "",
@@ -88,8 +89,11 @@ def of_question(kept: Kept, seeds: Sequence[int], question: Question, say: Say) 
     )
 
 
-def _asked(tested: pd.DataFrame, found: Shares, question: Question) -> list[list[str]]:
+def _asked(companies: Sequence[pd.DataFrame], found: Shares, question: Question) -> list[list[str]]:
     """Give the figures to reach of all companies' tested rows together, beside the oracle's."""
+    tested = pd.concat(companies, ignore_index=True)
+    alone = [_calibration(each, question) for each in companies]
+    slopes, ratios, errors = zip(*alone, strict=True)
     reached, asked = float(np.mean(found[OWN])), SHARE[question.name]
     slope, ratio, error = _calibration(tested, question)
     of_oracle = [f"{figure:.3g}" for figure in _calibration(_by_oracle(tested, question), question)]
@@ -103,23 +107,23 @@ def _asked(tested: pd.DataFrame, found: Shares, question: Question) -> list[list
             "100%",
         ],
         [
-            "calibration slope",
+            "calibration slope, pooled",
             within[0],
-            f"{slope:.2f}",
+            f"{slope:.2f} (each alone {min(slopes):.2f} to {max(slopes):.2f})",
             _said(SLOPE[0] <= slope <= SLOPE[1]),
             of_oracle[0],
         ],
         [
-            "observed over expected",
+            "observed over expected, pooled",
             within[1],
-            f"{ratio:.2f}",
+            f"{ratio:.2f} (each alone {min(ratios):.2f} to {max(ratios):.2f})",
             _said(RATIO[0] <= ratio <= RATIO[1]),
             of_oracle[1],
         ],
         [
-            "calibration error over the base rate",
+            "calibration error over the base rate, pooled",
             f"below {ERROR}",
-            f"{error:.3f}",
+            f"{error:.3f} (each alone {min(errors):.3f} to {max(errors):.3f})",
             _said(error < ERROR),
             of_oracle[2],
         ],

@@ -65,8 +65,8 @@ def test_what_is_better_throughout_is_reached() -> None:
 
 def test_a_share_below_the_asked_one_is_not_reached() -> None:
     rows = scored([1, 0, 1, 0] * 10, [0.6, 0.4, 0.7, 0.5] * 10, [0.9, 0.1, 0.8, 0.2] * 10)
-    assert _asked(rows, {OWN: [0.86, 0.82]}, CHURN)[0][3] == "**no**"
-    assert _asked(rows, {OWN: [0.86, 0.84]}, CHURN)[0][2:4] == [
+    assert _asked([rows], {OWN: [0.86, 0.82]}, CHURN)[0][3] == "**no**"
+    assert _asked([rows], {OWN: [0.86, 0.84]}, CHURN)[0][2:4] == [
         "85.0% (standard error 1.0%)",
         "yes",
     ]
@@ -74,9 +74,21 @@ def test_a_share_below_the_asked_one_is_not_reached() -> None:
 
 def test_the_oracles_own_calibration_stands_beside_the_models() -> None:
     rows = scored([1, 0, 0, 0] * 10, [0.5] * 40, [0.25] * 40)
-    _, _, ratio, error = _asked(rows, {OWN: [0.86]}, CHURN)
-    assert (ratio[2], ratio[4]) == ("0.50", "1")
-    assert (error[2], error[4]) == ("1.000", "0")
+    _, _, ratio, error = _asked([rows], {OWN: [0.86]}, CHURN)
+    assert (ratio[2], ratio[4]) == ("0.50 (each alone 0.50 to 0.50)", "1")
+    assert (error[2], error[4]) == ("1.000 (each alone 1.000 to 1.000)", "0")
+
+
+def test_what_companies_have_too_many_and_too_few_of_is_told_beside_what_is_pooled() -> None:
+    # 8 of 40 came and 4 of 40, where 6 of 40 were expected of each: the pool is right.
+    many, few = (
+        scored([*[1] * came, *[0] * (40 - came)], [0.15] * 40, [0.15] * 40) for came in (8, 4)
+    )
+    _, _, ratio, error = _asked([many, few], {OWN: [0.86, 0.84]}, CHURN)
+    assert ratio[0].endswith(", pooled")
+    assert ratio[2] == "1.00 (each alone 0.67 to 1.33)"
+    # 0.05 off over a share of 0.2, and of 0.1
+    assert error[2:4] == ["0.000 (each alone 0.250 to 0.500)", "yes"]
 
 
 def test_what_is_missing_is_parted_so_that_it_adds_up() -> None:
