@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from training.audit.finding import Audited
     from training.register import Registered
 
-MODELS = click.Choice(["churn", "expansion"])
+MODELS = click.Choice(["churn", "expansion", "contraction"])
+SERVED = click.Choice(["churn", "expansion"])
 QUICK_ORIGINS = 3  # the first look shall come soon; `tenure backtest` rolls over all
 
 
@@ -203,7 +204,7 @@ def backtest(session: Session, model: str, source: str | None) -> None:
 
 
 @cli.command()
-@click.argument("model", type=MODELS)
+@click.argument("model", type=SERVED)
 @source_option
 @click.option("--version", help="Default: the newest challenger.")
 @accept_option

@@ -26,6 +26,8 @@ from training.report import Evidence, write_report
 from training.run import Trained
 from training.table import TableTrained, is_usable
 
+SERVED = ("churn", "expansion")
+"""The models that lists and the service know, so that only these have a champion."""
 FIGURES = ("auc", "average_precision", "brier", "log_loss")
 EXPLAINED_ROWS = 1000
 BASE_RATE = "base_rate"
@@ -99,6 +101,8 @@ def after_training(model: str, above: Paired | None) -> str:
     above
         How far its figures lie above those of the base rate, {value, low, high} by metric.
     """
+    if model not in SERVED:
+        return f": no list shows it yet, so that it is to be back-tested: tenure backtest {model}"
     if above is None or above["log_loss"]["high"] < 0:
         return f", the challenger: tenure promote {model}"
     low, high = above["log_loss"]["low"], above["log_loss"]["high"]

@@ -207,6 +207,7 @@ def figure(value: float, low: float, high: float) -> dict[str, float]:
 def test_what_to_do_next_with_a_model_hangs_on_what_its_later_dates_showed() -> None:
     better = {"log_loss": figure(-0.02, -0.03, -0.01)}
     assert after_training("churn", better) == ", the challenger: tenure promote churn"
+    assert "tenure backtest contraction" in after_training("contraction", better)
     unsure = after_training("churn", {"log_loss": figure(-0.001, -0.003, 0.002)})
     assert "not surely better than the base rate" in unsure
     assert "95 % from -0.0030 to +0.0020" in unsure

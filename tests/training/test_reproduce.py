@@ -283,6 +283,18 @@ def test_a_model_of_a_ready_table_comes_of_its_record_and_that_file(
     assert "trees" in reproduce_table(replace(kept, made_from=made), file).differing
 
 
+def test_a_model_of_contraction_is_trained_by_its_verb_and_kept_under_its_name(
+    of_a_table: tuple[Registry, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = of_a_table
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    asked = ["train", "contraction", "--table", str(file), "--label", "left"]
+    done = CliRunner().invoke(cli, asked, catch_exceptions=False)
+    assert "Registered as contraction 1, a model of a table" in done.output
+    (kept,) = Registry(Home(tmp_path)).models()
+    assert (kept.model, kept.aliases) == ("contraction", ("of_a_table",))
+
+
 def test_another_table_or_none_is_refused(
     of_a_table: tuple[Registry, Path], registered: Registered, tmp_path: Path
 ) -> None:
