@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -128,16 +129,31 @@ def tune(
             "it, got none. Train without --tune, or bring a longer history."
         )
     default = default or BoosterParams()
-    study = _study(budget.folder, {**about, "default": asdict(default)})
-    _take_up(study, default)
-    while (spent := _spent(study)) < budget.minutes * 60 or not _finished(study):
-        _try(study, looks, default, budget.clock)
-        if progress:
-            progress(f"{_said(study, where)}, {spent / 60:.1f} of {budget.minutes:g} minutes")
+    with _interrupts_as_such():
+        study = _study(budget.folder, {**about, "default": asdict(default)})
+        _take_up(study, default)
+        while (spent := _spent(study)) < budget.minutes * 60 or not _finished(study):
+            _try(study, looks, default, budget.clock)
+            if progress:
+                progress(f"{_said(study, where)}, {spent / 60:.1f} of {budget.minutes:g} minutes")
     best: dict[str, Any] = study.best_trial.params
     finished = enumerate(_finished(study))
     trials = tuple(_tried(at, trial) for at, trial in finished)
     return Tuned(replace(default, **best), trials, where)
+
+
+@contextmanager
+def _interrupts_as_such() -> Iterator[None]:
+    """Let an interrupt be one: Optuna's lock, cut short in its release, fails in another way."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            cause = cause.__context__
+        raise
 
 
 def _study(folder: Path, about: Mapping[str, Any]) -> "Study":

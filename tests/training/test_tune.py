@@ -1,5 +1,6 @@
 """Tuning on small companies whose hazard is known, by a clock that ticks once for each look."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -112,6 +113,27 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(
     with pytest.raises(KilledError):
         search([partial(until_killed, look) for look in looks], tmp_path, 11)
     assert settings(search(looks, tmp_path, 11)) == settings(whole)
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_an_interrupt_in_the_release_of_the_journals_lock_is_an_interrupt(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases, unlink = count(), os.unlink
+
+    def interrupted(path: str) -> None:
+        unlink(path)
+        if str(path).endswith(".rename") and next(releases) == at:
+            raise KeyboardInterrupt  # as Ctrl-C comes, when the file is gone and not yet returned
+
+    def alike(_: BoosterParams) -> NDArray[np.float64]:
+        return np.full(1, 0.5)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search([alike], tmp_path, 2)
+    assert len(search([alike], tmp_path, 2).trials) == 2
 
 
 def test_other_data_is_another_search(looks: list[Look], tmp_path: Path) -> None:
