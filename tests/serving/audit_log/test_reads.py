@@ -15,6 +15,7 @@ from serving.api.response import Written
 from serving.audit_log.account_keys import key_of, pseudonym
 from serving.audit_log.check import check, reads_of
 from serving.audit_log.heads import heads
+from serving.pages.cookies import SESSION
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Log, Served
@@ -31,14 +32,21 @@ READS: dict[str, tuple[Callable[[httpx.Client], httpx.Response], set[str]]] = {
         {"acme", "corn"},
     ),
     "POST /v1/feedback": (lambda client: client.post("/v1/feedback", json=TELL), {"acme"}),
-    "GET /": (lambda client: client.get("/?csm=Ann"), {"acme", "corn"}),
 }
+PAGES = ["/", "/list.csv", "/list.xlsx"]
 
 
 def rows_of(served: "Served", request_id: str) -> list[dict[str, Any]]:
     folder = served.parts.settings.home.audit_log
     lines = [line for path in sorted(folder.iterdir()) for line in path.read_text().splitlines()]
     return [row for row in map(json.loads, lines) if row.get("request") == request_id]
+
+
+def session_of(served: "Served", browser: httpx.Client) -> str:
+    """Give the id of the user who is logged in."""
+    session = served.parts.signer.read(SESSION, browser.cookies[SESSION], served.parts.now())
+    assert session is not None
+    return session.subject.partition("-")[0]
 
 
 def called(served: "Served", account_id: str) -> str:
@@ -60,6 +68,17 @@ def test_a_read_is_one_row_that_is_there_when_the_answer_is(served: "Served", ca
     assert set(row["accounts"]) == {called(served, account) for account in accounts}
 
 
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_and_a_file_of_it_are_one_row_of_whom_they_show(served: "Served", path: str) -> None:
+    with served.browser("csm", book="Ann") as browser:
+        answer = browser.get(path)
+    (row,) = rows_of(served, answer.headers["x-request-id"])
+    who = session_of(served, browser)
+    assert answer.status_code == 200
+    assert (row["token"], row["call"], row["from"]) == (who, f"GET {path}", "127.0.0.1")
+    assert row["accounts"] == [called(served, "acme"), called(served, "corn")]
+
+
 def test_every_call_whose_answer_names_an_account_is_one_of_these() -> None:
     def names_accounts(kind: Any) -> bool:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -73,7 +92,7 @@ def test_every_call_whose_answer_names_an_account_is_one_of_these() -> None:
         return call.shows is not None or get_type_hints(call.answer)["return"] is Written
 
     assert naming == {f"{call.method} {call.path}" for call in CALLS if says_whom_it_shows(call)}
-    assert naming == set(READS) - {"GET /"}
+    assert naming == set(READS)
 
 
 @pytest.mark.parametrize("path", ["/v1/accounts/none", "/v1/worklist?csm=nobody", "/v1/models"])
@@ -136,6 +155,15 @@ def test_what_cannot_be_written_down_is_not_shown(served: "Served", call: str, l
     assert not [name for name in ("acme", "Acme", "probability", "0.") if name in answer.text]
     said = {(one["event"], one["request_id"]) for one in log.entries}
     assert ("the audit log takes no row", answer.headers["x-request-id"]) in said
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.usefixtures("without_trail")
+def test_a_page_that_cannot_be_written_down_is_not_shown(served: "Served", path: str) -> None:
+    with served.browser() as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 503
+    assert not [name for name in ("acme", "Acme", "Bolt", "0.") if name in answer.text]
 
 
 @pytest.mark.usefixtures("without_trail")
