@@ -30,6 +30,7 @@ VERBS = [
     "publications",
     "replay",
     "tokens",
+    "users",
     "audit-log",
     "backup",
     "restore",

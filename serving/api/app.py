@@ -91,6 +91,7 @@ def build_app(parts: Parts) -> Direct:
             Exception: _failed,
         },
     )
+    app.router.redirect_slashes = False  # to http:// and whatever Host said, behind TLS too
     return Direct(app, parts)
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -61,8 +61,11 @@ def process(run: Run) -> Iterator[Running]:
 
 def _listening_of(process_id: int) -> list[str]:
     """Read the addresses that a process listens on from /proc, as hexadecimal address:port."""
-    opened = [entry.readlink() for entry in Path(f"/proc/{process_id}/fd").iterdir()]
-    sockets = {str(link)[8:-1] for link in opened if str(link).startswith("socket:[")}
+    opened = []
+    for entry in Path(f"/proc/{process_id}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            opened.append(str(entry.readlink()))
+    sockets = {link[8:-1] for link in opened if link.startswith("socket:[")}
     lines = [
         line.split()
         for table in ("tcp", "tcp6")

@@ -57,6 +57,13 @@ def test_bentomls_own_routes_are_not_there_at_all(served: "Served", path: str) -
         assert client.get(path).status_code == 404
 
 
+def test_an_address_with_a_slash_too_many_leads_nowhere(served: "Served") -> None:
+    with served.client("admin") as client:
+        answers = [client.post("/v1/scores/", json={}), client.get("/v1/models/")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json()["error"]["code"] == "not_found"
+
+
 def _asked(served: "Served", app: ASGIApp, seconds: float = 60) -> tuple[int, dict[str, Any]]:
     """Ask an application behind a guard for the work list, in this process."""
     headers = {"authorization": f"Bearer {served.token('read')}"}
