@@ -4,12 +4,11 @@ import json
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from importlib import import_module
@@ -36,7 +35,7 @@ from serving.access.tokens import add_token
 from serving.access.users import KeptUser, Place, add_user, user_of
 from serving.logs import logged
 from serving.pages.cookies import SESSION
-from serving.parts import Parts, open_parts, utc_now
+from serving.parts import Parts, open_parts
 from serving.playbooks.read import read_playbook
 from serving.playbooks.trigger import COLUMNS as TRIGGER_COLUMNS
 from serving.publishing.bundles import keep_bundle
@@ -336,44 +335,6 @@ def serve_parts(service: ModuleType) -> ServeParts:
         listener.close()
 
     return run
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory, bundles: dict[str, Bundle]) -> Settings:
-    """Give the settings of a home with one publication, to be served by a process of its own."""
-    settings = Settings(home=Home(tmp_path_factory.mktemp("published") / "home"))
-    with closing(open_store(settings.store)) as store:
-        publish(store, settings.home, scored_company(bundles), utc_now())
-    return settings
-
-
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    """Give what gives a port of loopback that nobody listens on."""
-
-    def find() -> int:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            return int(taken.getsockname()[1])
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def wait_until_alive() -> Callable[[subprocess.Popen[Any], str], None]:
-    """Give what waits for a service that was started as a process."""
-
-    def wait(process: subprocess.Popen[Any], url: str) -> None:
-        while process.poll() is None:
-            try:
-                httpx.get(f"{url}/livez")
-            except httpx.TransportError:
-                time.sleep(0.1)
-            else:
-                return
-        pytest.fail(f"the service ended with {process.returncode}")
-
-    return wait
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

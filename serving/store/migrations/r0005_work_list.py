@@ -9,11 +9,21 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """Add the tables."""
+    _add_accounts()
+    _add_details()
+    _add_products()
+
+
+def _of_publication() -> sa.Column[int]:
+    return sa.Column(
+        "publication", sa.Integer, sa.ForeignKey("publications.number"), primary_key=True
+    )
+
+
+def _add_accounts() -> None:
     op.create_table(
         "listed_accounts",
-        sa.Column(
-            "publication", sa.Integer, sa.ForeignKey("publications.number"), primary_key=True
-        ),
+        _of_publication(),
         sa.Column("account_id", sa.String(400), primary_key=True),
         sa.Column("searched", sa.Text, nullable=False),
         sa.Column("name", sa.Text),
@@ -39,11 +49,13 @@ def upgrade() -> None:
         sa.Column("touched_at", sa.DateTime),
         sqlite_with_rowid=False,
     )
+    op.create_index("listed_of_csm", "listed_accounts", ["publication", "csm"])
+
+
+def _add_details() -> None:
     op.create_table(
         "listed_details",
-        sa.Column(
-            "publication", sa.Integer, sa.ForeignKey("publications.number"), primary_key=True
-        ),
+        _of_publication(),
         sa.Column("account_id", sa.String(400), primary_key=True),
         sa.Column("reason", sa.Text),
         sa.Column("play", sa.Text),
@@ -52,13 +64,13 @@ def upgrade() -> None:
         sa.Column("weekly_use", sa.Text),
         sa.Column("effects", sa.Text),
     )
+
+
+def _add_products() -> None:
     op.create_table(
         "listed_products",
-        sa.Column(
-            "publication", sa.Integer, sa.ForeignKey("publications.number"), primary_key=True
-        ),
+        _of_publication(),
         sa.Column("account_id", sa.String(400), primary_key=True),
         sa.Column("product", sa.String(400), primary_key=True),
         sqlite_with_rowid=False,
     )
-    op.create_index("listed_of_csm", "listed_accounts", ["publication", "csm"])

@@ -23,7 +23,7 @@ from serving.store.database import open_store
 
 Running = tuple[subprocess.Popen[str], str]
 Run = Callable[[], AbstractContextManager[Running]]
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

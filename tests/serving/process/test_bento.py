@@ -21,7 +21,7 @@ from serving.parts import utc_now
 from serving.settings import Settings
 from serving.store.database import open_store
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 CLOSED = "http://127.0.0.1:9"  # nothing that is asked for through it is answered
 
 
