@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
-from features.tombstones import erased_from
+from features.tombstones import Erasures
 from serving.access.oidc import Provider, provider_of
 from serving.access.recognised import Recognised
 from serving.access.session import Signer, new_signer
@@ -58,6 +58,8 @@ class Parts:
         Who else vouches for people, if anybody.
     playbook:
         Which play answers what.
+    erasures:
+        Who was erased: what is held in memory, or was read before, may be older than an erasure.
     now:
         The clock, naive UTC.
     """
@@ -74,6 +76,7 @@ class Parts:
     trail: Trail
     pseudonyms: Pseudonyms
     playbook: Playbook
+    erasures: Erasures
     provider: Provider | None = None
     load: Load = field(default_factory=Load)
     hashing: Load = field(default_factory=partial(Load, places=HASHED_AT_ONCE))
@@ -198,6 +201,7 @@ def open_parts(
         If the store cannot be opened.
     """
     playbook = playbook or playbook_in_use(settings)
+    erasures = Erasures(settings.home)
     store = open_store(settings.store)
     return Parts(
         settings=settings,
@@ -215,8 +219,9 @@ def open_parts(
             partial(keep_head, store),
             syncs_each=settings.audit == "sync",
         ),
-        pseudonyms=Pseudonyms(store, is_erased=erased_from(settings.home)),
+        pseudonyms=Pseudonyms(store, is_erased=erasures.has),
         provider=provider_of(settings, clock),
         playbook=playbook,
+        erasures=erasures,
         now=now,
     )

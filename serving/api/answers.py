@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import msgspec
 
-from features.tombstones import erased_from
 from serving.api import schema
 from serving.api.cursor import Cursor, read_cursor
 from serving.api.feedback import Feedback, Recorded, feedback_of, record, recorded_before
@@ -43,10 +42,13 @@ def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written
     publication, books = in_service.publication, caller.principal.books
     _refuse_repeated("account_ids", asked.account_ids)
     find = in_service.snapshot.find
+    erased = parts.erasures.among(asked.account_ids)  # the set in service may be older
     found = [
         record
         for record in map(find, asked.account_ids)
-        if record is not None and (books is None or record.csm in books)
+        if record is not None
+        and (books is None or record.csm in books)
+        and record.account_id not in erased
     ]
     age = parts.age_hours(publication.as_of)
     chosen = _chosen(publication, asked, has_ranks=books is None)
@@ -111,6 +113,9 @@ def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnsw
     past = _ranked(lookup.history(parts.store, account_id, HISTORY), books)
     renewals = lookup.renewals_of(parts.store, publication.number, [account_id])
     products = lookup.next_products_of(parts.store, publication.number, [account_id])
+    told = [_told(one) for one in feedback_of(parts.store, account_id, FEEDBACK_SHOWN)]
+    if not rows or parts.erasures.has(account_id):  # it was erased while it was read
+        raise not_found()
     age = parts.age_hours(publication.as_of)
     return schema.AccountAnswer(
         account_id=account_id,
@@ -132,7 +137,7 @@ def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnsw
         models=model_scores(rows, LIST_REASONS),
         signals=[schema.Signal(**signal) for signal in found["signals"]],
         history=[_past(row) for row in past],
-        feedback=[_told(one) for one in feedback_of(parts.store, account_id, FEEDBACK_SHOWN)],
+        feedback=told,
     )
 
 
@@ -180,8 +185,8 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
         return _told(before)
     if found is None:
         raise no_account()
-    is_erased = erased_from(parts.settings.home)
-    return _told(record(parts.store, told, caller.principal.who, parts.now(), is_erased))
+    who, is_erased = caller.principal.who, parts.erasures.has
+    return _told(record(parts.store, told, who, parts.now(), is_erased))
 
 
 def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
@@ -260,6 +265,7 @@ def _entries(
         for score in found
         if score["horizon_days"] == publication.list_horizon_days
     }
+    erased = parts.erasures.among(listed)  # looked at last: they may be erased while they are read
     return [
         _entry(
             row,
@@ -275,6 +281,7 @@ def _entries(
             ).text,
         )
         for row in rows
+        if row["account_id"] not in erased and (row["account_id"], "churn") in at_horizon
         for reasons in [at_horizon[row["account_id"], "churn"]["reasons"]]
     ]
 

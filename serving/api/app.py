@@ -7,12 +7,13 @@ import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from features.errors import AuditError, StoreError
+from features.errors import AuditError, ErasureError, StoreError
 from serving.api import answers, schema
 from serving.api.body import read_json, read_query
 from serving.api.calls import CALLS, Call
@@ -22,6 +23,7 @@ from serving.api.readiness import PARTS, Readiness
 from serving.api.refusal import RefusedError, not_found
 from serving.api.response import Written, caller_of, error_response, json_response
 from serving.metrics import Now
+from serving.pages.languages import Languages
 from serving.pages.routes import page_routes
 from serving.parts import Caller, Parts
 
@@ -66,7 +68,7 @@ class Direct:
             response = await endpoint(request)
         except RefusedError as error:
             response = await _refused(request, error)
-        except StoreError as error:
+        except (StoreError, ErasureError) as error:
             response = await _store_failed(request, error)
         except AuditError as error:
             response = await _audit_failed(request, error)
@@ -83,9 +85,11 @@ def build_app(parts: Parts) -> Direct:
     parts.metrics.declare([route.path for route in routes])
     app = Starlette(
         routes=routes,
+        middleware=[Middleware(Languages, is_tls=parts.settings.behind_tls)],
         exception_handlers={
             RefusedError: _refused,
             StoreError: _store_failed,
+            ErasureError: _store_failed,  # nobody can tell who was erased
             AuditError: _audit_failed,
             HTTPException: _unrouted,
             Exception: _failed,

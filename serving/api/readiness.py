@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 
-from features.errors import StoreError
+from features.errors import ErasureError, StoreError
 from features.home import private
 from serving.parts import Parts
 from serving.snapshots.loaded import Loaded
@@ -88,7 +88,8 @@ def _answers(parts: Parts) -> bool:
     try:
         with parts.store.reading() as connection:
             connection.execute(sa.select(1))
-    except StoreError:
+        parts.erasures.among(())
+    except (StoreError, ErasureError):
         return False
     return True
 
