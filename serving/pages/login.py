@@ -20,11 +20,9 @@ from serving.api.response import caller_of
 from serving.pages.cookies import FORM, SESSION, opened, session_of, set_cookie
 from serving.pages.paths import LOGIN, LOGOUT, safe_next
 from serving.pages.render import Render
+from serving.pages.texts import say
 from serving.parts import Parts
 from serving.store import tables
-
-TOO_OLD = "This form is too old. Please try again."
-WRONG = "The e-mail address or the password is wrong."
 
 
 def login_routes(parts: Parts, render: Render) -> list[Route]:
@@ -85,7 +83,7 @@ async def _log_in(parts: Parts, render: Render, request: Request) -> Response:
     wanted = form.get("next", "")
     session = opened(parts, request.headers, FORM)
     if session is None or not is_marked(session, form.get("mark", "")):
-        return login_form(parts, render, wanted, HTTPStatus.FORBIDDEN, TOO_OLD)
+        return login_form(parts, render, wanted, HTTPStatus.FORBIDDEN, say("login.too_old"))
     address: str = request.scope["tenure.address"]
     login = form.get("login", "")
     wait = await run_in_threadpool(_begun, parts, login, address)
@@ -94,7 +92,7 @@ async def _log_in(parts: Parts, render: Render, request: Request) -> Response:
     async with parts.hashing.place():
         user = await run_in_threadpool(_known, parts, form, address)
     if user is None:
-        return login_form(parts, render, wanted, HTTPStatus.UNAUTHORIZED, WRONG)
+        return login_form(parts, render, wanted, HTTPStatus.UNAUTHORIZED, say("login.wrong"))
     return welcome(parts, user, RedirectResponse(safe_next(wanted), HTTPStatus.SEE_OTHER))
 
 
@@ -121,7 +119,7 @@ def _known(parts: Parts, form: Mapping[str, str], address: str) -> KeptUser | No
 
 def _later(parts: Parts, render: Render, wanted: str, wait: timedelta) -> Response:
     seconds = math.ceil(wait.total_seconds())
-    problem = f"Too many logins failed. Please try again in {_duration(seconds)}."
+    problem = say("login.too_many", wait=_duration(seconds))
     response = login_form(parts, render, wanted, HTTPStatus.TOO_MANY_REQUESTS, problem)
     response.headers["retry-after"] = str(seconds)
     return response
@@ -129,8 +127,8 @@ def _later(parts: Parts, render: Render, wanted: str, wait: timedelta) -> Respon
 
 def _duration(seconds: int) -> str:
     if seconds <= 90:  # noqa: PLR2004 - beyond, minutes are easier to wait by
-        return f"{seconds} seconds"
-    return f"{math.ceil(seconds / 60)} minutes"
+        return say("login.seconds", seconds=seconds)
+    return say("login.minutes", minutes=math.ceil(seconds / 60))
 
 
 async def _log_out(parts: Parts, request: Request) -> Response:

@@ -18,10 +18,9 @@ from serving.pages.cookies import ELSEWHERE, opened, set_cookie
 from serving.pages.login import login_form, note_login, welcome
 from serving.pages.paths import LOGIN_BACK, LOGIN_ELSEWHERE, safe_next
 from serving.pages.render import Render
+from serving.pages.texts import say
 from serving.parts import Parts
 
-NOT_HERE = "That login does not open Tenure. Ask whoever runs it to make you a user."
-AWAY = "The login of your company does not answer. Please try again, or use a password."
 HOW = "OpenID Connect"
 
 
@@ -113,5 +112,7 @@ async def _refused(parts: Parts, render: Render, wanted: str, error: NotVouchedE
     structlog.get_logger().warning("login refused", reason=str(error))
     await run_in_threadpool(note_login, parts, "refused login", "unknown", HOW)
     if isinstance(error, ProviderAwayError):
-        return login_form(parts, render, wanted, HTTPStatus.SERVICE_UNAVAILABLE, AWAY)
-    return login_form(parts, render, wanted, HTTPStatus.UNAUTHORIZED, NOT_HERE)
+        status, problem = HTTPStatus.SERVICE_UNAVAILABLE, say("login.away")
+    else:
+        status, problem = HTTPStatus.UNAUTHORIZED, say("login.not_here")
+    return login_form(parts, render, wanted, status, problem)

@@ -10,16 +10,17 @@ import jinja2
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from serving.pages.languages import LANGUAGES, reader
 from serving.pages.paths import STYLE
+from serving.pages.texts import say
 
 FOLDER = Path(__file__).parent
-UNKNOWN = "unknown"
 
 Render = Callable[..., Response]
 
 
 def renderer() -> Render:
-    """Give what fills a template with values; all pages know where the style lies."""
+    """Give what fills a template with values; all pages know their reader, and what to say."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -28,9 +29,11 @@ def renderer() -> Render:
         lstrip_blocks=True,
     )
     environment.filters.update(percent=percent, code=code)
+    environment.globals.update(say=say, languages=LANGUAGES, style=STYLE)
 
     def render(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:  # noqa: ANN401 - a template's values
-        return HTMLResponse(environment.get_template(name).render(style=STYLE, **values), status)
+        template = environment.get_template(name)
+        return HTMLResponse(template.render(reader=reader(), **values), status)
 
     return render
 
@@ -38,7 +41,7 @@ def renderer() -> Render:
 def percent(share: float | None) -> str:
     """Write a probability for people: ``34 %``, and never a rounded 0 or 100."""
     if share is None:
-        return UNKNOWN
+        return say("say.unknown")
     if 0 < share < 0.01:  # noqa: PLR2004 - one percent
         return "< 1 %"
     if 0.99 < share < 1:  # noqa: PLR2004 - ninety-nine percent
@@ -48,7 +51,9 @@ def percent(share: float | None) -> str:
 
 def money(amount: float | None, currency: str) -> str:
     """Write an amount for people, without cents: ``USD 12,300``."""
-    return UNKNOWN if amount is None or math.isnan(amount) else f"{currency} {amount:,.0f}"
+    if amount is None or math.isnan(amount):
+        return say("say.unknown")
+    return f"{currency} {amount:,.0f}"
 
 
 def code(text: str) -> Markup:

@@ -2,12 +2,16 @@
 
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+from serving.pages.languages import DEFAULT, language_in_use
 
 Say = Callable[..., str]
 
 
-def catalogue(language: str = "en") -> dict[str, str]:
+@cache
+def catalogue(language: str = DEFAULT) -> dict[str, str]:
     """Read a catalogue: texts by key, those of a table as ``table.key``."""
     file = Path(__file__).with_name(f"{language}.toml")
     read = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -18,11 +22,11 @@ def catalogue(language: str = "en") -> dict[str, str]:
     }
 
 
-def speaker(language: str = "en") -> Say:
-    """Give what says a text of the catalogue with its values; a key that is not there fails."""
-    texts = catalogue(language)
+def say(key: str, **values: object) -> str:
+    """Say a text with its values, in the language of whoever asked; an unknown key fails."""
+    return catalogue(language_in_use())[key].format(**values)
 
-    def say(key: str, **values: object) -> str:
-        return texts[key].format(**values)
 
+def speaker() -> Say:
+    """Give what says a text of the catalogue with its values."""
     return say

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +18,7 @@ from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
 from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST
 from serving.pages.render import Render, money
-from serving.pages.texts import Say, speaker
+from serving.pages.texts import say
 from serving.parts import Caller, Parts
 from serving.publishing.publication import Publication
 from serving.scoring.plays import NO_REASON
@@ -36,14 +35,14 @@ FILES: dict[str, tuple[Callable[..., bytes], str]] = {
 
 def work_list_routes(parts: Parts, render: Render) -> list[Route]:
     """Give the routes of the work list, and of what it shows as files."""
-    say, choices = speaker(), listing.Choices(parts.store)
+    choices = listing.Choices(parts.store)
 
     async def index(request: Request) -> Response:
         caller, view = _asked(request)
         session = session_of(parts, request)
         shown = await run_in_threadpool(_shown, parts, choices, caller, view)
         mark = session.mark if session else ""
-        values = {"mark": mark, "say": say, "view": view, "when": partial(when, say), **shown}
+        values = {"mark": mark, "view": view, "when": when, **shown}
         written = {"points": sparkline.points, "day": day, "money": money, "no_reason": NO_REASON}
         return render("worklist.html", **values, **written)
 
@@ -54,7 +53,7 @@ def work_list_routes(parts: Parts, render: Render) -> list[Route]:
     return [Route(WORK_LIST, index), *(Route(path, file) for path in FILES)]
 
 
-def when(say: Say, moment: datetime, today: date) -> str:
+def when(moment: datetime, today: date) -> str:
     """Say how far a day lies from today."""
     days = (moment.date() - today).days
     if days in (-1, 0, 1):

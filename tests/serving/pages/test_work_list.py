@@ -20,7 +20,7 @@ from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.pages import export
 from serving.pages.sparkline import points
-from serving.pages.texts import catalogue, speaker
+from serving.pages.texts import catalogue, say
 from serving.pages.work_list import when
 from serving.scoring.signals import KINDS
 from serving.store import tables
@@ -313,7 +313,7 @@ def test_an_empty_tab_and_an_empty_search_say_different_things(browser: httpx.Cl
     ],
 )
 def test_a_day_is_told_from_today(day: str, said: str) -> None:
-    assert when(speaker(), datetime.fromisoformat(day), date(2026, 3, 3)) == said
+    assert when(datetime.fromisoformat(day), date(2026, 3, 3)) == said
 
 
 def test_a_line_of_use_begins_and_ends_at_its_edges() -> None:
@@ -334,11 +334,12 @@ def test_each_text_of_the_catalogue_is_said_somewhere() -> None:
     said = {f"{table}.{name}" for table, names in made.items() for name in names}
     lacks = ("no_scores", "too_old", "not_laid_out", *(f"nothing_{tab}" for tab in TABS))
     said |= {f"{key}{end}" for key in lacks for end in ("", "_do")}
-    told = "".join((PAGES / name).read_text() for name in ("worklist.html", "work_list.py"))
+    pages = (*PAGES.glob("*.html"), *PAGES.glob("*.py"))
+    told = "".join(page.read_text() for page in pages)
     said |= set(re.findall(r'"([a-z_.]+)"', told))
     assert catalogue().keys() - said == set()
 
 
 def test_a_text_that_is_not_there_is_an_error() -> None:
     with pytest.raises(KeyError):
-        speaker()("not there")
+        say("not there")
