@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -18,8 +18,9 @@ from models.made_from import sha256_of
 from serving.publishing.bundles import bundle_folder
 from serving.publishing.publication import Publication, PublishedModel, latest
 from serving.snapshots.lay_out import About, about, lay_out
-from serving.snapshots.served import current, put_in_service_unless_older
-from serving.snapshots.snapshot import Snapshot, open_snapshot
+from serving.snapshots.served import before as kept_before
+from serving.snapshots.served import current, kept, put_in_service_unless_older
+from serving.snapshots.snapshot import Snapshot, number_of, open_snapshot
 from serving.snapshots.trial import Candidate, demand_tried
 from serving.snapshots.warm import warmed
 from serving.store.database import Store
@@ -115,6 +116,8 @@ class Watch:
             seen = _named(self.home)
             if self._loaded is None or seen != found.seen:
                 self._loaded = found = self._load(found, seen)
+            elif _is_written_anew(found):
+                self._loaded = found = _followed(self.home, found)
             return found
 
     def close(self) -> None:
@@ -139,9 +142,14 @@ class Watch:
             self.take_over()
 
     def _lay_out_older(self) -> None:
-        """Make the snapshot of what an older release published, which made none."""
+        """Make the snapshot of what an older release published, which made none.
+
+        Where any is kept and none is named, the name was lost: the newest may not be the one that
+        was in service, so none is put there.
+        """
         with alone(self.home.served / ".older"), at_work(self.home):
-            publication = latest(self.store) if _named(self.home) is None else None
+            is_older = _named(self.home) is None and not kept(self.home)
+            publication = latest(self.store) if is_older else None
             if publication is not None:
                 try:
                     name = lay_out(self.store, self.home, publication)
@@ -152,21 +160,53 @@ class Watch:
 
     def _load(self, before: Loaded, seen: tuple[str, int] | None) -> Loaded:
         if seen is None:
-            return _nothing_named(before)
+            return _nothing_named(self.home, before)
         began = time.monotonic()
         try:
             new = _read(self.home, seen[0], before.in_service)
         except RefusedSetError as error:
             LOG.error("refused", what=error.what, problem=_said(error.__cause__))  # noqa: TRY400 - as above
-            return Loaded(before.in_service, seen, str(error), error.what)
+            in_service = before.in_service or _kept_from(self.home, seen[0])
+            return Loaded(in_service, seen, str(error), error.what)
         took = round(time.monotonic() - began, 1)
         LOG.info("taken over", publication=new.publication.number, seconds=took)
         return Loaded(new, seen)
 
 
-def _nothing_named(before: Loaded) -> Loaded:
+def _kept_from(home: Home, name: str) -> InService | None:
+    """Give what other workers still serve where a first set is refused: the one before it."""
+    for folder in kept_before(home, name):
+        try:
+            found = _read(home, folder.name, None)
+        except RefusedSetError:
+            continue
+        LOG.warning("serving scores before those", publication=found.publication.number)
+        return found
+    return None
+
+
+def _is_written_anew(found: Loaded) -> bool:
+    """Tell whether the set in service is held on to beyond its files, as after an erasure."""
+    held = found.in_service if found.problem else None
+    return held is not None and not held.snapshot.folder.is_dir()
+
+
+def _followed(home: Home, found: Loaded) -> Loaded:
+    """Go on with the snapshot that was written in the place of the one in service."""
+    held = found.in_service
+    assert held is not None  # noqa: S101 - `_is_written_anew` said so
+    for folder in kept(home):
+        if number_of(folder.name) == held.publication.number:
+            try:
+                return replace(found, in_service=_read(home, folder.name, held))
+            except RefusedSetError:
+                continue
+    return found
+
+
+def _nothing_named(home: Home, before: Loaded) -> Loaded:
     """Go on with what is in service, if anything is: nobody can tell whether it still should be."""
-    if before.in_service is None:
+    if before.in_service is None and not kept(home):
         return Loaded()
     problem = "It cannot be read which publication is in service."
     LOG.error("refused", what="name in service", problem=problem)

@@ -53,6 +53,22 @@ def kept(home: Home) -> list[Path]:
     return sorted(found, key=lambda folder: (number_of(folder.name), folder.name), reverse=True)
 
 
+def before(home: Home, name: str) -> list[Path]:
+    """Give the kept snapshots of publications before a snapshot's, those of the latest date first.
+
+    What cannot be read is left out; so is what came later: it may have been put out of service.
+    """
+    number = name.partition("-")[0]
+    if not number.isdecimal():
+        return []
+    dated = [
+        (as_of, folder)
+        for folder in kept(home)
+        if number_of(folder.name) < int(number) and (as_of := _date_of(folder)) is not None
+    ]
+    return [folder for _, folder in sorted(dated, key=lambda each: each[0], reverse=True)]
+
+
 @contextmanager
 def undisturbed(home: Home) -> Iterator[None]:
     """Let no other process put a snapshot in service, or remove one, until the end of the block."""
@@ -117,11 +133,16 @@ def _name(home: Home, name: str) -> None:
 
 def _date_in_service(home: Home) -> datetime | None:
     """Give the date of the scores in service; None: there are none, or they cannot be read."""
-    with suppress(SnapshotError, OSError, msgspec.DecodeError):
+    with suppress(SnapshotError):
         name = current(home)
-        if name is not None:
-            told = (home.served / name / ABOUT).read_bytes()
-            return msgspec.json.decode(told, type=_Dated).publication.as_of
+        return None if name is None else _date_of(home.served / name)
+    return None
+
+
+def _date_of(folder: Path) -> datetime | None:
+    with suppress(OSError, msgspec.DecodeError):
+        told = (folder / ABOUT).read_bytes()
+        return msgspec.json.decode(told, type=_Dated).publication.as_of
     return None
 
 

@@ -22,7 +22,7 @@ from serving.publishing.bundles import bundle_folder
 from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
 from serving.snapshots.loaded import Loaded, Watch
-from serving.snapshots.served import CURRENT, current
+from serving.snapshots.served import CURRENT, current, erase_accounts
 from serving.store.database import Store, open_store
 
 AT = datetime(2026, 3, 2, 2)  # noqa: DTZ001 - times are naive UTC everywhere
@@ -158,7 +158,7 @@ def test_what_an_older_release_published_is_laid_out_at_the_first_look(
     store: Store, home: Home, scored_company: Company, bundles: dict[str, Bundle]
 ) -> None:
     publish(store, home, scored_company(bundles), AT)
-    (home.served / CURRENT).unlink()
+    shutil.rmtree(home.served)
     watch = Watch(store, home)
     found = watch.look().in_service
     watch.close()
@@ -177,9 +177,57 @@ def test_the_store_is_not_needed_to_serve_a_snapshot(
     watch = Watch(store, home)
     assert watch.look().in_service is not None
     watch.close()
-    (home.served / CURRENT).unlink()
+    shutil.rmtree(home.served)
     with pytest.raises(StoreError):
         Watch(store, home).look()
+
+
+def test_who_starts_while_the_newest_is_refused_serves_the_one_before_as_the_others_do(
+    newest: tuple[Watch, Path, Path], home: Home
+) -> None:
+    watch, snapshot, _ = newest
+    changed(snapshot / "index.bin")
+    assert is_refused(watch.take_over(), "snapshot 2")
+    assert is_refused(Watch(watch.store, home).take_over(), "snapshot 2")
+
+
+def test_what_came_after_the_one_that_is_refused_is_not_put_in_service(
+    newest: tuple[Watch, Path, Path], home: Home
+) -> None:
+    watch, _, _ = newest
+    (older,) = home.served.glob("1-*")
+    (home.served / CURRENT).write_text(f"{older.name}\n")  # back from the second
+    changed(older / "index.bin")
+    found = Watch(watch.store, home).take_over()
+    assert (found.in_service, found.refused) == (None, "snapshot 1")
+
+
+def test_a_name_that_was_lost_undoes_no_rollback_at_the_next_start_and_is_said(
+    newest: tuple[Watch, Path, Path], home: Home
+) -> None:
+    before, _, _ = newest
+    (home.served / CURRENT).unlink()
+    watch = Watch(before.store, home)
+    found = watch.look()
+    watch.close()
+    assert (found.in_service, found.refused) == (None, "name in service")
+    assert current(home) is None
+
+
+def test_a_set_that_was_written_anew_meanwhile_is_followed(
+    newest: tuple[Watch, Path, Path], home: Home
+) -> None:
+    watch, snapshot, bundle = newest
+    changed(bundle / "booster.txt")
+    assert is_refused(watch.take_over(), "models of publication 2")
+    erase_accounts(home, {"bolt"})
+    assert snapshot.is_dir() is False
+    for _ in range(2):
+        found = watch.take_over()
+    assert is_refused(found, "models of publication 2")
+    assert found.in_service is not None
+    assert found.in_service.snapshot.find("bolt") is None
+    assert found.in_service.snapshot.folder.is_dir()
 
 
 class At:
