@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost pages-cost large-training scale readme clean faults
+.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost pages-cost large-training scale readme clean faults axe
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ types: $(INSTALLED) ## mypy, strict
 
 imports: $(INSTALLED) ## the direction of imports
 	@$(BIN)/lint-imports
+
+axe: tests/serving/browser/node_modules/installed ## what finds barriers in the pages, for the browser tests (needs npm)
+
+tests/serving/browser/node_modules/installed: tests/serving/browser/package-lock.json
+	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error --prefix tests/serving/browser
+	@touch $@
 
 check: lint types imports ## all that reads the code without running it
 
