@@ -26,7 +26,9 @@ from features.spine import account_states
 
 World = Callable[[Tables, Draw], Tables]
 Write = Callable[[Path, Tables], CheckedSource]
+Same = Callable[[pd.Series, pd.Series], NDArray[np.bool_]]
 TRUE = "what really followed"
+NINE_DIGITS = 1e-9
 
 
 def without_future(tables: Tables, draw: Draw) -> Tables:
@@ -72,6 +74,7 @@ def differences(
     *,
     features: Sequence[Feature] | None = None,
     engine: Engine = Engine.DUCKDB,
+    true_engine: Engine | None = None,
     fold: bool | None = None,
     write: Write = write_checked,
 ) -> tuple[Difference, ...]:
@@ -88,6 +91,9 @@ def differences(
         features, the states alone.
     engine
         Who computes.
+    true_engine
+        Who computes what really followed: by default the same, and numbers are held together to
+        the bit. Another's agree to nine digits.
     fold
         Whether the compiled pass over logs gives what it can, as `features.build` takes it.
     write
@@ -95,7 +101,14 @@ def differences(
     """
     drawn = [(draw, draw_company(draw)) for draw in draws]
     return differences_of(
-        drawn, worlds_of(draws), folder, features=features, engine=engine, fold=fold, write=write
+        drawn,
+        worlds_of(draws),
+        folder,
+        features=features,
+        engine=engine,
+        true_engine=true_engine,
+        fold=fold,
+        write=write,
     )
 
 
@@ -106,6 +119,7 @@ def differences_of(
     *,
     features: Sequence[Feature] | None,
     engine: Engine,
+    true_engine: Engine | None = None,
     fold: bool | None = None,
     write: Write = write_checked,
 ) -> tuple[Difference, ...]:
@@ -117,14 +131,15 @@ def differences_of(
         for name in worlds
         for number, (draw, tables) in enumerate(drawn)
     }
-    build = partial(_rows, draws=draws, features=features, engine=engine, fold=fold)
-    seen = build(write(folder / "true", together(true)), true)
-    told = build(write(folder / "others", together(others)), others)
+    build = partial(_rows, draws=draws, features=features, fold=fold)
+    seen = build(write(folder / "true", together(true)), true, engine=true_engine or engine)
+    told = build(write(folder / "others", together(others)), others, engine=engine)
+    same = _same if true_engine in (None, engine) else _close
     return tuple(
         sorted(
             Difference(column, name, str(draws[number]), account)
             for (name, number) in others
-            for account, column in _unequal(_of(seen, TRUE, number), _of(told, name, number))
+            for account, column in _unequal(_of(seen, TRUE, number), _of(told, name, number), same)
         )
     )
 
@@ -197,17 +212,18 @@ def _of(rows: pd.DataFrame, world: str, number: int) -> pd.DataFrame:
     return pd.DataFrame(rows.xs((world, number)))
 
 
-def _unequal(left: pd.DataFrame, right: pd.DataFrame) -> list[tuple[str, str]]:
-    """Give account and column of each cell that is not the same to the bit."""
+def _unequal(left: pd.DataFrame, right: pd.DataFrame, same: Same) -> list[tuple[str, str]]:
+    """Give account and column of each cell that is not the same."""
     right = right.loc[left.index]
     return [
         (str(account), str(column))
         for column in left
-        for account in left.index[~_same(left[column], right[column])]
+        for account in left.index[~same(left[column], right[column])]
     ]
 
 
 def _same(left: pd.Series, right: pd.Series) -> NDArray[np.bool_]:
+    """Tell which cells are the same to the bit."""
     both_missing = (left.isna() & right.isna()).to_numpy()
     if left.dtype == np.float64:
         equal = left.to_numpy().view(np.int64) == right.to_numpy().view(np.int64)
@@ -215,3 +231,11 @@ def _same(left: pd.Series, right: pd.Series) -> NDArray[np.bool_]:
         equal = (left == right).fillna(value=False).to_numpy(dtype=bool)
     same: NDArray[np.bool_] = equal | both_missing
     return same
+
+
+def _close(left: pd.Series, right: pd.Series) -> NDArray[np.bool_]:
+    """Tell which cells are the same but for the order in which engines add."""
+    if left.dtype != np.float64:
+        return _same(left, right)
+    near = np.isclose(left, right, rtol=NINE_DIGITS, atol=0, equal_nan=True)
+    return np.asarray(near, dtype=bool)

@@ -220,6 +220,16 @@ def test_a_leak_in_a_feature_is_caught(leak: str, tmp_path: Path) -> None:
     assert {each.column for each in found} == {"test__planted"}
 
 
+def test_a_leak_is_caught_where_another_engine_computes_what_really_followed(
+    tmp_path: Path,
+) -> None:
+    features = [*watched(), LEAKS["a payment before it was made"]]
+    found = differences(
+        DRAWS, tmp_path, features=features, engine=Engine.POLARS, true_engine=Engine.DUCKDB
+    )
+    assert {each.column for each in found} == {"test__planted"}
+
+
 def test_a_stored_end_that_counts_at_all_times_is_caught(tmp_path: Path) -> None:
     view = View("planted", "subscriptions", ("started_at", "ended_at", "renews_at"), lambda r: r)
     facts = Facts(view, "started_at", "ended_at", uses=("renews_at",))
