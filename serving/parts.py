@@ -28,6 +28,8 @@ from serving.store.database import Store, open_store
 
 LOGINS_PER_SECOND = 2.0  # of one address
 LOGINS_AT_ONCE = 30
+UNKNOWN_PER_SECOND = 20.0  # tokens that this worker has not met, of one address
+UNKNOWN_AT_ONCE = 200
 HASHED_AT_ONCE = 2  # passwords, each in 64 MiB of memory
 
 
@@ -47,9 +49,9 @@ class Parts:
 
     Attributes
     ----------
-    recognised, people, requests, logins:
-        Tokens and users asked about lately; how many requests one of them, and logins an address,
-        may send.
+    recognised, people, requests, logins, unknown:
+        Tokens and users asked about lately; how many requests one of them, and logins or tokens
+        that are not known an address, may send.
     trail, pseudonyms:
         The audit log of reads, and what accounts are called in it.
     load, hashing:
@@ -73,6 +75,7 @@ class Parts:
     people: Recognised[KeptUser]
     requests: Limiter
     logins: Limiter
+    unknown: Limiter
     trail: Trail
     pseudonyms: Pseudonyms
     playbook: Playbook
@@ -213,6 +216,7 @@ def open_parts(
         people=Recognised(store, kept_user, clock),
         requests=Limiter(settings.requests_per_second, settings.requests_at_once, clock),
         logins=Limiter(LOGINS_PER_SECOND, LOGINS_AT_ONCE, clock),
+        unknown=Limiter(UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE, clock),
         trail=Trail(
             settings.home.audit_log,
             now,

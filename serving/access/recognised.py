@@ -14,7 +14,7 @@ from serving.store.database import Store
 Kept = TypeVar("Kept")
 
 FRESH_SECONDS = 1.0  # a token that is revoked opens nothing any more after that
-TRUSTED_SECONDS = 300.0  # while the store is away, what it said last counts for so long
+TRUSTED_SECONDS = 60.0  # while the store is away, what it said last counts for so long
 
 
 @dataclass
@@ -60,6 +60,10 @@ class Recognised(Generic[Kept]):
             del self._asking[kept_id]
         if not done.cancelled():
             done.exception()  # seen to, even if whoever waited for it is gone
+
+    def knows(self, kept_id: str) -> bool:
+        """Tell whether the store has ever told of it: then it was not made up."""
+        return kept_id in self._seen
 
     def remembered(self, kept_id: str) -> Kept | None:
         """Give one without asking the store, if that told of it, or failed to, this second."""

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -38,6 +39,7 @@ PROBES = frozenset({"/livez", "/readyz"})
 OPEN = PROBES | OPEN_PAGES
 RENEWED_AFTER = timedelta(minutes=1)  # a session in use
 BEARER = "bearer "
+OF_NETWORK = len("2001:0db8:0000:0000")
 GONE = 499  # nginx's number for a client that went before it was answered
 FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
     {
@@ -139,22 +141,24 @@ class Guard:
             scope["tenure.address"] = address
             is_limited = _logs_in(scope)
             return _too_many(self._parts.logins.wait(address), scope) if is_limited else None
-        principal = await self._principal(scope)
+        token = None if is_page(scope["path"]) else presented_token(scope)
+        if token is not None and not self._parts.recognised.knows(token[0]):
+            # Anybody can make one up, and only the store knows that it is none: it costs a query.
+            seconds = self._parts.unknown.wait(network_of(address))
+            if seconds:
+                return _too_many(seconds, scope)
+        principal = await self._principal(scope, token)
         if principal is None:
             return _closed(scope)
         scope["tenure.caller"] = Caller(principal, scope["tenure.request_id"], address)
         return _too_many(self._parts.requests.wait(principal.who), scope)
 
-    async def _principal(self, scope: Scope) -> Principal | None:
+    async def _principal(self, scope: Scope, token: tuple[str, str] | None) -> Principal | None:
         """Give who asks: a page knows sessions only, and anything else tokens only."""
         parts = self._parts
         if is_page(scope["path"]):
             session = opened(parts, Headers(scope=scope), SESSION)
             return None if session is None else await self._logged_in(scope, session)
-        presented = only_header(scope, b"authorization")
-        if presented[: len(BEARER)].lower() != BEARER:
-            return None
-        token = split_token(presented[len(BEARER) :].strip())
         if token is None:
             return None
         kept = await parts.recognised.told(token[0])
@@ -235,6 +239,26 @@ def _logs_in(scope: Scope) -> bool:
     if scope["path"] == LOGIN:
         return bool(scope["method"] == "POST")
     return scope["path"] in OPEN_PAGES - {STYLE}
+
+
+def presented_token(scope: Scope) -> tuple[str, str] | None:
+    """Give the id and the secret of the token that a request carries; None: it carries none."""
+    presented = only_header(scope, b"authorization")
+    if presented[: len(BEARER)].lower() != BEARER:
+        return None
+    return split_token(presented[len(BEARER) :].strip())
+
+
+def network_of(address: str) -> str:
+    """Give what one who asks has addresses in: of IPv6 that is a network of 64 bits."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        mapped = found.ipv4_mapped
+        return str(mapped) if mapped else found.exploded[:OF_NETWORK]
+    return address
 
 
 def address_of(scope: Scope, trusted_proxy: str | None) -> str:

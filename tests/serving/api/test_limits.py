@@ -7,8 +7,9 @@ import pytest
 
 from features.home import Home
 from serving.access.tokens import add_token
+from serving.api.guard import network_of
 from serving.api.limits import MOST_KEYS, Limiter
-from serving.parts import LOGINS_AT_ONCE, open_parts, utc_now
+from serving.parts import LOGINS_AT_ONCE, UNKNOWN_AT_ONCE, UNKNOWN_PER_SECOND, open_parts, utc_now
 from serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,6 +95,33 @@ def test_a_token_that_sends_too_much_is_told_when_to_ask_again(
         assert client.get("/openapi.json", headers=first).status_code == 200
         assert 'route="limited",status="429"' in client.get("/metrics", headers=other).text
     parts.close()
+
+
+def test_tokens_that_are_made_up_are_limited_by_address_and_known_ones_are_not(
+    tmp_path: "Path", serve_parts: "ServeParts", clock: Clock
+) -> None:
+    parts = open_parts(Settings(home=Home(tmp_path)), clock=clock)
+    good = {"authorization": f"Bearer {add_token(parts.store, 'good', ['read'], utc_now())}"}
+    with serve_parts(parts) as url, httpx.Client(base_url=url) as client:
+
+        def sent(made_up: int) -> int:
+            token = f"tenure_{made_up:012x}_{'a' * 43}"
+            headers = {"authorization": f"Bearer {token}"}
+            return client.get("/openapi.json", headers=headers).status_code
+
+        client.get("/openapi.json", headers=good)
+        statuses = [sent(number) for number in range(UNKNOWN_AT_ONCE)]
+        assert statuses == [401] * (UNKNOWN_AT_ONCE - 1) + [429]
+        assert client.get("/openapi.json", headers=good).status_code == 200
+        clock.seconds += 2 / UNKNOWN_PER_SECOND
+        assert [sent(number) for number in range(3)] == [401, 401, 429]
+    parts.close()
+
+
+def test_one_network_of_ipv6_is_one_who_asks() -> None:
+    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:2") != network_of("2001:db9::1")
+    assert network_of("::ffff:10.0.0.7") == network_of("10.0.0.7") == "10.0.0.7"
+    assert network_of("testclient") == "testclient"
 
 
 def test_logins_are_limited_by_address(
