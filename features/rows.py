@@ -136,7 +136,7 @@ def reader(source: CheckedSource, features: Iterable[Feature], session: Session)
     own = [identity for identity in merged if identity.becomes == identity.account_id]
     rows: dict[str | View, Rows] = {
         table: session.settle(
-            _merge(
+            counted_as(
                 versions(source.path(table), table, source.columns[table], tuple(names), session),
                 own if table == "accounts" else merged,
                 session,
@@ -183,7 +183,7 @@ def _of_rollups(
         uses = dict.fromkeys(name for view in rolled for name in view.chain[0].uses)
         log = versions(source.path(table), table, source.columns[table], tuple(uses), session)
         log = log.join(moved, on="account_id", how="semi")
-        rows[table] = session.settle(_merge(log, merged, session))
+        rows[table] = session.settle(counted_as(log, merged, session))
     found: dict[str | View, Rows] = {}
     for view, folder in rolled.items():
         found[view] = session.scan(folder)
@@ -230,7 +230,7 @@ def _read_for(feature: Feature, rolled: Container[View]) -> Iterable[tuple[str, 
     return [(facts.source_table, name) for name in names]
 
 
-def _merge(rows: Rows, merged: Sequence[Identity], session: Session) -> Rows:
+def counted_as(rows: Rows, merged: Sequence[Identity], session: Session) -> Rows:
     """Let the rows of merged accounts count as those of the account that they became."""
     if not merged:
         return rows

@@ -18,6 +18,7 @@ OF_ACCOUNTS = (
     tables.published_renewals,
     tables.published_next_products,
     tables.published_triggers,
+    tables.account_pages,
     tables.listed_products,
     tables.listed_details,
     tables.listed_accounts,
@@ -29,10 +30,13 @@ OF_ACCOUNTS = (
 NAMING = (
     tables.published_accounts.c.account_id,
     tables.published_accounts.c.customer_group,
+    tables.account_pages.c.parent_account_id,
     tables.feedback.c.account_id,
     tables.account_keys.c.account_id,
 )
 """What names every account that the store knows."""
+RELATED = (tables.published_accounts.c.customer_group, tables.account_pages.c.parent_account_id)
+"""What names another account in the row of one."""
 SOME = {"yield_per": 5_000}
 
 
@@ -59,10 +63,10 @@ def erase_rows(connection: Connection, erased: Tombstones) -> dict[str, int]:
         for some in _chunks(gone):
             rows = connection.execute(sa.delete(table).where(table.c.account_id.in_(some))).rowcount
             deleted[table.name] = deleted.get(table.name, 0) + rows
-    group = tables.published_accounts.c.customer_group
     for some in _chunks(gone):
-        orphaned = sa.update(tables.published_accounts).where(group.in_(some))
-        connection.execute(orphaned.values(customer_group=None))
+        for column in RELATED:
+            orphaned = sa.update(column.table).where(column.in_(some))
+            connection.execute(orphaned.values({column.name: None}))
     return {name: rows for name, rows in deleted.items() if rows}
 
 

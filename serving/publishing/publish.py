@@ -18,6 +18,7 @@ from models.scored import check_scores
 from serving.audit_log.account_keys import make_keys
 from serving.playbooks.fired import fired_rows
 from serving.playbooks.trigger import none_holding
+from serving.publishing.account_pages import no_pages, write_pages
 from serving.publishing.bundles import keep_bundle
 from serving.publishing.listing import no_products, write_listing
 from serving.publishing.origin import Origin, code_here, digest_of, line_digest
@@ -30,7 +31,7 @@ from serving.store.database import Store
 
 OF_ACCOUNTS = (
     *("scores", "listed", "signals", "renewals", "next_products", "features"),
-    *("rows", "products", "triggers"),
+    *("rows", "products", "triggers", "pages"),
 )
 """The tables of what is published that have a row for an account, or several."""
 
@@ -65,6 +66,8 @@ class Scored:
         account_id and product of all that is paid for.
     triggers:
         Which triggers hold, as `serving.playbooks.trigger.holding` gives it; none by default.
+    pages:
+        What accounts' pages show, as `serving.publishing.account_pages.account_pages` gives it.
     list_horizon_days:
         Horizon that `listed` is ordered by.
     currency:
@@ -84,6 +87,7 @@ class Scored:
     rows: pd.DataFrame | None = None
     products: pd.DataFrame = field(default_factory=no_products)
     triggers: pd.DataFrame = field(default_factory=none_holding)
+    pages: pd.DataFrame = field(default_factory=no_pages)
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -136,7 +140,8 @@ def _published_now(store: Store, home: Home, scored: Scored, published_at: datet
 
 def without_erased(scored: Scored, erased: Tombstones) -> Scored:
     """Leave erased accounts out of what is published, though a source still had them."""
-    gone = erased.among({*scored.listed["account_id"], *scored.listed.get("customer_group", ())})
+    related = {*scored.listed.get("customer_group", ()), *scored.pages["parent_account_id"]}
+    gone = erased.among({*scored.listed["account_id"], *related} - {None})
     if not gone:
         return scored
     found = ((name, getattr(scored, name, None)) for name in OF_ACCOUNTS)
@@ -145,6 +150,8 @@ def without_erased(scored: Scored, erased: Tombstones) -> Scored:
     if "customer_group" in left["listed"]:
         groups = left["listed"]["customer_group"]
         left["listed"] = left["listed"].assign(customer_group=groups.mask(groups.isin(gone)))
+    parents = left["pages"]["parent_account_id"]
+    left["pages"] = left["pages"].assign(parent_account_id=parents.mask(parents.isin(gone), None))
     return replace(scored, **left)
 
 
@@ -182,6 +189,7 @@ def _insert(
         connection.execute(sa.insert(tables.published_next_products), products)
     if scored.rows is not None:
         write_listing(connection, number, _plain_rows(scored.rows), scored.products)
+    write_pages(connection, number, scored.pages)
     triggers = fired_rows(connection, number, about["as_of"], scored.triggers)
     if triggers:
         connection.execute(sa.insert(tables.published_triggers), triggers)

@@ -19,6 +19,7 @@ from models.registry import Registry
 from models.standing import CHAMPION
 from serving.playbooks.read import playbook_in_use
 from serving.playbooks.trigger import holding, lacking
+from serving.publishing.account_pages import account_pages
 from serving.publishing.listing import around, products
 from serving.publishing.publication import Publication
 from serving.publishing.publish import Scored, publish
@@ -99,6 +100,7 @@ def release(
         renewals=ends,
         rows=listed_rows(company, bundles, catalogue, days, beside, settings.list_rules, playbook),
         products=products(source, now.states),
+        pages=account_pages(source, now.states),
         triggers=holding(playbook.triggers, now.table, tiers),
         next_products=next_products(bundles, source, now.states),
         bundles=bundles,

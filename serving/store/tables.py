@@ -97,6 +97,7 @@ published_accounts = Table(
     Column("position", Integer),
     Column("signals", Text, nullable=False),
     Index("work_list", "publication", "position"),
+    Index("accounts_of_group", "publication", "customer_group"),
 )
 
 published_renewals = Table(
@@ -170,6 +171,15 @@ listed_products = Table(
     Column("account_id", String(400), primary_key=True),
     Column("product", String(400), primary_key=True),
     sqlite_with_rowid=False,
+)
+
+account_pages = Table(
+    "account_pages",
+    METADATA,
+    Column("publication", ForeignKey("publications.number"), primary_key=True),
+    Column("account_id", String(400), primary_key=True),
+    Column("parent_account_id", String(400)),
+    Column("told", Text, nullable=False),  # `serving.store.account_page.Told`
 )
 
 published_triggers = Table(

@@ -49,6 +49,7 @@ from serving.scoring.signals import recent_signals
 from serving.scoring.worklist import account_facts, rank
 from serving.settings import Settings
 from serving.snapshots.trial import Candidate, demand_tried
+from serving.store.account_page import TO_JSON, Event, Line, Outcome, Told
 from serving.store.database import Store, open_store
 
 AS_OF = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
@@ -103,6 +104,28 @@ NEXT_PRODUCTS = [
 
 USE = pd.DataFrame([["acme", *range(26, 0, -1)]], columns=["account_id", *range(26)])
 AROUND = Around(USE, {"dune": pd.Timestamp("2026-01-05")})
+TOLD = Told(
+    events=(
+        Event(date(2026, 2, 20), "incident", "critical"),
+        Event(date(2026, 2, 10), "ticket", "<i>urgent</i>", until=date(2026, 2, 12)),
+        Event(date(2026, 1, 5), "touch", "Ann"),
+    ),
+    lines=(Line(date(2025, 1, 1), "core", "pro", 5, 1000.0, "fixed", None),),
+    outcomes=(
+        Outcome(date(2025, 6, 1), date(2026, 6, 1), None, "go live"),
+        Outcome(date(2025, 5, 1), date(2026, 1, 1), None, "train all"),
+        Outcome(date(2025, 4, 1), date(2025, 9, 1), date(2025, 8, 1), "migrate"),
+    ),
+    reviews=(Event(date(2026, 1, 15), "review", "missed"),),
+    touches=(Event(date(2026, 1, 5), "touch", "Ann"),),
+    all={"events": 60, "touches": 1, "outcomes": 3, "lines": 1, "reviews": 1},
+    absent=("invoices", "payments"),
+)
+PAGES = [
+    ("acme", None, TO_JSON.encode(TOLD).decode()),
+    ("bolt", "acme", TO_JSON.encode(Told()).decode()),
+    ("gone", None, TO_JSON.encode(Told(ended=date(2026, 1, 31))).decode()),
+]
 PRODUCTS = [("acme", "core"), ("bolt", "core"), ("bolt", "maps"), ("quit", "core")]
 
 
@@ -181,6 +204,9 @@ def scored_company(bundles: dict[str, Bundle], as_of: datetime = AS_OF) -> Score
         rows=listed_rows(company, bundles, catalogue, 90, AROUND, Rules(), read_playbook()),
         products=pd.DataFrame(PRODUCTS, columns=["account_id", "product"]),
         next_products=pd.DataFrame(NEXT_PRODUCTS),
+        pages=pd.DataFrame(
+            PAGES, columns=["account_id", "parent_account_id", "told"], dtype=object
+        ),
         triggers=pd.DataFrame(TRIGGERS, columns=[*TRIGGER_COLUMNS]),
         bundles=bundles,
         list_horizon_days=90,

@@ -57,6 +57,7 @@ def with_canary(scored: Scored) -> Scored:
         renewals=renamed(scored.renewals),
         next_products=renamed(scored.next_products),
         triggers=renamed(scored.triggers),
+        pages=renamed(scored.pages).replace({"parent_account_id": {"acme": CANARY}}),
         rows=renamed(shown).assign(name=listed["name"].to_numpy()),
         products=renamed(scored.products),
     )
