@@ -8,7 +8,6 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +23,6 @@ from serving.api.readiness import PARTS, Readiness
 from serving.api.refusal import RefusedError, not_found
 from serving.api.response import Written, caller_of, error_response, json_response
 from serving.metrics import Now
-from serving.pages.languages import Languages
 from serving.pages.languages import Languages
 from serving.pages.routes import page_routes
 from serving.parts import Caller, Parts
@@ -87,7 +85,6 @@ def build_app(parts: Parts) -> Direct:
     parts.metrics.declare([route.path for route in routes])
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Languages, is_tls=parts.settings.behind_tls)],
         middleware=[Middleware(Languages, is_tls=parts.settings.behind_tls)],
         exception_handlers={
             RefusedError: _refused,
