@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from models.shares import wilson
+
 Floats = npt.NDArray[np.float64]
 
 INK, SOFT, LINE = "#1f4e79", "#b9c9d9", "#8a8a8a"
@@ -99,15 +101,6 @@ def rivals_chart(above: Mapping[str, Mapping[str, float]]) -> bytes:
         axes.set(xlabel="log loss less the baseline's: left is better", title="Against baselines")
 
     return _png(draw)
-
-
-def wilson(shares: Floats, counts: npt.NDArray[np.int_]) -> tuple[Floats, Floats]:
-    """Give the 95 % interval of shares of counts (Wilson 1927, doi:10.2307/2276774)."""
-    z = 1.959964
-    centre = (shares + z**2 / (2 * counts)) / (1 + z**2 / counts)
-    half = z * np.sqrt(shares * (1 - shares) / counts + z**2 / (4 * counts**2))
-    half = half / (1 + z**2 / counts)
-    return centre - half, centre + half
 
 
 def _png(draw: Callable[[Axes], None]) -> bytes:

@@ -23,10 +23,20 @@ A_YEAR = 365 * 24 * 3600
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads a page: in which language, and where it stands in each of the others."""
+    """Who reads a page: in which language, and where it stands in each of the others.
+
+    Attributes
+    ----------
+    role
+        Of whom has logged in; None: nobody has.
+    path
+        The page.
+    """
 
     language: str = DEFAULT
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    role: str | None = None
+    path: str = ""
 
 
 READER: ContextVar[Reader] = ContextVar("reader")
@@ -69,7 +79,8 @@ class Languages:
             return
         said = Headers(scope=scope)
         language = asked_for(cookie_of(said, COOKIE), said.get("accept-language", ""))
-        token = READER.set(Reader(language, _elsewhere(scope, language, others)))
+        elsewhere = _elsewhere(scope, language, others)
+        token = READER.set(Reader(language, elsewhere, _role(scope), scope["path"]))
         try:
             await self._app(scope, receive, send)
         finally:
@@ -135,6 +146,11 @@ def _elsewhere(scope: Scope, language: str, others: list[tuple[str, str]]) -> di
         for other in LANGUAGES
         if other != language
     }
+
+
+def _role(scope: Scope) -> str | None:
+    caller = scope.get("tenure.caller")
+    return None if caller is None else caller.principal.role
 
 
 def _address(scope: Scope, query: list[tuple[str, str]]) -> str:

@@ -9,11 +9,14 @@ LOGIN_ELSEWHERE = "/login/oidc"
 LOGIN_BACK = "/login/oidc/back"
 LOGOUT = "/logout"
 LIST_CSV, LIST_XLSX = "/list.csv", "/list.xlsx"
-STYLE = "/login.css"
+PORTFOLIO = "/portfolio"
+OPERATIONS = "/operations"
+DISAGREEMENTS = "/disagreements"
+STYLE, SCRIPT = "/login.css", "/tenure.js"
 # What a session opens, and nothing else does: single addresses, and all that begin with one.
 PAGES = frozenset({WORK_LIST, LIST_CSV, LIST_XLSX, LOGOUT})
 FOLDERS: tuple[str, ...] = ()
-OPEN_PAGES = frozenset({LOGIN, LOGIN_ELSEWHERE, LOGIN_BACK, STYLE})
+OPEN_PAGES = frozenset({LOGIN, LOGIN_ELSEWHERE, LOGIN_BACK, STYLE, SCRIPT})
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1999}")  # on this host, and without a backslash
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from serving.pages.languages import LANGUAGES, reader
-from serving.pages.paths import STYLE
+from serving.pages.nav import entries
+from serving.pages.paths import SCRIPT, STYLE
 from serving.pages.texts import say
 
 FOLDER = Path(__file__).parent
@@ -20,7 +22,7 @@ Render = Callable[..., Response]
 
 
 def renderer() -> Render:
-    """Give what fills a template with values; all pages know their reader, and what to say."""
+    """Give what fills a template with values; all pages know their reader, and lead on."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -28,12 +30,13 @@ def renderer() -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, code=code)
-    environment.globals.update(say=say, languages=LANGUAGES, style=STYLE)
+    environment.filters.update(percent=percent, code=code, moment=moment)
+    environment.globals.update(say=say, languages=LANGUAGES, style=STYLE, script=SCRIPT)
 
     def render(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:  # noqa: ANN401 - a template's values
         template = environment.get_template(name)
-        return HTMLResponse(template.render(reader=reader(), **values), status)
+        here = reader()
+        return HTMLResponse(template.render(reader=here, nav=entries(here), **values), status)
 
     return render
 
@@ -47,6 +50,12 @@ def percent(share: float | None) -> str:
     if 0.99 < share < 1:  # noqa: PLR2004 - ninety-nine percent
         return "> 99 %"
     return f"{share * 100:.0f} %"
+
+
+def moment(at: datetime) -> Markup:
+    """Write a moment of UTC; where scripts run, `tenure.js` writes it in the reader's zone."""
+    element = Markup('<time datetime="{}Z">{} UTC</time>')
+    return element.format(at.isoformat(timespec="seconds"), at.isoformat(" ", "minutes"))
 
 
 def money(amount: float | None, currency: str) -> str:

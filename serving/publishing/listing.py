@@ -19,11 +19,10 @@ from serving.scoring.listed import Around
 from serving.store import tables
 from serving.store.database import Store
 from serving.store.searched import searched
+from serving.store.touches import touches_told
 
 WEEK = timedelta(days=7)
 ABOUT_A_WEEK = (timedelta(days=4), timedelta(days=10))
-TOUCHING = ("contacted", "play_done")
-"""The kinds of feedback by which somebody says that the account was touched."""
 LAST_TOUCH = "touches__days_since_touch"
 
 
@@ -115,11 +114,8 @@ def _last_touches(
 
 
 def _touches_told(store: Store) -> dict[str, pd.Timestamp]:
-    feedback = tables.feedback
-    query = sa.select(feedback.c.account_id, sa.func.max(feedback.c.recorded_at))
-    query = query.where(feedback.c.kind.in_(TOUCHING)).group_by(feedback.c.account_id)
     with store.reading() as connection:
-        return {one: pd.Timestamp(at) for one, at in connection.execute(query)}
+        return {one: pd.Timestamp(at) for one, at in connection.execute(touches_told())}
 
 
 def write_listing(

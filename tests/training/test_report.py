@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features.errors import TooLittleDataError
-from training.charts import wilson
+from models.shares import wilson
 from training.report import Evidence, summary, write_report
 
 Make = Callable[..., Evidence]

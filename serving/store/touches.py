@@ -1,0 +1,19 @@
+"""Feedback by which somebody says that an account was touched: asked for here and nowhere else."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Select
+
+from serving.store import tables
+
+TOUCHING = ("contacted", "play_done")
+"""The kinds of feedback by which somebody says that the account was touched."""
+
+
+def touches_told() -> "Select[Any]":
+    """Select account_id and touched_at, the last touch that feedback tells of, naive UTC."""
+    feedback = tables.feedback
+    last = sa.func.max(feedback.c.recorded_at).label("touched_at")
+    query = sa.select(feedback.c.account_id, last).where(feedback.c.kind.in_(TOUCHING))
+    return query.group_by(feedback.c.account_id)
