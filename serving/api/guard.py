@@ -32,7 +32,16 @@ from serving.api.refusal import RefusedError
 from serving.api.response import error_response
 from serving.metrics import IN_FLIGHT, METHODS, OTHER
 from serving.pages.cookies import SESSION, cookie_header, opened
-from serving.pages.paths import LOGIN, LOGOUT, OPEN_PAGES, STYLE, WORK_LIST, is_page, safe_next
+from serving.pages.paths import (
+    LOGIN,
+    LOGOUT,
+    OPEN_PAGES,
+    SCRIPT,
+    STYLE,
+    WORK_LIST,
+    is_page,
+    safe_next,
+)
 from serving.parts import Caller, Parts
 
 PROBES = frozenset({"/livez", "/readyz"})
@@ -53,7 +62,7 @@ HEADERS = (
     (
         b"content-security-policy",
         (
-            b"default-src 'none'; style-src 'self'; form-action 'self'; "
+            b"default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; "
             b"base-uri 'none'; frame-ancestors 'none'"
         ),
     ),
@@ -238,7 +247,7 @@ class _Exchange:
 def _logs_in(scope: Scope) -> bool:
     if scope["path"] == LOGIN:
         return bool(scope["method"] == "POST")
-    return scope["path"] in OPEN_PAGES - {STYLE}
+    return scope["path"] in OPEN_PAGES - {STYLE, SCRIPT}
 
 
 def presented_token(scope: Scope) -> tuple[str, str] | None:

@@ -6,27 +6,28 @@ from starlette.routing import Route
 
 from serving.pages.login import login_routes
 from serving.pages.oidc import oidc_routes
-from serving.pages.paths import STYLE
+from serving.pages.paths import SCRIPT, STYLE
 from serving.pages.render import FOLDER, renderer
 from serving.pages.work_list import work_list_routes
 from serving.parts import Parts
 
 
 def page_routes(parts: Parts) -> list[Route]:
-    """Give the routes of the pages; all but the login and its style need a session."""
+    """Give the routes of the pages; all but the login, the style and the script need a session."""
     render = renderer()
     return [
-        _style_route(),
+        _file_route(STYLE, "tenure.css", "text/css"),
+        _file_route(SCRIPT, "tenure.js", "text/javascript"),
         *login_routes(parts, render),
         *oidc_routes(parts, render),
         *work_list_routes(parts, render),
     ]
 
 
-def _style_route() -> Route:
-    style = (FOLDER / "tenure.css").read_text(encoding="utf-8")
+def _file_route(path: str, name: str, media_type: str) -> Route:
+    text = (FOLDER / name).read_text(encoding="utf-8")
 
-    async def style_sheet(_request: Request) -> Response:
-        return Response(style, media_type="text/css")
+    async def file(_request: Request) -> Response:
+        return Response(text, media_type=media_type)
 
-    return Route(STYLE, style_sheet)
+    return Route(path, file)
