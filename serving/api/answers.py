@@ -70,12 +70,13 @@ def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written
 def are_few(parts: Parts, asked: schema.ScoresRequest) -> bool:
     """Tell whether the answer is there at once: a few looks into the snapshot, nothing to wait for.
 
-    Before the first look at what is in service, and where each row of the audit log is synced,
-    there is.
+    Before the first look at what is in service, before the first row of the audit log, and where
+    each of its rows is synced, there is.
     """
     return (
         len(asked.account_ids) <= FEW
         and parts.watch.found is not None
+        and parts.trail.is_open
         and parts.settings.audit != "sync"
     )
 

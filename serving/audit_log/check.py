@@ -23,7 +23,7 @@ class Checked:
         What cannot have come about by itself: rows were changed, taken out or moved.
     notes:
         What can: a row that was cut short by a kill or a full disk, a clock that was set back,
-        a chain of which the store keeps no head yet.
+        a chain that was opened by a process that was killed before its first row.
     """
 
     chains: int = 0
@@ -72,8 +72,12 @@ class _Chain:
     digest: str = NOTHING_BEFORE
     at: str = ""
     met_head: bool = False
+    has_ended: bool = False
+    reads: int = 0
 
     def follow(self, row: Row, place: str) -> None:
+        if self.has_ended:
+            self.found.faults.append(f"{place}: row {row.seq} stands after the end of its chain")
         if (row.seq, row.before) != (self.seq + 1, self.digest):
             self.found.faults.append(
                 f"{place}: row {row.seq} does not follow row {self.seq}: rows were changed, "
@@ -88,11 +92,17 @@ class _Chain:
             if row.hash != self.head.digest:
                 self.found.faults.append(f"{place}: row {row.seq} is not the one the store knows")
         self.seq, self.digest, self.at = row.seq, row.hash, row.at
+        self.has_ended |= row.end
+        self.reads += not row.chain
         self.found.rows += not row.chain
 
     def end(self) -> None:
-        if self.head is None:
-            self.found.notes.append(f"{self.name}: the store keeps no head of this chain")
+        if self.head is None and not self.reads:
+            self.found.notes.append(f"{self.name}: was begun, and no row written to it")
+        elif self.head is None:
+            self.found.faults.append(
+                f"{self.name}: the store does not know this chain: it was added"
+            )
         elif not self.met_head:
             self.found.faults.append(
                 f"{self.name}: ends at row {self.seq}, and the store knows row {self.head.seq}: "

@@ -2,7 +2,8 @@
 
 ``{"seq": …, "at": …, "token": …, "call": …, "from": …, "request": …, "accounts": […], "before": …,
 "hash": …}``, where hash is the SHA-256 of all that stands before it in its line, and before is the
-hash of the row before. Each file begins with an opening row, which names its chain and part.
+hash of the row before. Each file begins with an opening row, which names its chain and part; a
+chain that was closed ends with a closing row, and nothing follows that.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ class Read:
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A row as it is read back; an opening row has a chain, any other a token."""
+    """A row as it is read back; an opening or closing row has a chain, any other a token."""
 
     seq: int
     at: str
@@ -57,6 +58,7 @@ class Row(msgspec.Struct, frozen=True):
     request: str = ""
     accounts: tuple[str, ...] = ()
     clock: str = ""
+    end: bool = False
 
 
 DECODER = msgspec.json.Decoder(Row)
@@ -70,6 +72,13 @@ def time_text(time: datetime) -> str:
 def opening(seq: int, at: str, chain: str, part: int, before: str) -> tuple[bytes, str]:
     """Give the line that a file begins with, and its hash."""
     return _closed(f'{{"seq":{seq},"at":"{at}","chain":"{chain}","part":{part},"before":"{before}"')
+
+
+def closing(seq: int, at: str, chain: str, part: int, before: str) -> tuple[bytes, str]:
+    """Give the line that a chain ends with, and its hash."""
+    return _closed(
+        f'{{"seq":{seq},"at":"{at}","chain":"{chain}","part":{part},"end":true,"before":"{before}"'
+    )
 
 
 def line(seq: int, at: str, read: Read, before: str, *, set_back: bool) -> tuple[bytes, str]:

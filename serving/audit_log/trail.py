@@ -16,7 +16,15 @@ from threading import Event, Lock, Thread
 
 from features.errors import AuditError, StoreError
 from features.home import private
-from serving.audit_log.rows import NOTHING_BEFORE, Read, file_name, line, opening, time_text
+from serving.audit_log.rows import (
+    NOTHING_BEFORE,
+    Read,
+    closing,
+    file_name,
+    line,
+    opening,
+    time_text,
+)
 
 LOG = logging.getLogger("tenure.audit")
 SYNC_SECONDS = 0.5  # leaves the sync itself as long again, to be done within a second
@@ -93,7 +101,8 @@ class Trail:
     now:
         The clock, naive UTC.
     anchor:
-        Keeps a head elsewhere; it may raise StoreError, and is then asked again later.
+        Keeps a head elsewhere; it may raise StoreError, and is then asked again later. A chain that
+        it was never told of is not begun.
     syncs_each:
         Whether each row is synced before its answer leaves.
     most_bytes:
@@ -117,11 +126,17 @@ class Trail:
         Raises
         ------
         AuditError
-            If it cannot be written: then nothing of the answer may leave.
+            If it cannot be written, or the store cannot be told of a new chain: then nothing of the
+            answer may leave.
         """
         with self._lock:
             try:
                 self._append(read)
+            except StoreError as error:
+                raise AuditError(
+                    "Expected the store to take the beginning of the audit log, got no answer. "
+                    "Let the service reach it."
+                ) from error
             except OSError as error:
                 raise AuditError(
                     f"Expected the audit log in {self.folder} to take a row, got: "
@@ -130,8 +145,15 @@ class Trail:
         if not self._unsynced.is_set():  # or the sync to come is after this row: quick to ask
             self._unsynced.set()
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether this process has begun its chain: from then on a row is quick to write."""
+        return self._file is not None and self._file.pid == os.getpid()
+
     def close(self) -> None:
-        """Sync what was written, keep the head in the store, and end the chain."""
+        """End the chain, sync what was written, and keep the head in the store."""
+        with self._lock:
+            self._end()
         thread, self._thread = self._thread, None
         if thread is not None:
             self._closing.set()
@@ -151,12 +173,26 @@ class Trail:
         if self.syncs_each:
             file.sync()
 
+    def _end(self) -> None:
+        """Write that nothing follows; a chain that cannot be written to any more goes without."""
+        file = self._file
+        if file is None or not self.is_open or file.has_failed:
+            return
+        at = max(time_text(self.now()), file.last_at)
+        row, digest = closing(file.seq + 1, at, file.chain, file.part, file.digest)
+        try:
+            file.write(row)
+        except OSError as error:
+            LOG.error("the audit log cannot be ended: %s", error.strerror)  # noqa: TRY400 - a trace says no more
+            return
+        file.seq, file.digest, file.last_at = file.seq + 1, digest, at
+
     def _writable(self, at: str) -> _File:
         """Give the file to write to: a new one after a fork, for a new day, or when it is full."""
         file = self._file
         if file is None or file.pid != os.getpid():
             chain = f"{self.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
-            file = self._file = self._opened(chain, 1, -1, NOTHING_BEFORE, at)
+            file = self._file = self._begun(self._opened(chain, 1, -1, NOTHING_BEFORE, at))
             self._closing, self._unsynced = Event(), Event()
             self._thread = Thread(target=self._keep, name="tenure-audit-log", daemon=True)
             self._thread.start()
@@ -166,6 +202,19 @@ class Trail:
             new = self._opened(file.chain, file.part + 1, file.seq, file.digest, at)
             os.close(file.number)
             file = self._file = new
+        return file
+
+    def _begun(self, file: _File) -> _File:
+        """Let the store know of a chain before its first row: one that it does not know was added.
+
+        A file that it was not told of holds no row of an answer, and goes.
+        """
+        try:
+            self.anchor(Head(file.chain, file.seq, file.digest, self.now()))
+        except BaseException:
+            os.close(file.number)
+            file.path.unlink()
+            raise
         return file
 
     def _opened(self, chain: str, part: int, seq: int, before: str, at: str) -> _File:

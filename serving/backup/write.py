@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from features.errors import StoreError
 from features.home import Home
+from serving.audit_log.rows import NAME
 from serving.backup.file import CHUNK_BYTES, Manifest, Writer, new_backup
 from serving.backup.made import note_backup
 from serving.snapshots.served import CURRENT, current, undisturbed
@@ -59,10 +60,13 @@ def back_up(store: Store, home: Home, path: Path, now: datetime) -> Manifest:
             there.reflect(connection, only=lambda name, _: name in tables.METADATA.tables)
             for table in there.sorted_tables:
                 writer.add(f"store/{table.name}.jsonl", _rows(connection, table))
+            chains = _chains(connection) if tables.audit_heads.name in there.tables else None
         if home.mlflow_database.exists():
             _add_registry(writer, home)
         for folder in kept_folders(home):
-            _add_folder(writer, folder, home)
+            is_log = folder == home.audit_log
+            later = _begun_later(home, chains) if is_log and chains is not None else frozenset()
+            _add_folder(writer, folder, home, later)
         if served is not None:
             _add_served(writer, home, served)
         return writer.finish(
@@ -110,8 +114,21 @@ def _add_registry(writer: Writer, home: Home) -> None:
         writer.add(f"files/{copy.name}", _chunks(copy))
 
 
-def _add_folder(writer: Writer, folder: Path, home: Home) -> None:
-    for file in sorted(folder.rglob("*")):
+def _chains(connection: Connection) -> frozenset[str]:
+    """Name the chains of the audit log that the store knows."""
+    return frozenset(connection.execute(sa.select(tables.audit_heads.c.chain)).scalars())
+
+
+def _begun_later(home: Home, chains: Collection[str]) -> frozenset[Path]:
+    """Give the files of the audit log that the copy of the store knows nothing of."""
+    found = ((file, NAME.fullmatch(file.name)) for file in home.audit_log.glob("*"))
+    return frozenset(file for file, named in found if named and named["chain"] not in chains)
+
+
+def _add_folder(
+    writer: Writer, folder: Path, home: Home, without: Collection[Path] = frozenset()
+) -> None:
+    for file in sorted({*folder.rglob("*")} - {*without}):
         name = file.relative_to(home.root)
         is_half_written = any(part.startswith(".") for part in name.parts)
         if file.is_file() and not is_half_written:

@@ -67,7 +67,7 @@ def written(tmp_path: Path, kept: Kept, open_trail: Callable[..., Trail]) -> lis
         trail.append(read_of(f"{number:032x}"))
     trail.close()
     found = files(tmp_path)
-    assert [len(lines(path)) for path in found] == [4, 4, 4]
+    assert [len(lines(path)) for path in found] == [4, 4, 5]
     assert checked(tmp_path, kept).faults == []
     return found
 

@@ -97,31 +97,69 @@ def test_a_chain_that_was_written_anew_from_a_row_on_does_not_end_in_the_head_th
         row, before = _forged(text, before, b"0" * 32)
         rows.append(row)
     written[2].write_bytes(b"".join(rows))
-    assert check(tmp_path / "log", {}).faults == []
+    (unknown,) = check(tmp_path / "log", {}).faults
+    assert unknown.endswith("the store does not know this chain: it was added")
     assert [fault.split(": ", 1)[1] for fault in checked(tmp_path, kept).faults] == [
-        "row 11 is not the one the store knows"
+        "row 12 is not the one the store knows"
     ]
 
 
-def test_without_a_head_a_missing_end_cannot_be_found_and_that_is_said(
-    tmp_path: Path, written: list[Path]
+def test_a_chain_that_the_store_does_not_know_was_added(
+    tmp_path: Path, kept: "Kept", written: list[Path]
 ) -> None:
-    BREAKS["a removed last row"](written)
-    found = check(tmp_path / "log", {})
-    assert found.faults == []
-    assert "the store keeps no head of this chain" in found.notes[0]
+    name = written[0].name.removesuffix("-000001.jsonl")
+    other = name[:-1] + ("0" if name[-1] != "0" else "1")
+    before = "0" * 64
+    rows = []
+    for text in lines(written[0])[:2]:
+        body = text.replace(name.encode(), other.encode())
+        row, before = _forged(body, before, b"0" * 32)
+        rows.append(row)
+    written[0].with_name(f"{other}-000001.jsonl").write_bytes(b"".join(rows))
+    assert checked(tmp_path, kept).faults == [
+        f"{other}: the store does not know this chain: it was added"
+    ]
+
+
+def test_a_row_after_the_end_of_a_chain_was_added(
+    tmp_path: Path, kept: "Kept", written: list[Path]
+) -> None:
+    last = json.loads(lines(written[2])[-1])
+    row = lines(written[2])[-2].replace(b'"seq":%d' % (last["seq"] - 1), b'"seq":%d' % last["seq"])
+    row = row.replace(b'"seq":%d' % last["seq"], b'"seq":%d' % (last["seq"] + 1))
+    added, _ = _forged(row, last["hash"], b"0" * 32)
+    written[2].write_bytes(written[2].read_bytes() + added)
+    assert [fault.split(": ", 1)[1] for fault in checked(tmp_path, kept).faults] == [
+        f"row {last['seq'] + 1} stands after the end of its chain"
+    ]
+
+
+def test_a_chain_begins_only_where_the_store_can_be_told_of_it(
+    tmp_path: Path, kept: "Kept", open_trail: Callable[..., Trail]
+) -> None:
+    trail = open_trail()
+    kept.is_away = True
+    with pytest.raises(AuditError, match="Expected the store to take"):
+        trail.append(read_of("a" * 32))
+    assert not trail.is_open
+    assert [*(tmp_path / "log").iterdir()] == []
+    kept.is_away = False
+    trail.append(read_of("a" * 32))
+    trail.close()
+    assert checked(tmp_path, kept) == Checked(chains=1, rows=1)
 
 
 def test_the_head_is_kept_later_when_the_store_was_away(
     tmp_path: Path, kept: "Kept", open_trail: Callable[..., Trail], caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept.is_away = True
     trail = open_trail()
+    trail.append(read_of("a" * 32))
+    kept.is_away = True
     trail.append(read_of("a" * 32))
     kept.is_away = False
     trail.close()
-    assert [head.seq for head in kept.heads.values()] == [1]
-    assert checked(tmp_path, kept) == Checked(chains=1, rows=1)
+    assert [head.seq for head in kept.heads.values()] == [3]
+    assert checked(tmp_path, kept) == Checked(chains=1, rows=2)
     assert "a" * 32 not in caplog.text
 
 
