@@ -1,14 +1,17 @@
 """Taking erased accounts out of findings of leakage audits, where older releases named one."""
 
 import html
+import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from features.home import Home
 from features.tombstones import OWNER_ONLY, Tombstones
 
-NAMED = re.compile(r"(?<=as of \d{4}-\d\d-\d\d, account )(.{1,400}?)(?= has )")
+NAMED = re.compile(r"(?<=as of \d{4}-\d\d-\d\d, account )(.{1,4800}?)(?= has )")
 INSTEAD = "(erased)"
 TEXTS = frozenset({".json", ".html"})
 
@@ -24,20 +27,24 @@ def sweep_findings(home: Home, erased: Tombstones) -> int:
 
 
 def _swept(file: Path, erased: Tombstones) -> bool:
-    before = file.read_bytes().decode()
+    before = file.read_bytes().decode(errors="surrogateescape")  # whatever it is, it stays so
 
     def instead(found: re.Match[str]) -> str:
-        return INSTEAD if erased.has(_plain(found[1])) else found[1]
+        return INSTEAD if erased.among(_meant(found[1])) else found[1]
 
     after = NAMED.sub(instead, before)
     if after == before:
         return False
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     aside.touch(mode=OWNER_ONLY)
-    aside.write_bytes(after.encode())
+    aside.write_bytes(after.encode(errors="surrogateescape"))
     aside.replace(file)
     return True
 
 
-def _plain(name: str) -> str:
-    return html.unescape(name.replace('\\"', '"').replace("\\\\", "\\"))
+def _meant(name: str) -> Iterator[str]:
+    """Give what may be meant by a name, in JSON, in HTML, or in JSON that HTML carries."""
+    for text in (name, html.unescape(name)):
+        yield text
+        with suppress(ValueError):
+            yield json.loads(f'"{text}"', strict=False)

@@ -58,4 +58,4 @@ def _lines(file: Path | None) -> Iterator[str]:
         return
     text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     lines = text.removeprefix(BYTE_ORDER_MARK).split("\n")  # an id may hold other ends of lines
-    yield from (line for each in lines if (line := each.removesuffix("\r")).strip())
+    yield from (line for each in lines if (line := each.removesuffix("\r")))

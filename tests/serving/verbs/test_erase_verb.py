@@ -31,12 +31,12 @@ def test_ids_come_from_the_command_line_and_from_standard_input(at_home: Home) -
 
 def test_a_file_of_ids_is_read_as_editors_write_it(at_home: Home, tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
-    file.write_bytes("\ufeffa-1\r\na\x85-2\r\na-3\t\r\n\r\n".encode())
+    file.write_bytes("\ufeffa-1\r\na\x85-2\r\na-3\t\r\n\t\r\n\r\n".encode())
     done = run("--ids-from", str(file))
     assert done.exit_code == 0, done.output
     kept = read_tombstones(at_home)
-    assert len(kept.erased_on) == 3
-    assert all(map(kept.has, ("a-1", "a\x85-2", "a-3\t")))
+    assert len(kept.erased_on) == 4
+    assert all(map(kept.has, ("a-1", "a\x85-2", "a-3\t", "\t")))
 
 
 def test_no_id_is_said_back(at_home: Home, tmp_path: Path) -> None:
