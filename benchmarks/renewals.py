@@ -112,7 +112,7 @@ def _line(name: str, part: Mapping[str, Any]) -> list[str]:
         f"{part['said']:.3f}",
         between(part["renewed"]),
         *figures,
-        "none" if slope is None else f"{slope:.2f}",
+        "none" if slope is None else between(slope),
     ]
 
 

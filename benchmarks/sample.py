@@ -126,7 +126,7 @@ def _reliability(question: Question, trained: Trained) -> str:
     ratio, slope = trained.metrics["observed_over_expected"], trained.metrics["calibration_slope"]
     about = (
         f"{question.name.capitalize()} within {question.main_horizon_days} days, by tenth of the "
-        f"predicted probability; observed over expected {between(ratio)}, slope {slope:.2f} "
+        f"predicted probability; observed over expected {between(ratio)}, slope {between(slope)} "
         "(1 is right).\n"
     )
     return "\n".join([about, table(["rows", "predicted", "observed"], cells), ""])

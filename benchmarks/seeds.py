@@ -186,7 +186,7 @@ def _calibration(tested: pd.DataFrame, question: Question) -> tuple[float, float
     came, said = (tested[f"{kind}__{days}d"].to_numpy() for kind in ("outcome", "probability"))
     found = measured(came, said, tested["customer_group"].to_numpy(dtype=object))
     error = found["calibration_error"]["value"] / found["base_rate"]
-    return found["calibration_slope"], found["observed_over_expected"]["value"], error
+    return found["calibration_slope"]["value"], found["observed_over_expected"]["value"], error
 
 
 def _bounds(found: Shares) -> list[list[str]]:

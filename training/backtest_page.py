@@ -155,8 +155,11 @@ def _brier(metrics: Mapping[str, Any]) -> Section:
     parts = metrics["brier_parts"] or {}
     return Section(
         "The parts of the Brier score",
-        ("part", "value"),
-        [(name.replace("_", " "), f"{value:.5f}") for name, value in parts.items()],
+        ("part", "value", "low", "high"),
+        [
+            (name.replace("_", " "), *(f"{found[each]:.5f}" for each in ("value", "low", "high")))
+            for name, found in parts.items()
+        ],
         "Reliability (0 is best) less resolution (more is better) plus uncertainty (the data's), "
         "plus what the probabilities differ inside a bin.",
     )

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from training.capacity import AtStake, Economics, at_capacity
 from training.chance import auc
-from training.heldout import METRICS, HeldOut, Resampled, differences, figures_of
+from training.heldout import METRICS, HeldOut, Resampled, differences, figures_of, interval
 from training.reliability import (
     brier_parts,
     calibration_error,
-    calibration_slope,
+    calibration_slopes,
     observed_over_expected,
     reliability,
 )
@@ -32,6 +32,7 @@ _MEASURED = (
     *METRICS,
     ("observed_over_expected", observed_over_expected),
     ("calibration_error", calibration_error),
+    ("calibration_slope", calibration_slopes),
 )
 
 
@@ -51,10 +52,10 @@ def measured(
 
     Returns
     -------
-    rows, events, groups, base_rate; auc, average_precision, brier, log_loss, observed_over_expected
-    and calibration_error, each {value, low, high} with the 95 % bootstrap interval;
-    calibration_slope and brier_parts. Rows of one outcome only give None for the figures: they
-    cannot be computed.
+    rows, events, groups, base_rate; auc, average_precision, brier, log_loss,
+    observed_over_expected, calibration_error and calibration_slope, each {value, low, high} with
+    the 95 % bootstrap interval; brier_parts, each of them likewise. Rows of one outcome only give
+    None for the figures: they cannot be computed.
     """
     return each_measured(outcomes, {"": probabilities}, groups)[""]
 
@@ -73,15 +74,17 @@ def each_measured(
     }
     if not 0 < outcome.sum() < len(outcome):
         names = [name for name, _ in _MEASURED]
-        none = {**sizes, **dict.fromkeys([*names, "calibration_slope", "brier_parts"])}
+        none = {**sizes, **dict.fromkeys([*names, "brier_parts"])}
         return {name: dict(none) for name in probabilities}
     drawn = Resampled.of(group, DRAWS)
     return {
         name: {
             **sizes,
             **figures_of(HeldOut(outcome, guess[None, known], group), drawn, _MEASURED),
-            "calibration_slope": calibration_slope(outcome.astype(float), guess[known]),
-            "brier_parts": brier_parts(outcome, guess[known]),
+            "brier_parts": {
+                part: interval(values)
+                for part, values in brier_parts(outcome, guess[known], drawn).items()
+            },
         }
         for name, guess in probabilities.items()
     }

@@ -16,7 +16,7 @@ def figures(auc: float) -> dict[str, Any]:
     return {
         "auc": {"value": auc, "low": auc - 0.1, "high": auc + 0.1},
         "log_loss": None,
-        "calibration_slope": 0.9,
+        "calibration_slope": {"value": 0.9, "low": 0.7, "high": 1.2},
         "rows": 100,
     }
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from training import heldout
 from training.heldout import Resampled
-from training.reliability import observed_over_expected
+from training.reliability import calibration_slope, calibration_slopes, observed_over_expected
 
 Score = Callable[[np.ndarray, np.ndarray], float]
 
@@ -40,6 +41,29 @@ def test_each_draw_has_the_figure_of_its_copied_rows(
     expected = [oracle(np.repeat(came, often), np.repeat(said, often)) for often in copies]
     assert len(set(expected)) > 25
     np.testing.assert_allclose(metric(came, said, drawn), expected, rtol=1e-12)
+
+
+def test_the_slope_of_a_draw_is_near_that_of_its_copied_rows(
+    rows: tuple[np.ndarray, np.ndarray, Resampled],
+) -> None:
+    came, said, drawn = rows
+    log_odds = np.log(said / (1 - said))[:, None]
+    fits = [
+        LogisticRegression(C=np.inf).fit(log_odds, came, sample_weight=often).coef_[0, 0]
+        for often in drawn.draws[:, drawn.at]
+    ]
+    found = calibration_slopes(came, said, drawn)
+    assert found[0] == calibration_slope(came.astype(float), said)
+    spread = np.std(fits)
+    assert np.abs(found - fits).max() < spread
+    assert np.std(found) == pytest.approx(spread, rel=0.15)
+    assert np.corrcoef(found, fits)[0, 1] > 0.95
+
+
+def test_a_draw_without_an_event_has_no_slope() -> None:
+    drawn = Resampled(np.arange(4), np.array([[1.0, 1, 1, 1], [1, 2, 0, 1], [0, 3, 0, 1]]))
+    came, said = np.array([True, False, True, False]), np.array([0.6, 0.1, 0.2, 0.7])
+    assert np.isnan(calibration_slopes(came, said, drawn)).tolist() == [False, False, True]
 
 
 def test_a_draw_without_an_event_has_no_figure_of_ranking() -> None:

@@ -15,7 +15,12 @@ from training.reliability import (
     reliability,
 )
 
-ONCE = Resampled(np.arange(10), np.ones((1, 10)))
+
+def once(rows: int) -> Resampled:
+    return Resampled(np.arange(rows), np.ones((1, rows)))
+
+
+ONCE = once(10)
 
 
 def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +53,7 @@ def test_the_parts_of_the_brier_score_are_those_computed_by_hand() -> None:
     # two said 0.2 to eight rows of which one came; two rows were told 0.7, and one came
     outcome = np.array([1, 0, 0, 0, 0, 0, 0, 0, 1, 0], dtype=bool)
     probability = np.array([0.2] * 8 + [0.7] * 2)
-    parts = brier_parts(outcome, probability)
+    parts = brier_parts(outcome, probability, ONCE)
     # 0.8 (0.2 - 0.125)^2 + 0.2 (0.7 - 0.5)^2; 0.8 (0.125 - 0.2)^2 + 0.2 (0.5 - 0.2)^2; 0.2 x 0.8
     assert parts["reliability"] == pytest.approx(0.0125)
     assert parts["resolution"] == pytest.approx(0.0225)
@@ -59,13 +64,32 @@ def test_the_parts_of_the_brier_score_are_those_computed_by_hand() -> None:
 
 def test_the_part_within_the_bins_is_variance_less_twice_the_covariance() -> None:
     outcomes, probabilities = drawn(3_000)
-    parts = brier_parts(outcomes > 0, probabilities)
+    parts = brier_parts(outcomes > 0, probabilities, once(3_000))
     number = bins(probabilities)
     inside = 0.0
     for each in set(number):
         said, came = probabilities[number == each], outcomes[number == each]
         inside += len(said) / 3_000 * (said.var() - 2 * np.cov(said, came, ddof=0)[0, 1])
     assert parts["within_bins"] == pytest.approx(inside)
+
+
+def test_the_parts_of_each_draw_are_those_of_its_copied_rows() -> None:
+    outcomes, probabilities = drawn(200)
+    draws = Resampled.of((np.arange(200) % 40).astype(object), 20)
+    found = brier_parts(outcomes > 0, probabilities, draws)
+    for draw, often in enumerate(draws.draws[:, draws.at].astype(int)):
+        came, said, number = (
+            np.repeat(each, often) for each in (outcomes, probabilities, bins(probabilities))
+        )
+        inside = [number == each for each in set(number)]
+        far = sum(rows.sum() * (said[rows].mean() - came[rows].mean()) ** 2 for rows in inside)
+        apart = sum(rows.sum() * (came[rows].mean() - came.mean()) ** 2 for rows in inside)
+        assert found["reliability"][draw] == pytest.approx(far / often.sum())
+        assert found["resolution"][draw] == pytest.approx(apart / often.sum())
+        assert found["uncertainty"][draw] == pytest.approx(came.mean() * (1 - came.mean()))
+        whole = sum(float(found[part][draw]) for part in ("reliability", "uncertainty"))
+        whole += float(found["within_bins"][draw] - found["resolution"][draw])
+        assert whole == pytest.approx(brier_score_loss(came, said))
 
 
 def test_the_calibration_error_is_that_computed_by_hand() -> None:
@@ -81,11 +105,9 @@ def test_the_calibration_error_is_that_computed_by_hand() -> None:
 
 def test_a_base_rate_said_to_everybody_is_calibrated_and_resolves_nothing() -> None:
     outcome = np.arange(100) % 4 == 0
-    parts = brier_parts(outcome, np.full(100, 0.25))
+    parts = brier_parts(outcome, np.full(100, 0.25), once(100))
     assert (parts["reliability"], parts["resolution"]) == (0.0, 0.0)
-    assert calibration_error(
-        outcome, np.full(100, 0.25), Resampled(np.arange(100), np.ones((1, 100)))
-    ) == pytest.approx([0])
+    assert calibration_error(outcome, np.full(100, 0.25), once(100)) == pytest.approx([0])
 
 
 def test_the_calibration_slope_is_one_for_true_probabilities_and_half_for_twice_as_bold_ones() -> (
