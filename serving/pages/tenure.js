@@ -1,12 +1,14 @@
 // What the pages do in a browser beyond their links and forms. Each works without it.
 "use strict";
 
+// The reader's own kind of the page's language: one writes days first, another months.
 const language = document.documentElement.lang;
+const locale = navigator.languages.find((one) => one.startsWith(language)) ?? language;
 const OFF = "tenure_keys_off";
 
 /* Moments: written in UTC by the service, here in the reader's own zone. */
 
-const inZone = new Intl.DateTimeFormat(language, {
+const inZone = new Intl.DateTimeFormat(locale, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
   timeZoneName: "short",
 });

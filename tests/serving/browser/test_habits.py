@@ -1,0 +1,110 @@
+"""A person's habits: keys, their own clock and language, and a connection that is lost."""
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.serving.browser.conftest import Visit
+    from tests.serving.conftest import Served
+
+
+def focused_row(page: "Page") -> str:
+    found = page.evaluate("document.activeElement.closest('tr')?.querySelector('th').innerText")
+    return str(found or "").partition("\n")[0].strip()
+
+
+def test_keys_lead_along_the_list_and_into_an_account(visit: "Visit") -> None:
+    page = visit()
+    page.goto("/")
+    names = [text.partition("\n")[0].strip() for text in page.locator("tbody th").all_inner_texts()]
+    for key, place in (("j", 0), ("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
+        page.keyboard.press(key)
+        assert focused_row(page) == names[place], key
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/accounts/*")
+
+
+def test_a_marked_row_is_seen(visit: "Visit") -> None:
+    page = visit()
+    page.goto("/")
+    row = page.locator("tbody tr").first
+    colour = "row => getComputedStyle(row).backgroundColor"
+    before = row.evaluate(colour)
+    page.keyboard.press("j")
+    assert row.evaluate(colour) != before
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_letters_that_are_typed_move_nothing(visit: "Visit") -> None:
+    page = visit()
+    page.goto("/")
+    page.keyboard.press("/")
+    page.keyboard.type("jk/?")
+    expect(page.locator("input[type=search]")).to_have_value("jk/?")
+    expect(page.locator("#keys")).not_to_have_attribute("open", "")
+    page.keyboard.press("Control+j")
+    assert focused_row(page) == ""
+
+
+def test_the_keys_are_shown_and_can_be_turned_off_for_good(visit: "Visit") -> None:
+    page = visit()
+    page.goto("/")
+    page.keyboard.press("?")
+    expect(page.get_by_text("next and previous row")).to_be_visible()
+    page.get_by_label("Use these keys").uncheck()
+    page.reload()
+    page.keyboard.press("j")
+    assert focused_row(page) == ""
+
+
+def test_moments_are_told_in_the_readers_zone_and_without_scripts_in_utc(
+    visit: "Visit", served: "Served"
+) -> None:
+    assert served.publication is not None
+    assert served.publication.scored_at.isoformat() == "2026-03-02T01:00:00"
+    shown = {}
+    for zone in ("America/Los_Angeles", "Asia/Shanghai"):
+        page = visit(timezone_id=zone)
+        page.goto("/")
+        shown[zone] = page.locator("main time").first.inner_text()
+    assert "1 Mar 2026" in shown["America/Los_Angeles"]
+    assert "17:00" in shown["America/Los_Angeles"]
+    assert "2 Mar 2026" in shown["Asia/Shanghai"]
+    assert "09:00" in shown["Asia/Shanghai"]
+    page = visit(java_script_enabled=False)
+    page.goto("/")
+    assert page.locator("main time").first.inner_text() == "2026-03-02 01:00 UTC"
+
+
+def test_a_reader_of_chinese_chooses_it_once(visit: "Visit") -> None:
+    page = visit()
+    page.goto("/?tab=all&q=acme")
+    page.get_by_role("link", name="中文").click()
+    assert page.url.endswith("/?tab=all&q=acme")
+    assert page.locator("html").get_attribute("lang") == "zh"
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("工作清单")
+    assert page.locator("td.why [lang=en]").count() > 0
+    page = visit(None, locale="zh-CN")
+    page.goto("/login")
+    expect(page.get_by_role("button")).to_have_text("登录")
+
+
+def test_a_lost_connection_is_told_and_what_was_typed_stays(visit: "Visit") -> None:
+    page = visit()
+    page.goto("/")
+    page.locator("input[type=search]").fill("acme")
+    page.context.set_offline(True)
+    expect(page.get_by_role("alert")).to_contain_text("The connection is lost")
+    page.keyboard.press("Enter")
+    page.locator("input[type=search]").press("Enter")
+    page.get_by_role("link", name="Watch").click()
+    expect(page.locator("input[type=search]")).to_have_value("acme")
+    page.context.set_offline(False)
+    expect(page.locator("#found")).to_be_visible()
+    page.locator("input[type=search]").press("Enter")
+    page.wait_for_url(re.compile("q=acme"))
