@@ -1,7 +1,7 @@
 """The addresses of the pages, and to which of them a login may lead back."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 WORK_LIST = "/"
 LOGIN = "/login"
@@ -10,12 +10,13 @@ LOGIN_BACK = "/login/oidc/back"
 LOGOUT = "/logout"
 LIST_CSV, LIST_XLSX = "/list.csv", "/list.xlsx"
 PORTFOLIO = "/portfolio"
+ACCOUNTS = "/accounts/"
 OPERATIONS = "/operations"
 DISAGREEMENTS = "/disagreements"
 STYLE, SCRIPT = "/login.css", "/tenure.js"
 # What a session opens, and nothing else does: single addresses, and all that begin with one.
 PAGES = frozenset({WORK_LIST, LIST_CSV, LIST_XLSX, LOGOUT})
-FOLDERS: tuple[str, ...] = ()
+FOLDERS: tuple[str, ...] = (ACCOUNTS,)
 OPEN_PAGES = frozenset({LOGIN, LOGIN_ELSEWHERE, LOGIN_BACK, STYLE, SCRIPT})
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1999}")  # on this host, and without a backslash
 
@@ -23,6 +24,11 @@ LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1999}")  # on this host, and without
 def is_page(path: str) -> bool:
     """Tell whether an address is opened by a session."""
     return path in PAGES or path.startswith(FOLDERS)
+
+
+def account_address(account_id: str) -> str:
+    """Give the address of an account's page; its id may be any text."""
+    return f"{ACCOUNTS}{quote(account_id, safe='')}"
 
 
 def safe_next(wanted: str) -> str:

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.pages.account import account_routes
 from serving.pages.login import login_routes
 from serving.pages.oidc import oidc_routes
 from serving.pages.paths import SCRIPT, STYLE
@@ -21,6 +22,7 @@ def page_routes(parts: Parts) -> list[Route]:
         *login_routes(parts, render),
         *oidc_routes(parts, render),
         *work_list_routes(parts, render),
+        *account_routes(parts, render),
     ]
 
 

@@ -16,7 +16,7 @@ from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
 from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
-from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST
+from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
 from serving.parts import Caller, Parts
@@ -43,7 +43,13 @@ def work_list_routes(parts: Parts, render: Render) -> list[Route]:
         shown = await run_in_threadpool(_shown, parts, choices, caller, view)
         mark = session.mark if session else ""
         values = {"mark": mark, "view": view, "when": when, **shown}
-        written = {"points": sparkline.points, "day": day, "money": money, "no_reason": NO_REASON}
+        written = {
+            "points": sparkline.points,
+            "day": day,
+            "money": money,
+            "no_reason": NO_REASON,
+            "address_of": account_address,
+        }
         return render("worklist.html", **values, **written)
 
     async def file(request: Request) -> Response:

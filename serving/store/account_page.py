@@ -16,7 +16,6 @@ from serving.store.lookup import Books, Row
 
 MOST_PUBLICATIONS = 26
 MOST_MEMBERS = 50
-MOST_FEEDBACK = 50
 
 
 class Event(Struct, frozen=True, array_like=True):
@@ -164,18 +163,6 @@ def terms_ended(store: Store, publication: Publication, account_id: str) -> list
     )
     with store.reading() as connection:
         return list(connection.execute(query).scalars())
-
-
-def feedback_of(store: Store, account_id: str) -> list[Row]:
-    """Give what people told of an account, the newest first."""
-    kept = tables.feedback
-    query = sa.select(kept.c.kind, kept.c.note, kept.c.recorded_at)
-    query = query.where(kept.c.account_id == account_id).order_by(
-        kept.c.recorded_at.desc(), kept.c.feedback_id.desc()
-    )
-    with store.reading() as connection:
-        found = connection.execute(query.limit(MOST_FEEDBACK)).mappings()
-        return [dict(row) for row in found]
 
 
 def products_of(store: Store, publication: int, account_id: str) -> list[str]:

@@ -29,6 +29,7 @@ EXPECTED = """
     GET:/                  401  401 401   401     401     401   401  401      401     401   401 401
     GET:/list.csv          401  401 401   401     401     401   401  401      401     401   401 401
     GET:/list.xlsx         401  401 401   401     401     401   401  401      401     401   401 401
+    GET:/accounts/acme     401  401 401   401     401     401   401  401      401     401   401 401
     POST:/logout           401  401 401   401     401     401   401  401      401     401   401 401
     GET:/healthz           401  401 401   401     401     200   200  200      200     200   200 200
     GET:/metrics           401  401 401   401     401     200   200  200      200     200   200 200
@@ -58,6 +59,7 @@ EXPECTED_OF_PEOPLE = """
     GET:/                  401  200 200 200   200   200   401      401 401   401
     GET:/list.csv          401  200 200 200   200   200   401      401 401   401
     GET:/list.xlsx         401  200 200 200   200   200   401      401 401   401
+    GET:/accounts/acme     401  200 404 200   404   200   401      401 401   401
     POST:/logout           401  403 403 403   403   403   401      401 401   401
     GET:/healthz           401  401 401 401   401   401   401      401 401   401
     GET:/metrics           401  401 401 401   401   401   401      401 401   401
@@ -77,8 +79,10 @@ SHOWS_ACME = """
     route                  none Ann Bob north south admin disabled out moved forged
     GET:/                  0    1   0   1     0     1     0        0   0     0
     GET:/list.csv          0    1   0   1     0     1     0        0   0     0
+    GET:/accounts/acme     0    1   0   1     0     1     0        0   0     0
 """
 TEMPLATES = {
+    "/accounts/acme": "/accounts/{account_id:path}",
     "/v1/accounts/acme": "/v1/accounts/{account_id:path}",
     "/v1/accounts/none": "/v1/accounts/{account_id:path}",
 }
