@@ -22,6 +22,7 @@ from serving.audit_log.trail import Trail
 from serving.metrics import AS_OF, BEATS, IS_UP, PUBLICATION, Metrics
 from serving.playbooks.playbook import Playbook
 from serving.playbooks.read import playbook_in_use
+from serving.publishing.publication import Publication
 from serving.settings import Settings
 from serving.snapshots.loaded import InService, Watch
 from serving.store.database import Store, open_store
@@ -99,14 +100,18 @@ class Parts:
     def scores_in_service(self) -> InService:
         """Give the set in service, for its scores: raises RefusedError where they are too old."""
         found = self.in_service()
+        self.demand_fresh(found.publication)
+        return found
+
+    def demand_fresh(self, publication: Publication) -> None:
+        """Raise RefusedError where a publication's scores are too old to be shown."""
         most = self.settings.refuse_after_days
-        if most and self.age_hours(found.publication.as_of) > most * 24:
+        if most and self.age_hours(publication.as_of) > most * 24:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "too_old",
                 f"The scores are older than {most} days. Run `tenure score`, then ask again.",
             )
-        return found
 
     def age_hours(self, as_of: datetime) -> float:
         """Give the hours since `as_of`; none have passed where the clock stands before it."""

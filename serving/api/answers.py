@@ -146,10 +146,13 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
     """Answer ``GET /v1/worklist``."""
     served = parts.scores_in_service()
     in_service = served.publication
-    start = read_cursor(asked.cursor) if asked.cursor else Cursor(in_service.number, 0)
+    who, start = caller.principal.who, Cursor(in_service.number, 0)
+    if asked.cursor:
+        start = read_cursor(asked.cursor, parts.signer, who, parts.now())
     publication = numbered(parts.store, start.publication)
     if publication is None:
         raise invalid("cursor", "expected the next_cursor of an earlier answer")
+    parts.demand_fresh(publication)
     books = caller.principal.books
     rows = lookup.work_list(parts.store, publication.number, start, asked, books)
     page = rows[: asked.limit]
@@ -160,6 +163,7 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
         shown = [row for row in page if row["account_id"] in seen]
     else:
         shown = page
+    end = Cursor(publication.number, page[-1]["position"]) if more else None
     age = parts.age_hours(publication.as_of)
     return schema.WorklistAnswer(
         as_of=utc(publication.as_of),
@@ -169,7 +173,7 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
         horizon_days=publication.list_horizon_days,
         model_versions={model.model: model.model_version for model in publication.models},
         accounts=_entries(parts, publication, shown, served.bundles["churn"].catalogue),
-        next_cursor=Cursor(publication.number, page[-1]["position"]).to_text() if more else None,
+        next_cursor=None if end is None else end.to_text(parts.signer, who, parts.now()),
     )
 
 

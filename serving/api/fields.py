@@ -106,7 +106,8 @@ Cursor = Annotated[
         min_length=1,
         max_length=200,
         pattern=NO_ZERO,
-        description="`next_cursor` of the page before. It belongs to that page's scores.",
+        description="`next_cursor` of the page before. It belongs to that page's scores and to who "
+        "asked, and is good for an hour, unless the service is started again.",
     ),
 ]
 NextCursor = Annotated[str, Meta(description="Asks for the next page; null on the last.")]

@@ -15,6 +15,7 @@ from features.home import Home
 from models.bundle import Bundle
 from serving.access.tokens import Principal
 from serving.api import answers, schema
+from serving.api.cursor import Cursor
 from serving.api.readiness import look
 from serving.api.refusal import RefusedError
 from serving.parts import Caller, Parts, open_parts
@@ -280,6 +281,21 @@ def test_too_old_scores_are_refused(aged: tuple[Parts, At]) -> None:
             ask()
         assert (refused.value.status, refused.value.code) == (503, "too_old")
     assert answers.models(parts, CALLER).age_hours > 20 * 24
+
+
+def test_too_old_scores_are_refused_to_a_cursor_too(
+    aged: tuple[Parts, At], scored_company: Company, bundles: dict[str, Bundle]
+) -> None:
+    parts, clock = aged
+    clock.now = AT + timedelta(days=19, hours=21, minutes=30)
+    cursor = Cursor(1, 0).to_text(parts.signer, CALLER.principal.who, clock.now)
+    publish(parts.store, parts.settings.home, scored_company(bundles, clock.now), clock.now)
+    parts.watch.take_over()
+    answers.work_list(parts, CALLER, schema.WorklistQuery(cursor=cursor))
+    clock.now += timedelta(minutes=45)
+    with pytest.raises(RefusedError) as refused:
+        answers.work_list(parts, CALLER, schema.WorklistQuery(cursor=cursor))
+    assert refused.value.code == "too_old"
 
 
 def test_a_clock_that_is_set_back_harms_nothing(
