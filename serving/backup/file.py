@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import BackupError
+from serving.snapshots.snapshot import sync
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -118,6 +119,7 @@ def new_backup(path: Path) -> Iterator[Writer]:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 

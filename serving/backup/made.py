@@ -56,7 +56,9 @@ def _noted(home: Home) -> list[Made]:
 
 def _left_of(made: Made) -> list[Path]:
     halves = sorted(made.file.parent.glob(f".{escape(made.file.name)}.*"))
-    return [file for file in (made.file, *halves) if file.exists()]
+    there = [file for file in halves if file.exists()]
+    # The file is looked for last: a half that was put in its place meanwhile is not missed.
+    return [made.file, *there] if made.file.exists() else there
 
 
 def _list(home: Home) -> Path:

@@ -22,7 +22,7 @@ from serving.erasure.erase import sweep_served
 from serving.erasure.findings import sweep_findings
 from serving.erasure.rows import erase_rows, purge
 from serving.snapshots.served import kept, put_in_service
-from serving.store.database import new_store, open_store
+from serving.store.database import new_store, open_store, remove_store
 from serving.store.migrate import knows, newest
 
 ROWS_AT_ONCE = 1_000
@@ -71,12 +71,23 @@ def restore(path: Path, home: Home, store_url: str, tombstones: Path | None = No
             version, take_out = backup.manifest.store_version, partial(erase_rows, erased=erased)
             with new_store(store_url, version, take_out) as connection:
                 _fill(backup, connection)
-        if erased:
-            with closing(open_store(store_url)) as store:
-                purge(store)
-        for folder in kept(home):
-            put_in_service(home, folder.name)  # last: a service shows nothing before
+            with _removed_again(store_url):
+                if erased:
+                    with closing(open_store(store_url)) as store:
+                        purge(store)
+                for folder in kept(home):
+                    put_in_service(home, folder.name)  # last: a service shows nothing before
         return backup.manifest
+
+
+@contextmanager
+def _removed_again(store_url: str) -> Iterator[None]:
+    """Leave no store if what follows fails: what was erased may still be among its bytes."""
+    try:
+        yield
+    except BaseException:
+        remove_store(store_url)
+        raise
 
 
 def _erased_until_now(home: Home, tombstones: Path | None) -> Tombstones:

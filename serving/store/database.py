@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from features.errors import StoreError
 from features.home import private
+from serving.store import tables
+from serving.store.migrate import TABLE as VERSIONS
 from serving.store.migrate import bring_up_to_date, filling
 
 BUSY_MILLISECONDS = 10_000
@@ -116,6 +118,17 @@ def new_store(
         opened.callback(engine.dispose)
         opened.enter_context(_as_store_errors(engine))
         yield opened.enter_context(filling(engine, _place(engine), version, finish))
+
+
+def remove_store(url: str) -> None:
+    """Remove a store's tables, as far as they are there; raises StoreError as `open_store`."""
+    engine = _engine(url)
+    with ExitStack() as opened:
+        opened.callback(engine.dispose)
+        opened.enter_context(_as_store_errors(engine))
+        connection = opened.enter_context(engine.begin())
+        tables.METADATA.drop_all(connection)
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {VERSIONS}")
 
 
 def _engine(url: str) -> Engine:

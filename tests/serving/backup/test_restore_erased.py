@@ -5,11 +5,12 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from features.errors import ErasureError
+from features.errors import ErasureError, StoreError
 from features.home import Home
 from features.tombstones import bury, erasing, read_tombstones
 from models.bundle import Bundle
@@ -107,3 +108,22 @@ def test_damaged_tombstones_leave_nothing_restored(older: Path, home: Home, tmp_
     with pytest.raises(ErasureError, match="Expected the tombstones"):
         restore(older, there, f"sqlite:///{tmp_path / 'there.db'}", damaged)
     assert list(there.root.iterdir()) == []
+
+
+def test_a_restore_that_cannot_overwrite_what_is_erased_leaves_nothing(
+    older: Path, home: Home, tmp_path: Path, empty_url: str
+) -> None:
+    def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("VACUUM"):
+            raise sa.exc.OperationalError(statement, None, Exception("no space left"))
+
+    there = Home(tmp_path / "there")
+    sa.event.listen(sa.Engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(StoreError, match="no space left"):
+            restore(older, there, empty_url, home.tombstones)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", fail)
+    assert list(there.root.iterdir()) == []
+    restore(older, there, empty_url, home.tombstones)  # as into an empty one
+    assert "acme" not in accounts(empty_url)
