@@ -43,7 +43,7 @@ def lists(metrics: Mapping[str, Any]) -> Iterator[Section]:
     ]
     yield Section("What the team's lists catch", head, team + rivals, _team_words(metrics))
     best = [
-        (f"by {name.replace('_', ' ')}", *(cell(found and found[each]) for each in BEST))
+        (f"by {name.replace('_', ' ')}", *_won(found))
         for name, found in metrics["best_lists"].items()
     ]
     head = ("list", "expected maximum profit", "listed share")
@@ -61,6 +61,17 @@ def lists_by_date(origins: Sequence[Mapping[str, Any]]) -> Section:
     ]
     head = ("origin, list", *(name.replace("_", " ") for name in LISTED))
     return Section("What lists by expected MRR catch, date by date", head, rows)
+
+
+def best_by_date(origins: Sequence[Mapping[str, Any]]) -> Section:
+    """Lay out what the best list by expected MRR would win at each origin, and how long it is."""
+    rows = [(run["origin"], *_won(run["best_lists"][EXPECTED])) for run in origins]
+    head = ("origin", "expected maximum profit", "listed share")
+    return Section("What the best list by expected MRR would win, date by date", head, rows)
+
+
+def _won(found: Mapping[str, Any] | None) -> Iterator[str]:
+    return (cell(found and found[name]) for name in BEST)
 
 
 def _tenth(run: Mapping[str, Any]) -> Mapping[str, Any]:

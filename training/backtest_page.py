@@ -12,7 +12,7 @@ from models.backtested import Backtested
 from models.registry import Registry
 from training.backtest import Backtest
 from training.backtest_growth import growth
-from training.backtest_lists import lists, lists_by_date
+from training.backtest_lists import best_by_date, lists, lists_by_date
 from training.report import Evidence, Section, write_report
 from training.shown import cell
 
@@ -89,6 +89,7 @@ def sections(backtest: Backtest) -> Iterator[Section]:
     yield _brier(metrics)
     yield from lists(metrics)
     yield lists_by_date(backtest.by_origin)
+    yield best_by_date(backtest.by_origin)
     by_date = {f"tenth, {run['origin']}": run["lead_time"] for run in backtest.by_origin}
     yield _early({**metrics["lead_time"], **by_date})
     yield _of_measured(

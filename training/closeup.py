@@ -80,8 +80,8 @@ def at_date(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
 
     Returns
     -------
-    capacity, as `training.capacity.at_capacity` gives it; at_team, lead_time of the first tenth of
-    each date, and later, as `closeup` gives them.
+    capacity, as `training.capacity.at_capacity` gives it; at_team, best_lists of the model's two
+    orders, lead_time of the first tenth of each date, and later, as `closeup` gives them.
     """
     rows, days = tested.rows, question.main_horizon_days
     outcome, probability = (
@@ -92,6 +92,7 @@ def at_date(tested: Tested, question: Question, team: Team) -> dict[str, Any]:
     return {
         "capacity": at_capacity(stake, probability, team.economics),
         "at_team": at_team(stake, probability, team),
+        "best_lists": best_lists(stake, probability, {}, team.economics),
         "lead_time": lead_time(rows, question, outcome > 0, tenth),
         "later": later_losses(rows, question, {}),
     }

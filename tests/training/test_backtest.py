@@ -12,6 +12,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import beta
 from sklearn.metrics import log_loss, roc_auc_score
 
 from features.built import Built
@@ -297,6 +298,26 @@ def test_each_origin_tells_what_its_own_lists_catch_and_what_comes_later(rolled:
         assert run["later"]["rows"] == (~(rows["event_days"] < 30)).sum()
         assert f"{run['origin']}, first 10%" in told
         assert run["origin"] in later
+
+
+def test_each_origin_tells_what_its_best_list_would_win(known: Built) -> None:
+    cheap = 5.0
+    team = Team(economics=Economics(touch_cost=cheap))
+    rolled = backtest(known, CHURN, params=FEW, team=team, limit=2)
+    told = section(rolled, "What the best list by expected MRR would win, date by date")
+    chances = np.linspace(0.0005, 0.9995, 1_000)
+    sure = beta.pdf(chances, 20 * 0.15, 20 * 0.85) / 1_000
+    for run in rolled.by_origin:
+        rows = rolled.test_rows[rolled.test_rows["origin"] == pd.Timestamp(run["origin"])]
+        won = 12 * rows["mrr"] * rows["outcome__90d"]
+        order = -rows["probability__90d"] * rows["mrr"]  # equal ones are called together
+        lists = pd.DataFrame({"won": won, "spent": cheap}).groupby(order).sum().cumsum()
+        gains = chances[:, None] * lists["won"].to_numpy() - lists["spent"].to_numpy()
+        best = np.maximum(gains, 0).max(axis=1)
+        found = run["best_lists"]["expected_mrr"]["profit"]
+        assert found["value"] == pytest.approx(sure @ best / rows["as_of"].nunique(), rel=1e-3)
+        assert 0 < found["low"] <= found["value"] <= found["high"]
+        assert told[run["origin"]][0].startswith(cell(found).split(" ")[0])
 
 
 def test_a_list_that_sorts_nobody_out_is_called_that(rolled: Backtest) -> None:
