@@ -27,7 +27,7 @@ from benchmarks.servers import Server, free_port, running
 from features.home import Home
 from serving.access.users import Place, add_user, user_of
 from serving.api.feedback import Feedback, record
-from serving.pages.paths import LIST_CSV, LIST_XLSX
+from serving.pages.paths import LIST_CSV, LIST_XLSX, account_address
 from serving.parts import utc_now
 from serving.store import tables
 from serving.store.database import Store, open_store
@@ -124,9 +124,17 @@ def prepare(home: Home) -> dict[str, View]:
         store.close()
 
 
+def _longest(home: Home) -> str:
+    """Give the address of the account of which most is kept for its page."""
+    pages, store = tables.account_pages, open_store(f"sqlite:///{home.store}")
+    query = sa.select(pages.c.account_id).order_by(sa.func.length(pages.c.told).desc())
+    with closing(store), store.reading() as connection:
+        return account_address(str(connection.execute(query).scalar()))
+
+
 def measure(home: Home, repeat: int) -> dict[str, Cost]:
     """Ask a running service for every view."""
-    asked = prepare(home)
+    asked, longest = prepare(home), _longest(home)
     port = free_port()
     environment = {
         "TENURE_HOME": str(home.root),
@@ -141,6 +149,7 @@ def measure(home: Home, repeat: int) -> dict[str, Cost]:
         with closing(logged_in(url, ALL)) as browser:
             for name, view in asked.items():
                 found[name] = cost(server, browser, f"/?{view.query(page=view.page)}", repeat)
+            found["an account's page, the longest"] = cost(server, browser, longest, repeat)
             of_tab = View(tab="all").query()
             for path in (LIST_CSV, LIST_XLSX):
                 found[f"all accounts as {path}"] = cost(

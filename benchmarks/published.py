@@ -20,6 +20,7 @@ from models.churn import CHURN
 from models.expansion import EXPANSION
 from serving.parts import utc_now
 from serving.playbooks.read import read_playbook
+from serving.publishing.account_pages import account_pages
 from serving.publishing.listing import products
 from serving.publishing.publish import Scored, publish
 from serving.scoring.listed import Around, Company, listed_rows
@@ -48,6 +49,7 @@ class Now:
     catalogue: tuple[Mapping[str, object], ...]
     use: pd.DataFrame
     products: pd.DataFrame
+    pages: pd.DataFrame
 
     def scored(self) -> Scored:
         """Score it as `serving.publishing.release.release` does."""
@@ -64,6 +66,7 @@ class Now:
             renewals=ends,
             rows=listed_rows(company, self.bundles, *shown),
             products=self.products,
+            pages=self.pages,
             bundles=self.bundles,
             list_horizon_days=LIST_DAYS,
             currency="USD",
@@ -102,7 +105,9 @@ def _company() -> Now:
         facts = account_facts(source.newest("accounts"), now.states)
         use = weekly_use(source, now.states).drop(columns="as_of")
         paid = products(source, now.states)
-        return Now(bundles, now.table, now.states, facts, catalog_json(now.features), use, paid)
+        told = account_pages(source, now.states)
+        shown = (use, paid, told)
+        return Now(bundles, now.table, now.states, facts, catalog_json(now.features), *shown)
 
 
 def _many(now: Now, accounts: int) -> Now:
@@ -120,4 +125,5 @@ def _many(now: Now, accounts: int) -> Now:
         return many.assign(account_id=many.pop("name_of_one"))
 
     parts = (now.table, now.states, now.facts)
-    return Now(now.bundles, *map(again, parts), now.catalogue, again(now.use), again(now.products))
+    shown = (now.use, now.products, now.pages)
+    return Now(now.bundles, *map(again, parts), now.catalogue, *map(again, shown))

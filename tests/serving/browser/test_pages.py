@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.serving.browser.conftest import Visit
 
 Violations = Callable[["Page"], list[str]]
-SHOWN = ("/login", "/", "/?tab=grow", "/?tab=all", "/?tab=watch", "/?q=nobody")
+SHOWN = ("/login", "/", "/?tab=grow", "/?tab=all", "/?tab=watch", "/?q=nobody", "/accounts/acme")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
