@@ -8,6 +8,7 @@ from serving.pages.account import account_routes
 from serving.pages.login import login_routes
 from serving.pages.oidc import oidc_routes
 from serving.pages.paths import SCRIPT, STYLE
+from serving.pages.portfolio import portfolio_routes
 from serving.pages.render import FOLDER, renderer
 from serving.pages.work_list import work_list_routes
 from serving.parts import Parts
@@ -22,6 +23,7 @@ def page_routes(parts: Parts) -> list[Route]:
         *login_routes(parts, render),
         *oidc_routes(parts, render),
         *work_list_routes(parts, render),
+        *portfolio_routes(parts, render),
         *account_routes(parts, render),
     ]
 

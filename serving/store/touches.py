@@ -1,5 +1,6 @@
 """Feedback by which somebody says that an account was touched: asked for here and nowhere else."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,9 +12,17 @@ TOUCHING = ("contacted", "play_done")
 """The kinds of feedback by which somebody says that the account was touched."""
 
 
-def touches_told() -> "Select[Any]":
-    """Select account_id and touched_at, the last touch that feedback tells of, naive UTC."""
+def touches_told(until: datetime | None = None) -> "Select[Any]":
+    """Select account_id and touched_at, the last touch that feedback tells of, naive UTC.
+
+    Parameters
+    ----------
+    until
+        What was told later does not count; None: all that was told.
+    """
     feedback = tables.feedback
     last = sa.func.max(feedback.c.recorded_at).label("touched_at")
     query = sa.select(feedback.c.account_id, last).where(feedback.c.kind.in_(TOUCHING))
+    if until is not None:
+        query = query.where(feedback.c.recorded_at <= until)
     return query.group_by(feedback.c.account_id)

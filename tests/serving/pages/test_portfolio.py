@@ -1,0 +1,147 @@
+"""The portfolio of a team: sums over its own books, beside sums by hand-written SQL."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from serving.audit_log.account_keys import Pseudonyms
+from serving.audit_log.check import reads_of
+from serving.pages.portfolio import judged
+
+if TYPE_CHECKING:
+    from tests.serving.conftest import Served
+
+PATH = "/portfolio"
+
+
+@pytest.fixture
+def lead(served: "Served") -> Iterator[httpx.Client]:
+    served.user("csm", book="Ann", team="north")
+    with served.browser("lead", team="north") as client:
+        yield client
+
+
+def texts(client: httpx.Client) -> str:
+    """Give a page's words without its tags."""
+    response = client.get(PATH)
+    assert response.status_code == 200, response.text
+    return " ".join(re.sub(r"<[^>]+>", " ", response.text).split())
+
+
+def sums(served: "Served", where: str) -> dict[str, Any]:
+    """Give number and ARR of scored accounts by band, in SQL written by hand."""
+    text = f"""
+        SELECT band, count(*) AS accounts, sum(arr) AS arr FROM listed_accounts
+        WHERE publication = 1 AND status = 'scored' AND {where} GROUP BY band
+    """
+    with served.parts.store.reading() as connection:
+        return {row["band"]: dict(row) for row in connection.execute(sa.text(text)).mappings()}
+
+
+@pytest.mark.parametrize(
+    ("quarter", "when"),
+    [
+        ("Q2 2026", "renewal_date < '2026-07-01'"),
+        ("Q3 2026", "renewal_date BETWEEN '2026-07-01' AND '2026-09-30'"),
+        ("Q1 2027", "renewal_date >= '2027-01-01'"),
+        ("no term", "renewal_date IS NULL"),
+    ],
+)
+def test_arr_stands_by_renewal_and_band_as_sql_sums_it(
+    served: "Served", quarter: str, when: str
+) -> None:
+    with served.browser() as client:
+        row = texts(client).partition(f"{quarter} ")[2]
+    for found in sums(served, when).values():
+        assert f"EUR {found['arr']:,.0f} {found['accounts']} accounts" in row[:140]
+
+
+def test_a_lead_sees_the_teams_books_and_nothing_of_others(lead: httpx.Client) -> None:
+    page = texts(lead)
+    assert "Acme Ltd" in page
+    assert not re.search(r"Bolt|Bob|Dune|60,000|no CSM|asked to cancel all they pay for", page)
+
+
+def test_a_csm_sees_the_own_books_portfolio(served: "Served") -> None:
+    with served.browser("csm", book="Bob") as client:
+        page = texts(client)
+    assert "Bolt" in page
+    assert "EUR 60,000 1 accounts" in page
+    assert "1 accounts that asked to cancel all they pay for, EUR 8,400" in page
+    assert not re.search(r"Acme|Ann", page)
+
+
+def test_load_is_in_parts_of_what_a_csm_can_look_after(lead: httpx.Client) -> None:
+    # Ann has one account of the high tier and one of the mid tier: 1 of 25 and 1 of 150.
+    assert "Ann 2 5 % 5 % 2 accounts 0 EUR 0" in texts(lead)
+
+
+def test_retention_is_of_the_longest_horizon_that_is_scored(served: "Served") -> None:
+    with served.browser() as client:
+        page = texts(client)
+    query = """
+        SELECT 1 - sum(a.arr * s.probability) / sum(a.arr) FROM listed_accounts a
+        JOIN scores s ON s.account_id = a.account_id AND s.publication = a.publication
+        WHERE a.publication = 1 AND a.status = 'scored' AND s.model = 'churn'
+        AND s.horizon_days = 90
+    """
+    with served.parts.store.reading() as connection:
+        gross = connection.execute(sa.text(query)).scalar_one()
+    assert "Expected retention within 90 days" in page
+    assert f"less what leaves {gross * 100:.1f} %" in page
+    assert "less what leaves, with what is added" in page
+
+
+def test_whom_nobody_touched_is_listed_and_written_down(
+    served: "Served", lead: httpx.Client
+) -> None:
+    assert "2 accounts were not touched since they were first listed" in texts(lead)
+    name = Pseudonyms(served.parts.store).of(["acme"])[0]
+    calls = {read.call for read in reads_of(served.parts.settings.home.audit_log, name)}
+    assert f"GET {PATH}" in calls
+
+
+def test_a_first_list_says_from_when_there_is_one_of_a_quarter_ago(
+    served: "Served", lead: httpx.Client
+) -> None:
+    assert served.publication is not None
+    day = served.publication.as_of + timedelta(days=77)
+    assert f"There is one from {day:%Y-%m-%d} on" in texts(lead)
+
+
+def test_a_team_of_nobody_and_a_first_day_say_what_to_do(
+    served: "Served", unscored: "Served"
+) -> None:
+    with served.browser("lead", team="of nobody") as client:
+        assert "You see no account" in texts(client)
+    with unscored.browser() as client:
+        assert "There are no scores yet" in texts(client)
+
+
+def test_precision_is_the_share_that_left_or_asked_to_beside_all_that_were_scored() -> None:
+    rows = [
+        {"is_listed": 1, "is_worked": 1, "outcome": "left", "accounts": 1},
+        {"is_listed": 1, "is_worked": 1, "outcome": "there", "accounts": 4},
+        {"is_listed": 1, "is_worked": 0, "outcome": "leaving", "accounts": 2},
+        {"is_listed": 1, "is_worked": 0, "outcome": "grew", "accounts": 3},
+        {"is_listed": 0, "is_worked": 0, "outcome": "left", "accounts": 2},
+        {"is_listed": 0, "is_worked": 0, "outcome": "there", "accounts": 18},
+    ]
+    found = judged(rows)
+    assert (found["of_list"]["gone"], found["of_list"]["accounts"]) == (3, 10)
+    assert (found["of_all"]["gone"], found["of_all"]["accounts"]) == (5, 30)
+    assert found["of_list"]["low"] == pytest.approx(0.1078, abs=1e-4)  # Wilson, by hand
+    assert found["of_list"]["high"] == pytest.approx(0.6032, abs=1e-4)
+    worked, left_alone = found["worked"]
+    assert (worked["accounts"], worked["left"], worked["there"]) == (5, 1, 4)
+    assert (left_alone["accounts"], left_alone["leaving"], left_alone["grew"]) == (5, 2, 3)
+
+
+def test_only_what_a_role_may_open_is_led_to(lead: httpx.Client) -> None:
+    assert '<a href="/portfolio" aria-current="page">' in lead.get(PATH).text
+    assert "/operations" not in lead.get(PATH).text
