@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
 TEST_WORKERS ?= 2
 
-.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost pages-cost large-training scale readme clean faults axe
+.PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost pages-cost large-training scale screenshots clean faults axe
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,8 +92,8 @@ pages-cost: $(INSTALLED) ## docs/pages-cost.md: the work list of 20,000 accounts
 large-training: $(INSTALLED) ## 20,000 accounts trained, registered and back-tested: minutes and memory of each verb
 	@$(BIN)/python -m benchmarks.large_training
 
-readme: $(INSTALLED) ## the README's picture of the quickstart (needs Chromium)
-	@$(BIN)/python -m benchmarks.readme
+screenshots: $(INSTALLED) ## the README's words of the quickstart, and a picture of each page (minutes; needs Chromium)
+	@$(BIN)/python -m benchmarks.screenshots
 
 clean: ## remove what the tests and the environment left behind
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
