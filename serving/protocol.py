@@ -167,7 +167,8 @@ def _is_clear(headers: Headers, version: str) -> bool:
     hosts = names.count(b"host")
     if version == "1.1":
         is_chunked_or_not = b"transfer-encoding" not in names or (
-            dict(headers)[b"transfer-encoding"].strip().lower() == b"chunked"
+            names.count(b"transfer-encoding") == 1
+            and dict(headers)[b"transfer-encoding"].strip().lower() == b"chunked"
         )
         return hosts == 1 and is_chunked_or_not
     return version == "1.0" and hosts <= 1 and b"transfer-encoding" not in names

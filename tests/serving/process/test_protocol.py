@@ -38,12 +38,13 @@ server = Server(echo, Load())
 server.config.port = int(sys.argv[1])
 server.run()
 """
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 MIB = 1024 * 1024
 POURED = 32 * MIB
 MOST_GROWTH = 3 * MIB
 HOST = "host: here\r\n"
 LAST = "GET /last HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n"
+END = "0\r\n\r\n"
 CHUNKED = f"POST /first HTTP/1.1\r\n{HOST}transfer-encoding: chunked\r\n\r\n"
 
 
@@ -96,6 +97,8 @@ TWO_MEANINGS = {
     "a length, then chunks": post("content-length: 5\r\ntransfer-encoding: chunked", "0\r\n\r\n"),
     "chunks, then a length": post("transfer-encoding: chunked\r\ncontent-length: 5", "0\r\n\r\n"),
     "chunked twice": post("transfer-encoding: chunked\r\ntransfer-encoding: chunked", "0\r\n\r\n"),
+    "chunked after another": post("transfer-encoding: gzip\r\ntransfer-encoding: chunked", END),
+    "chunked before another": post("transfer-encoding: chunked\r\ntransfer-encoding: gzip", END),
     "chunked within another": post("transfer-encoding: gzip, chunked", "0\r\n\r\n"),
     "another after chunked": post("transfer-encoding: chunked, identity", "0\r\n\r\n"),
     "nearly chunked": post("transfer-encoding: xchunked", "0\r\n\r\n"),
