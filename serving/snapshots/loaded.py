@@ -27,6 +27,8 @@ from serving.store.database import Store
 
 LOG = structlog.get_logger("tenure.loaded")
 POLL_SECONDS = 0.25
+LOOK = "look at what is in service"
+UNSEEN = "", 0  # what no look sees: so each next one reads anew
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Loaded:
     problem
         A sentence on the set that was refused, without names or paths; None: none was.
     refused
-        What of it was: ``snapshot 12``, ``models of publication 12``, or ``name in service``.
+        What of it was: ``snapshot 12``, ``models of publication 12``, ``name in service``, or
+        `LOOK`, which failed in a way that nobody foresaw.
     """
 
     in_service: InService | None = None
@@ -129,7 +132,7 @@ class Watch:
     def _begin(self) -> Loaded:
         """Look for the first time in this process: in a fork another thread has to go on."""
         self._lay_out_older()
-        found = self.take_over()
+        found = self._look_again()
         with self._lock:
             if self._thread is None or self._thread[0] != os.getpid():
                 thread = Thread(target=self._keep, name="tenure-watch", daemon=True)
@@ -139,7 +142,19 @@ class Watch:
 
     def _keep(self) -> None:
         while not self._closing.wait(self.seconds):
-            self.take_over()
+            self._look_again()
+
+    def _look_again(self) -> Loaded:
+        """Look; where that fails in a way nobody foresaw, say so once, and look again later."""
+        try:
+            return self.take_over()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next look may be better
+            found = self._loaded or Loaded()
+            if found.refused != LOOK:
+                LOG.error("refused", what=LOOK, problem=_said(error))  # noqa: TRY400 - as below
+            problem = "It cannot be seen which publication is in service."
+            self._loaded = found = Loaded(found.in_service, UNSEEN, problem, LOOK)
+            return found
 
     def _lay_out_older(self) -> None:
         """Make the snapshot of what an older release published, which made none.

@@ -22,7 +22,7 @@ from serving.parts import Caller, Parts, open_parts
 from serving.publishing.bundles import bundle_folder
 from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
-from serving.snapshots.loaded import Loaded, Watch
+from serving.snapshots.loaded import LOOK, Loaded, Watch
 from serving.snapshots.served import CURRENT, current, erase_accounts
 from serving.store.database import Store, open_store
 
@@ -153,6 +153,24 @@ def test_the_thread_of_its_own_takes_over(newest: tuple[Watch, Path, Path]) -> N
     watch.close()
     assert found is not None
     assert found.bundles["churn"].version == "2"
+
+
+def test_a_look_that_fails_in_a_way_that_nobody_foresaw_is_said_and_the_next_goes_on(
+    newest: tuple[Watch, Path, Path], home: Home
+) -> None:
+    watch, snapshot, _ = newest
+    watch.seconds = 0.01
+    (home.served / CURRENT).write_text("2-\0\n")  # no folder can have that name
+    assert is_refused(watch.look(), LOOK)
+    watch._closing.wait(0.1)  # noqa: SLF001 - a pause that ends with the thread
+    assert is_refused(watch.look(), LOOK)
+    (home.served / CURRENT).write_text(f"{snapshot.name}\n")
+    assert _until(watch, lambda found: found.problem is None)
+    watch.close()
+
+
+def _until(watch: Watch, is_so: Callable[[Loaded], bool]) -> bool:
+    return any(is_so(watch.look()) or watch._closing.wait(0.02) for _ in range(1000))  # noqa: SLF001 - a pause that ends with the thread
 
 
 def test_what_an_older_release_published_is_laid_out_at_the_first_look(
