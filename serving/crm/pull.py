@@ -21,7 +21,14 @@ TRIES = 6
 LONGEST_WAIT = 60.0
 TIMEOUT_SECONDS = 90
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+LATER = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,  # this and the last are a proxy's, while the service starts anew
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,16 @@ def _ask(
 ) -> schema.ScoresAnswer:
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     for attempt in range(TRIES):
-        connection.request("POST", "/v1/scores", msgspec.json.encode(asked), headers)
-        response = connection.getresponse()
-        content = response.read()
+        try:
+            connection.request("POST", "/v1/scores", msgspec.json.encode(asked), headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead):
+            if attempt == TRIES - 1:
+                raise
+            connection.close()  # the next request opens another; asking twice changes nothing
+            time.sleep(_seconds(None))
+            continue
         if response.status == HTTPStatus.OK:
             return msgspec.json.decode(content, type=schema.ScoresAnswer)
         if response.status not in LATER or attempt == TRIES - 1:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.serving.conftest import Served
 
 GUIDE = Path(__file__).parents[2] / "docs" / "crm.md"
+GONE = 0  # no answer at all
 ASKED = ["acme", "quit", "nobody", "evil"]
 
 
@@ -264,6 +265,9 @@ def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str
             self.rfile.read(int(self.headers["content-length"]))
             asked.append(self.path)
             status, headers, content = ahead.pop(0)
+            if status == GONE:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(content))}.items():
                 self.send_header(name, value)
@@ -300,10 +304,17 @@ def test_scores_of_two_publications_are_not_put_together() -> None:
 
 
 def test_it_waits_as_long_as_it_is_asked_to_and_asks_again() -> None:
-    busy = [(429, {"retry-after": "0"}, b""), (503, {"retry-after": "0"}, b"")]
+    busy = [(status, {"retry-after": "0"}, b"") for status in (429, 502, 503, 504)]
     with answering(*busy, scores(1)) as (url, asked):
         assert pull(url, "token", ["acme"], 90).accounts[0].account_id == "acme"
-    assert len(asked) == 3
+    assert len(asked) == 5
+
+
+def test_a_connection_that_is_lost_is_opened_again() -> None:
+    lost = (GONE, {}, b"")
+    with answering(lost, scores(1)) as (url, asked):
+        assert pull(url, "token", ["acme"], 90).accounts[0].account_id == "acme"
+    assert len(asked) == 2
 
 
 def test_a_token_does_not_follow_where_it_is_sent_on_to() -> None:
