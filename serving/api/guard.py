@@ -49,6 +49,7 @@ OPEN = PROBES | OPEN_PAGES
 RENEWED_AFTER = timedelta(minutes=1)  # a session in use
 BEARER = "bearer "
 OF_NETWORK = len("2001:0db8:0000:0000")
+MAPPED = "::ffff:"
 GONE = 499  # nginx's number for a client that went before it was answered
 FAILURES: Mapping[HTTPStatus, str] = MappingProxyType(
     {
@@ -273,12 +274,19 @@ def network_of(address: str) -> str:
 def address_of(scope: Scope, trusted_proxy: str | None) -> str:
     """Give the address that a request came from: the one that the trusted proxy saw, if it did."""
     client = scope.get("client")
-    address = client[0] if client else ""
+    address = _plain(client[0]) if client else ""
     if trusted_proxy is None or address != trusted_proxy:
         return address
     said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
     # Whoever asks may have sent the entries before the last: only the last is the proxy's own.
-    return said[-1].decode("latin-1").rpartition(",")[2].strip() if said else address
+    return _plain(said[-1].decode("latin-1").rpartition(",")[2].strip()) if said else address
+
+
+def _plain(address: str) -> str:
+    """Give an address of IPv4 as such, also where a socket of IPv6 took it in; without a zone."""
+    if address[: len(MAPPED)].lower() == MAPPED and "." in address:
+        return address[len(MAPPED) :]
+    return address.partition("%")[0]
 
 
 def only_header(scope: Scope, name: bytes) -> str:

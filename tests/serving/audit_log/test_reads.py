@@ -185,6 +185,9 @@ def test_what_shows_no_account_is_answered_all_the_same(served: "Served") -> Non
         ("10.0.0.8", [b"6.6.6.6, 1.2.3.4"], "10.0.0.8", "1.2.3.4"),
         ("10.0.0.8", [b"6.6.6.6", b"1.2.3.4"], "10.0.0.8", "1.2.3.4"),
         ("10.0.0.8", [], "10.0.0.8", "10.0.0.8"),
+        ("::ffff:10.0.0.7", [], None, "10.0.0.7"),
+        ("::ffff:10.0.0.8", [b"::FFFF:1.2.3.4"], "10.0.0.8", "1.2.3.4"),
+        ("fe80::1%eth0", [], None, "fe80::1"),
     ],
 )
 def test_the_address_is_what_the_trusted_proxy_says_last(
