@@ -9,6 +9,7 @@ import click
 
 from features.errors import TenureError
 from features.garbage import collect_rarely
+from features.home import private
 from serving.verbs.audit_log import audit_log
 from serving.verbs.backup import backup, restore
 from serving.verbs.console import (
@@ -242,9 +243,12 @@ def serve(port: int | None, workers: int | None) -> None:
 @as_json
 def monitor(session: Session, source: str | None) -> None:
     """Compare past scores with what came true, and today's accounts with those of training."""
+    from datetime import UTC, datetime
+
     from features.built import built
     from models.asked import any_asks_for_touches
     from models.questions import QUESTIONS
+    from serving.monitored import keep
     from serving.publishing.publication import past_scores
     from training.monitor import monitor as watch
 
@@ -255,8 +259,11 @@ def monitor(session: Session, source: str | None) -> None:
         touches = any_asks_for_touches(QUESTIONS.values())
         today = built(checked, days, home=session.home, own=session.own, touches=touches)
     past = past_scores(session.store)
-    champions = filter(None, map(session.registry.champion, QUESTIONS))
+    champions = [*filter(None, map(session.registry.champion, QUESTIONS))]
     reports = [watch(past, checked, each, history.table, today.table) for each in champions]
+    versions = [{"model_version": each.version} for each in champions]
+    found = [report.to_json() | of for report, of in zip(reports, versions, strict=True)]
+    keep(session.home, datetime.now(UTC).replace(tzinfo=None), checked.extracted_at, found)
     said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
     session.answer("\n\n".join(said), [report.to_json() for report in reports])
 
@@ -268,7 +275,7 @@ def _profiled(session: Session, asked: Asked) -> None:
     built = session.built(asked.source, asked.days)
     with step("Profiling the features") as say:
         profiled = profile(built, progress=say)
-        page = write_profile(profiled, asked.out or session.home.reports / "profile.html")
+        page = write_profile(profiled, asked.out or private(session.home.reports) / "profile.html")
     session.answer(profiled.text(page), profiled.to_json() | {"out": str(page)})
 
 
@@ -392,7 +399,7 @@ def _backtested(
         team = Team(economics=Economics(**session.settings.economics))
         result = roll(built, question, champion=champion, team=team, limit=limit, progress=say)
         result = beside_oracle(result, Path(source))
-        folder = session.home.reports / f"backtest-{question.name}"
+        folder = private(session.home.reports) / f"backtest-{question.name}"
         data = {"source": built.source.fingerprint}
         return backtest_document(result, folder, data, session.registry)
 

@@ -1,6 +1,7 @@
 """One process at a time, on one machine."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,13 @@ def alone(file: Path) -> Iterator[None]:
         An empty file that is made when needed and stays; a process that dies lets go of it.
     """
     private(file.parent)
-    with file.open("a") as lock:
+    with open(file, "a", opener=_for_its_owner) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _for_its_owner(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
 
 
 def moved(fetched: Path, target: Path) -> None:
