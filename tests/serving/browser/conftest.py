@@ -59,13 +59,18 @@ def visit(chromium: Browser, served: "Served") -> Iterator[Visit]:
     opened: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def open_page(role: str | None = "admin", book: str | None = None, **options: Any) -> Page:
+    def open_page(
+        role: str | None = "admin",
+        book: str | None = None,
+        team: str | None = None,
+        **options: Any,
+    ) -> Page:
         options = {"base_url": served.url, "locale": "en-GB", **options}
         context = chromium.new_context(**options)
         context.set_default_timeout(5000)
         opened.append(context)
         if role is not None:
-            subject = served.user(role, book=book).subject
+            subject = served.user(role, book=book, team=team).subject
             value = served.parts.signer.open(SESSION, subject, served.parts.now())
             context.add_cookies([{"name": SESSION, "value": value, "url": served.url}])
         page = context.new_page()
