@@ -7,6 +7,7 @@ asking who sends them. `serve` runs the service's ASGI application under uvicorn
 import gc
 import os
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from serving.server import BACKLOG, Server
 from serving.settings import Settings, read_settings
 from serving.snapshots.loaded import Watch
 from serving.store.database import Store, open_store
-from serving.workers import Supervisor
+from serving.workers import Supervisor, is_ignored
 
 QUIET: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -145,10 +146,17 @@ def serve(settings: Settings, port: int | None = None, workers: int | None = Non
                 made.run(sockets=[listener])
 
         if metrics.workers == 1:
+            _end_with_terminal()
             metrics.has_started(0)
             work(0)
         else:
             Supervisor(listener, metrics, work).run()
+
+
+def _end_with_terminal() -> None:
+    """Answer what was begun when the terminal is gone too, unless that is to be outlived."""
+    if not is_ignored(signal.SIGHUP):
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def _warm(store: Store, settings: Settings) -> None:

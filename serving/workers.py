@@ -32,7 +32,8 @@ LONGEST_WAIT = 10.0
 PATIENCE_SECONDS = ENDING_SECONDS + 5.0
 PR_SET_PDEATHSIG = 1
 FAILED = 3
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: its terminal is gone
+SIGNALS = (*ENDS, signal.SIGCHLD)
 LOG = structlog.get_logger("tenure.workers")
 
 
@@ -99,7 +100,7 @@ class Supervisor:
                 self._end(wake)
 
     def _is_told_to_end(self) -> bool:
-        return signal.SIGTERM in self._heard or signal.SIGINT in self._heard
+        return any(each in self._heard for each in ENDS)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[int]:
@@ -109,7 +110,8 @@ class Supervisor:
             self._heard.append(number)
 
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        before = {number: signal.signal(number, hear) for number in SIGNALS}
+        heard = [each for each in SIGNALS if not is_ignored(each)]
+        before = {number: signal.signal(number, hear) for number in heard}
         woken_before = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         try:
             yield wake
@@ -152,6 +154,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for each in SIGNALS:
                 signal.signal(each, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent hears it, and tells us
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self.work(number)
             code = 0
@@ -213,6 +216,11 @@ class Supervisor:
             if place.pid is not None and _has_ended(place.pid):
                 place.pid = None
         return [place for place in self._places if place.pid is not None]
+
+
+def is_ignored(number: signal.Signals) -> bool:
+    """Tell whether who started this process wants it to outlive a terminal, as nohup does."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _end_with(parent: int) -> None:

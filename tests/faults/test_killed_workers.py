@@ -200,13 +200,16 @@ def test_when_the_parent_is_killed_no_worker_serves_on_and_the_address_is_free(s
         assert [one.pid for one in workers if is_worker(one)] == []
 
 
-@pytest.mark.parametrize("workers", [1, WORKERS])
-def test_told_to_end_it_loses_nothing_that_was_sent(scored, serving, workers):
+@pytest.mark.parametrize(
+    ("workers", "told"),
+    [(1, signal.SIGTERM), (WORKERS, signal.SIGTERM), (WORKERS, signal.SIGHUP)],
+)
+def test_told_to_end_it_loses_nothing_that_was_sent(scored, serving, workers, told):
     settings, token = scored
     for _ in range(max(1, LONG // 4)):
         with serving(settings, workers) as (process, url), load(url, token) as clients:
             time.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(told)
             assert process.wait(60) == 0
         assert set(all_statuses(clients)) == {200}
         assert [client.broken for client in clients] == [[]] * CLIENTS
