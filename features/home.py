@@ -47,6 +47,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def monitored(self) -> Path:
+        """What the last monitoring found of the models in service."""
+        return self.reports / "monitored.json"
+
+    @property
     def own_features(self) -> Path:
         """Which feature files of one's own passed their check, one file per digest."""
         return self.root / "own-features"

@@ -15,7 +15,7 @@ OPERATIONS = "/operations"
 DISAGREEMENTS = "/disagreements"
 STYLE, SCRIPT = "/login.css", "/tenure.js"
 # What a session opens, and nothing else does: single addresses, and all that begin with one.
-PAGES = frozenset({WORK_LIST, LIST_CSV, LIST_XLSX, LOGOUT, PORTFOLIO})
+PAGES = frozenset({WORK_LIST, LIST_CSV, LIST_XLSX, LOGOUT, PORTFOLIO, OPERATIONS})
 FOLDERS: tuple[str, ...] = (ACCOUNTS,)
 OPEN_PAGES = frozenset({LOGIN, LOGIN_ELSEWHERE, LOGIN_BACK, STYLE, SCRIPT})
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1999}")  # on this host, and without a backslash

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from serving.pages.account import account_routes
 from serving.pages.login import login_routes
 from serving.pages.oidc import oidc_routes
+from serving.pages.operations import operations_routes
 from serving.pages.paths import SCRIPT, STYLE
 from serving.pages.portfolio import portfolio_routes
 from serving.pages.render import FOLDER, renderer
@@ -24,6 +25,7 @@ def page_routes(parts: Parts) -> list[Route]:
         *oidc_routes(parts, render),
         *work_list_routes(parts, render),
         *portfolio_routes(parts, render),
+        *operations_routes(parts, render),
         *account_routes(parts, render),
     ]
 

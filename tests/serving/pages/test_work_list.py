@@ -19,6 +19,7 @@ from serving.api.fields import BANDS
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.pages import export
+from serving.pages.operations import LEVELS
 from serving.pages.portfolio import OUTCOMES
 from serving.pages.sparkline import points
 from serving.pages.texts import catalogue, say
@@ -337,6 +338,8 @@ def test_each_text_of_the_catalogue_is_said_somewhere() -> None:
     lacks = ("no_scores", "too_old", "not_laid_out", *(f"nothing_{tab}" for tab in TABS))
     said |= {f"{key}{end}" for key in lacks for end in ("", "_do")}
     said |= {f"portfolio.{kind}{end}" for kind in ("gross", "net") for end in ("", "_means")}
+    said |= {f"operations.{kind}_{level}" for kind in ("level", "worst") for level in LEVELS}
+    said |= {f"operations.{key}" for key in ("model", "number", "run_as_of", "published")}
     said |= {f"portfolio.outcome_{outcome}" for outcome in OUTCOMES}
     said |= {f"portfolio.{key}" for key in ("besides_leaving", "besides_no_data", "of_all")}
     pages = (*PAGES.glob("*.html"), *PAGES.glob("*.py"))
