@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from tests.serving.browser.conftest import Visit
 
 Violations = Callable[["Page"], list[str]]
-SHOWN = ("/login", "/", "/?tab=grow", "/?tab=all", "/?tab=watch", "/?q=nobody", "/accounts/acme")
+SHOWN = (
+    "/login",
+    "/",
+    "/?tab=grow",
+    "/?tab=all",
+    "/?tab=watch",
+    "/?q=nobody",
+    "/accounts/acme",
+    "/portfolio",
+    "/operations",
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
