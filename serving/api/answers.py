@@ -1,7 +1,7 @@
 """From rows of the store to the answers of the calls. Each function is one call."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any, cast
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from serving.api import schema
 from serving.api.cursor import Cursor, read_cursor
 from serving.api.feedback import Feedback, Recorded, feedback_of, record, recorded_before
+from serving.api.fields import MOST_SNOOZED_DAYS
 from serving.api.readiness import Found
 from serving.api.refusal import invalid, no_account, not_found
 from serving.api.response import Written
@@ -180,7 +181,8 @@ def work_list(parts: Parts, caller: Caller, asked: schema.WorklistQuery) -> sche
 def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> schema.FeedbackAnswer:
     """Answer ``POST /v1/feedback``."""
     publication = parts.in_service().publication
-    told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key)
+    until = None if asked.until is None else datetime.combine(asked.until, time.min)
+    told = Feedback(asked.account_id, asked.kind, asked.note, asked.idempotency_key, until)
     books = caller.principal.books
     found = lookup.account(parts.store, publication, asked.account_id, books)
     if found is None and books is not None:
@@ -190,6 +192,7 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
         return _told(before)
     if found is None:
         raise no_account()
+    _demand_whole(told, parts.now())
     who, is_erased = caller.principal.who, parts.erasures.has
     return _told(record(parts.store, told, who, parts.now(), is_erased))
 
@@ -343,6 +346,18 @@ def _past(row: Mapping[str, Any]) -> schema.PastScore:
     )
 
 
+def _demand_whole(told: Feedback, now: datetime) -> None:
+    """Refuse feedback that lacks what its kind needs, or has what it does not."""
+    if told.kind == "not_a_risk" and not (told.note or "").strip():
+        raise invalid("note", "expected why it is not a risk")
+    today = datetime.combine(now.date(), time.min)
+    last = today + timedelta(days=MOST_SNOOZED_DAYS)
+    if told.kind == "snoozed" and not (told.until and today < told.until <= last):
+        raise invalid("until", f"expected a day after today, within {MOST_SNOOZED_DAYS} days")
+    if told.kind != "snoozed" and told.until is not None:
+        raise invalid("until", "expected it with the kind snoozed only")
+
+
 def _told(recorded: Recorded) -> schema.FeedbackAnswer:
     return schema.FeedbackAnswer(
         feedback_id=recorded.feedback_id,
@@ -350,6 +365,10 @@ def _told(recorded: Recorded) -> schema.FeedbackAnswer:
         kind=recorded.kind,
         note=recorded.note,
         recorded_at=utc(recorded.recorded_at),
+        recorded_by=recorded.recorded_by,
+        until=recorded.until and recorded.until.date(),
+        withdrawn_at=recorded.withdrawn_at and utc(recorded.withdrawn_at),
+        withdrawn_by=recorded.withdrawn_by,
     )
 
 

@@ -148,7 +148,7 @@ ANSWERS: Mapping[type, Struct] = MappingProxyType(
             next_cursor="My4x",
         ),
         schema.FeedbackAnswer: schema.FeedbackAnswer(
-            17, "acme", "contacted", "Eva is the new champion.", AS_OF
+            17, "acme", "contacted", "Eva is the new champion.", AS_OF, "Ann Lee"
         ),
         schema.ModelsAnswer: schema.ModelsAnswer(
             AS_OF,

@@ -1,6 +1,6 @@
 """Single values of the interface: what each means, its unit and its bounds."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -61,7 +61,28 @@ Band = Annotated[
     ),
 ]
 FeedbackKind = Literal[
-    "contacted", "play_done", "will_renew", "will_leave", "expanding", "score_wrong", "other"
+    "contacted",
+    "play_done",
+    "will_renew",
+    "will_leave",
+    "expanding",
+    "score_wrong",
+    "other",
+    "snoozed",
+    "not_a_risk",
+    "saved",
+    "lost",
+    "expansion_opened",
+    "unsure",
+]
+MOST_SNOOZED_DAYS = 90
+Until = Annotated[
+    date,
+    Meta(
+        extra_json_schema={"maxLength": 10},
+        description="With `snoozed`, and nothing else: the day, UTC, on which the account comes "
+        f"back onto the list; tomorrow at the earliest, in {MOST_SNOOZED_DAYS} days at the latest.",
+    ),
 ]
 
 Time = Annotated[datetime, Meta(tz=True, description="UTC.")]

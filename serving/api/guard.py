@@ -11,7 +11,7 @@ from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import structlog
 from starlette.datastructures import Headers
@@ -38,8 +38,9 @@ from serving.pages.paths import (
     OPEN_PAGES,
     SCRIPT,
     STYLE,
-    WORK_LIST,
+    TYPED,
     is_page,
+    page_before,
     safe_next,
 )
 from serving.parts import Caller, Parts
@@ -159,9 +160,16 @@ class Guard:
                 return _too_many(seconds, scope)
         principal = await self._principal(scope, token)
         if principal is None:
-            return _closed(scope)
+            return self._of_nobody(scope, address)
         scope["tenure.caller"] = Caller(principal, scope["tenure.request_id"], address)
         return _too_many(self._parts.requests.wait(principal.who), scope)
+
+    def _of_nobody(self, scope: Scope, address: str) -> Response | None:
+        """Send who has no session away, unless a form of theirs would be lost: its page asks."""
+        if not _was_typed(scope):
+            return _closed(scope)
+        scope["tenure.address"] = address
+        return _too_many(self._parts.logins.wait(address), scope)
 
     async def _principal(self, scope: Scope, token: tuple[str, str] | None) -> Principal | None:
         """Give who asks: a page knows sessions only, and anything else tokens only."""
@@ -321,6 +329,12 @@ def _too_many(seconds: float, scope: Scope) -> Response | None:
     return response
 
 
+def _was_typed(scope: Scope) -> bool:
+    """Tell whether somebody at a browser has sent a form whose text must not be lost."""
+    is_sent = scope["method"] == "POST" and scope["path"] in TYPED
+    return is_sent and "text/html" in Headers(scope=scope).get("accept", "")
+
+
 def _closed(scope: Scope) -> Response:
     """Send a browser to the login, and anything else away."""
     if is_page(scope["path"]):
@@ -341,11 +355,7 @@ def _wanted(scope: Scope) -> str:
     if scope["method"] in {"GET", "HEAD"}:
         query = scope["query_string"].decode("latin-1")
         return safe_next(quote(scope["path"]) + (f"?{query}" if query else ""))
-    try:
-        came_from = urlsplit(only_header(scope, b"referer"))
-    except ValueError:
-        return WORK_LIST
-    return safe_next(came_from.path + (f"?{came_from.query}" if came_from.query else ""))
+    return page_before(only_header(scope, b"referer"))
 
 
 def _where(error: BaseException) -> str:

@@ -40,6 +40,7 @@ from serving.api.fields import (
     Status,
     Text,
     Time,
+    Until,
     Value,
     Version,
 )
@@ -87,12 +88,16 @@ class WorklistQuery(Struct, forbid_unknown_fields=True):
 
 
 class FeedbackRequest(Struct, forbid_unknown_fields=True):
-    """Tell what was done or learned; the key makes a repeated request harmless."""
+    """Tell what was done or learned; the key makes a repeated request harmless.
+
+    `snoozed` needs `until`, and `not_a_risk` a note that says why.
+    """
 
     account_id: AccountId
     kind: FeedbackKind
     idempotency_key: Key
     note: Note | None = None
+    until: Until | None = None
 
 
 class ReasonAnswer(Struct):
@@ -236,13 +241,20 @@ class Contract(Struct):
 
 
 class FeedbackAnswer(Struct):
-    """Feedback as it was recorded."""
+    """Feedback as it was recorded; what was withdrawn counts nowhere.
+
+    `recorded_by` and `withdrawn_by` are names of users or tokens.
+    """
 
     feedback_id: int
     account_id: str
     kind: str
     note: str | None
     recorded_at: Time
+    recorded_by: str | None = None
+    until: Until | None = None
+    withdrawn_at: Time | None = None
+    withdrawn_by: str | None = None
 
 
 class AccountAnswer(Struct):

@@ -23,6 +23,7 @@ OF_ACCOUNTS = (
     tables.listed_details,
     tables.listed_accounts,
     tables.published_accounts,
+    tables.decisions,
     tables.feedback,
     tables.account_keys,
 )
@@ -32,6 +33,7 @@ NAMING = (
     tables.published_accounts.c.customer_group,
     tables.account_pages.c.parent_account_id,
     tables.feedback.c.account_id,
+    tables.decisions.c.account_id,
     tables.account_keys.c.account_id,
 )
 """What names every account that the store knows."""

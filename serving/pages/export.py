@@ -16,9 +16,9 @@ COLUMNS = (
     *("renewal_date", "notice_deadline", "probability", "band", "change", "change_text"),
     *("expected_loss", "renewal_probability", "expansion_probability", "expected_added_mrr"),
     *("reason", "family", "play", "signal", "signal_text", "why_not"),
-    *("state", "state_since", "touched_at"),
+    *("state", "state_since", "snoozed_until", "touched_at"),
 )
-DAYS = frozenset({"renewal_date", "notice_deadline", "state_since", "touched_at"})
+DAYS = frozenset({"renewal_date", "notice_deadline", "state_since", "snoozed_until", "touched_at"})
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 """What a spreadsheet takes for a formula when a text begins with it; the last four are wide."""
 CSV = "text/csv; charset=utf-8"

@@ -1,7 +1,7 @@
 """The login with a password, and the logout."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -12,25 +12,38 @@ from starlette.routing import Route
 
 from serving.access import attempts
 from serving.access.passwords import fits
-from serving.access.session import is_marked
+from serving.access.session import Session, is_marked
 from serving.access.users import KeptUser, end_session, user_of
 from serving.api.body import read_form
 from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
 from serving.pages.cookies import FORM, SESSION, opened, session_of, set_cookie
-from serving.pages.paths import LOGIN, LOGOUT, safe_next
+from serving.pages.paths import LOGIN, LOGOUT, TYPED, safe_next
 from serving.pages.render import Render
 from serving.pages.texts import say
-from serving.parts import Parts
+from serving.parts import Caller, Parts
 from serving.store import tables
 
+KEPT = "form."
+"""Begins the names of what was typed into a form that was sent after its session had ended."""
+NOT_KEPT = frozenset({"mark", "back"})
+NOTHING: Mapping[str, str] = {}
+Resume = Callable[[Caller, Session, Mapping[str, str]], Response]
+"""Shows a form again, filled with what was typed, to who has just logged in."""
 
-def login_routes(parts: Parts, render: Render) -> list[Route]:
-    """Give the routes by which people come with a password, and go."""
+
+def login_routes(parts: Parts, render: Render, forms: Mapping[str, Resume]) -> list[Route]:
+    """Give the routes by which people come with a password, and go.
+
+    Parameters
+    ----------
+    forms:
+        How to go on with a form that was sent without a session, by the address it was sent to.
+    """
 
     async def login(request: Request) -> Response:
         if request.method == "POST":
-            return await _log_in(parts, render, request)
+            return await _log_in(parts, render, request, forms)
         return login_form(parts, render, request.query_params.get("next", ""))
 
     async def logout(request: Request) -> Response:
@@ -48,8 +61,9 @@ def login_form(
     wanted: str,
     status: int = HTTPStatus.OK,
     problem: str = "",
+    kept: Mapping[str, str] = NOTHING,
 ) -> Response:
-    """Show the form, for a login that leads to the page that was wanted."""
+    """Show the form, for a login that leads to the page that was wanted, or to what was typed."""
     cookie = parts.signer.open(FORM, "", parts.now())
     session = parts.signer.read(FORM, cookie, parts.now())
     response = render(
@@ -59,15 +73,29 @@ def login_form(
         problem=problem,
         wanted=safe_next(wanted),
         is_known_elsewhere=parts.provider is not None,
+        kept=kept,
     )
     set_cookie(parts, response, FORM, cookie)
     return response
 
 
+def sign_in_first(parts: Parts, render: Render, typed: Mapping[str, str], to: str) -> Response:
+    """Ask who sent a form without a session to log in; the login's own form holds what was typed.
+
+    It never stands in an address, and nothing of it is done before its sender has seen it again.
+    """
+    kept = {name: value for name, value in typed.items() if name not in NOT_KEPT} | {"to": to}
+    status, problem = HTTPStatus.UNAUTHORIZED, say("login.kept")
+    return login_form(parts, render, typed.get("back", ""), status, problem, kept)
+
+
 def welcome(parts: Parts, user: KeptUser, response: Response) -> Response:
     """Open a session for a user, another one than any before."""
-    session = parts.signer.open(SESSION, user.subject, parts.now())
-    set_cookie(parts, response, SESSION, session)
+    return _with_session(parts, response, parts.signer.open(SESSION, user.subject, parts.now()))
+
+
+def _with_session(parts: Parts, response: Response, cookie: str) -> Response:
+    set_cookie(parts, response, SESSION, cookie)
     response.delete_cookie(FORM)
     return response
 
@@ -78,22 +106,36 @@ def note_login(parts: Parts, action: str, who: str, how: str) -> None:
         tables.note(connection, parts.now(), who, action, how)
 
 
-async def _log_in(parts: Parts, render: Render, request: Request) -> Response:
+async def _log_in(
+    parts: Parts, render: Render, request: Request, forms: Mapping[str, Resume]
+) -> Response:
     form = await read_form(request)
-    wanted = form.get("next", "")
+    wanted, kept = form.get("next", ""), _kept(form)
     session = opened(parts, request.headers, FORM)
     if session is None or not is_marked(session, form.get("mark", "")):
-        return login_form(parts, render, wanted, HTTPStatus.FORBIDDEN, say("login.too_old"))
+        return login_form(parts, render, wanted, HTTPStatus.FORBIDDEN, say("login.too_old"), kept)
     address: str = request.scope["tenure.address"]
     login = form.get("login", "")
     wait = await run_in_threadpool(_begun, parts, login, address)
     if wait:
-        return _later(parts, render, wanted, wait)
+        return _later(parts, render, wanted, wait, kept)
     async with parts.hashing.place():
         user = await run_in_threadpool(_known, parts, form, address)
     if user is None:
-        return login_form(parts, render, wanted, HTTPStatus.UNAUTHORIZED, say("login.wrong"))
-    return welcome(parts, user, RedirectResponse(safe_next(wanted), HTTPStatus.SEE_OTHER))
+        return login_form(parts, render, wanted, HTTPStatus.UNAUTHORIZED, say("login.wrong"), kept)
+    if (resume := forms.get(kept.get("to", ""))) is None:
+        return welcome(parts, user, RedirectResponse(safe_next(wanted), HTTPStatus.SEE_OTHER))
+    cookie = parts.signer.open(SESSION, user.subject, parts.now())
+    fresh = parts.signer.read(SESSION, cookie, parts.now())
+    assert fresh is not None  # noqa: S101 - it was opened in the line above
+    caller = Caller(user.principal(), request.scope["tenure.request_id"], address)
+    response = await run_in_threadpool(resume, caller, fresh, {**kept, "back": safe_next(wanted)})
+    return _with_session(parts, response, cookie)
+
+
+def _kept(form: Mapping[str, str]) -> dict[str, str]:
+    kept = {name.removeprefix(KEPT): value for name, value in form.items() if name.startswith(KEPT)}
+    return kept if kept.get("to") in TYPED else {}
 
 
 def _begun(parts: Parts, login: str, address: str) -> timedelta:
@@ -117,10 +159,12 @@ def _known(parts: Parts, form: Mapping[str, str], address: str) -> KeptUser | No
     return user
 
 
-def _later(parts: Parts, render: Render, wanted: str, wait: timedelta) -> Response:
+def _later(
+    parts: Parts, render: Render, wanted: str, wait: timedelta, kept: Mapping[str, str]
+) -> Response:
     seconds = math.ceil(wait.total_seconds())
     problem = say("login.too_many", wait=_duration(seconds))
-    response = login_form(parts, render, wanted, HTTPStatus.TOO_MANY_REQUESTS, problem)
+    response = login_form(parts, render, wanted, HTTPStatus.TOO_MANY_REQUESTS, problem, kept)
     response.headers["retry-after"] = str(seconds)
     return response
 

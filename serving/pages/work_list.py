@@ -16,6 +16,7 @@ from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
 from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
+from serving.pages.feedback import form_of
 from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -43,6 +44,7 @@ def work_list_routes(parts: Parts, render: Render) -> list[Route]:
         shown = await run_in_threadpool(_shown, parts, choices, caller, view)
         mark = session.mark if session else ""
         values = {"mark": mark, "view": view, "when": when, **shown}
+        values["tell"] = form_of(parts, session, WORK_LIST)
         written = {
             "points": sparkline.points,
             "day": day,

@@ -24,11 +24,18 @@ CHOSEN = ("csm", "tier", "segment", "region", "family")
 STATE_OF_KIND: Mapping[str, State] = {
     "contacted": "contacted",
     "play_done": "in_progress",
+    "expansion_opened": "in_progress",
+    "snoozed": "snoozed",
     "will_renew": "resolved",
     "will_leave": "resolved",
     "expanding": "resolved",
     "score_wrong": "resolved",
+    "not_a_risk": "resolved",
+    "saved": "resolved",
+    "lost": "resolved",
 }
+PUSHING: frozenset[Tab] = frozenset({"risk", "grow", "watch"})
+"""The tabs that a snoozed account is not on until its day, unless the snoozed are asked for."""
 SORTS: Mapping[Sort, "sa.Column[Any]"] = {
     "expected_loss": LISTED.c.expected_loss,
     "name": LISTED.c.searched,
@@ -91,7 +98,7 @@ def whole(store: Store, asked: Asked) -> list[Row]:
 def counts(store: Store, asked: Asked) -> dict[str, int]:
     """Give how many accounts each tab has, by the filters of the view."""
     of_tabs = [
-        sa.func.coalesce(sa.func.sum(sa.case((OF_TAB[tab], 1), else_=0)), 0).label(tab)
+        sa.func.coalesce(sa.func.sum(sa.case((_on(tab, asked), 1), else_=0)), 0).label(tab)
         for tab in TABS
     ]
     with store.reading() as connection:
@@ -147,7 +154,7 @@ def is_laid_out(store: Store, publication: int) -> bool:
 
 
 def _rows(store: Store, asked: Asked, limit: int, offset: int) -> list[Row]:
-    query = _chosen(sa.select(LISTED), asked).where(OF_TAB[asked.view.tab])
+    query = _chosen(sa.select(LISTED), asked).where(_on(asked.view.tab, asked))
     ordered = query.order_by(*_order(store, asked)).limit(limit).offset(offset)
     with store.reading() as connection:
         rows = [dict(row) for row in connection.execute(ordered).mappings()]
@@ -159,7 +166,32 @@ def _rows(store: Store, asked: Asked, limit: int, offset: int) -> list[Row]:
     ]
 
 
-NEW: Mapping[str, Any] = {"state": "new", "state_since": None}
+NEW: Mapping[str, Any] = {
+    "state": "new",
+    "state_since": None,
+    "snoozed_until": None,
+    "feedback_id": None,
+}
+
+
+def _on(tab: Tab, asked: Asked) -> "ColumnElement[bool]":
+    """Tell what is on a tab: those that push leave out who is snoozed."""
+    if tab not in PUSHING or asked.view.state == "snoozed":
+        return OF_TAB[tab]
+    return OF_TAB[tab] & LISTED.c.account_id.not_in(_snoozed(asked.now))
+
+
+def _snoozed(now: datetime) -> "Select[Any]":
+    """Give the accounts that are snoozed: the last that was said of them, and before its day."""
+    later = FEEDBACK.alias()
+    overruled = sa.select(later.c.feedback_id).where(
+        later.c.account_id == FEEDBACK.c.account_id,
+        later.c.feedback_id > FEEDBACK.c.feedback_id,
+        _counts(later, now),
+    )
+    is_snooze = FEEDBACK.c.until > now, FEEDBACK.c.withdrawn_at.is_(None)
+    is_last = ~overruled.correlate(FEEDBACK).exists()
+    return sa.select(FEEDBACK.c.account_id).where(*is_snooze, is_last)
 
 
 def _chosen(query: "Select[Any]", asked: Asked) -> "Select[Any]":
@@ -232,19 +264,31 @@ def _kind(now: datetime) -> "ColumnElement[str]":
 
 
 def _newest(now: datetime) -> "Select[Any]":
-    return sa.select(sa.func.max(FEEDBACK.c.feedback_id)).where(
-        FEEDBACK.c.kind.in_(STATE_OF_KIND), FEEDBACK.c.recorded_at > now - REMEMBERED
+    return sa.select(sa.func.max(FEEDBACK.c.feedback_id)).where(_counts(FEEDBACK, now))
+
+
+def _counts(told: "sa.FromClause", now: datetime) -> "ColumnElement[bool]":
+    """Tell which feedback says how far somebody is; a snooze that is over never was."""
+    return sa.and_(
+        told.c.kind.in_(STATE_OF_KIND),
+        told.c.recorded_at > now - REMEMBERED,
+        told.c.withdrawn_at.is_(None),
+        sa.or_(told.c.until.is_(None), told.c.until > now),
     )
 
 
 def _states(connection: sa.Connection, now: datetime, account_ids: Sequence[str]) -> dict[str, Row]:
-    told = sa.select(FEEDBACK.c.account_id, FEEDBACK.c.kind, FEEDBACK.c.recorded_at)
+    told = sa.select(FEEDBACK)
     found: dict[str, Row] = {}
     for some in _chunks(account_ids):
         newest = _newest(now).where(FEEDBACK.c.account_id.in_(some)).group_by(FEEDBACK.c.account_id)
         for row in connection.execute(told.where(FEEDBACK.c.feedback_id.in_(newest))):
-            state = STATE_OF_KIND[row.kind]
-            found[row.account_id] = {"state": state, "state_since": row.recorded_at}
+            found[row.account_id] = {
+                "state": STATE_OF_KIND[row.kind],
+                "state_since": row.recorded_at,
+                "snoozed_until": row.until,
+                "feedback_id": row.feedback_id,
+            }
     return found
 
 

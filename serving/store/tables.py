@@ -202,9 +202,27 @@ feedback = Table(
     Column("account_id", String(400), nullable=False, index=True),
     Column("kind", String(40), nullable=False),
     Column("note", Text),
-    Column("token_id", String(40), nullable=False),
+    Column("token_id", String(40), nullable=False),  # or a user's id
     Column("recorded_at", DateTime, nullable=False),
+    Column("until", DateTime),
+    Column("withdrawn_at", DateTime),
+    Column("withdrawn_by", String(40)),
+    Index("feedback_until", "until"),
     sqlite_autoincrement=True,
+)
+
+decisions = Table(
+    "decisions",
+    METADATA,
+    Column("feedback_id", Integer, primary_key=True, autoincrement=False),
+    Column("account_id", String(400), nullable=False),
+    Column("sides_with", String(20), nullable=False),
+    Column("note", Text),
+    Column("band", String(20), nullable=False),
+    Column("probability", Float(53), nullable=False),
+    Column("decided_by", String(40), nullable=False),
+    Column("decided_at", DateTime, nullable=False),
+    Index("decisions_of_account", "account_id"),
 )
 
 tokens = Table(

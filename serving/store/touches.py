@@ -8,7 +8,7 @@ from sqlalchemy import Select
 
 from serving.store import tables
 
-TOUCHING = ("contacted", "play_done")
+TOUCHING = ("contacted", "play_done", "expansion_opened")
 """The kinds of feedback by which somebody says that the account was touched."""
 
 
@@ -22,7 +22,9 @@ def touches_told(until: datetime | None = None) -> "Select[Any]":
     """
     feedback = tables.feedback
     last = sa.func.max(feedback.c.recorded_at).label("touched_at")
-    query = sa.select(feedback.c.account_id, last).where(feedback.c.kind.in_(TOUCHING))
+    query = sa.select(feedback.c.account_id, last).where(
+        feedback.c.kind.in_(TOUCHING), feedback.c.withdrawn_at.is_(None)
+    )
     if until is not None:
         query = query.where(feedback.c.recorded_at <= until)
     return query.group_by(feedback.c.account_id)

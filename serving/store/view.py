@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, structs
 from serving.api.fields import NO_ZERO, Text
 
 Tab = Literal["risk", "grow", "leaving", "watch", "all"]
-State = Literal["new", "contacted", "in_progress", "resolved"]
+State = Literal["new", "contacted", "in_progress", "snoozed", "resolved"]
 WhyNot = Literal["no_data", "ended", "leaving", "too_young", "touched_lately", "below_capacity"]
 Sort = Literal[
     "expected_loss",

@@ -32,6 +32,10 @@ EXPECTED = """
     GET:/portfolio         401  401 401   401     401     401   401  401      401     401   401 401
     GET:/operations        401  401 401   401     401     401   401  401      401     401   401 401
     GET:/accounts/acme     401  401 401   401     401     401   401  401      401     401   401 401
+    POST:/feedback         401  401 401   401     401     401   401  401      401     401   401 401
+    POST:/feedback/undo    401  401 401   401     401     401   401  401      401     401   401 401
+    GET:/disagreements     401  401 401   401     401     401   401  401      401     401   401 401
+    POST:/disagreements    401  401 401   401     401     401   401  401      401     401   401 401
     POST:/logout           401  401 401   401     401     401   401  401      401     401   401 401
     GET:/healthz           401  401 401   401     401     200   200  200      200     200   200 200
     GET:/metrics           401  401 401   401     401     200   200  200      200     200   200 200
@@ -64,6 +68,10 @@ EXPECTED_OF_PEOPLE = """
     GET:/portfolio         401  200 200 200   200   200   401      401 401   401
     GET:/operations        401  403 403 403   403   200   401      401 401   401
     GET:/accounts/acme     401  200 404 200   404   200   401      401 401   401
+    POST:/feedback         401  403 403 403   403   403   401      401 401   401
+    POST:/feedback/undo    401  403 403 403   403   403   401      401 401   401
+    GET:/disagreements     401  403 403 200   200   200   401      401 401   401
+    POST:/disagreements    401  403 403 403   403   403   401      401 401   401
     POST:/logout           401  403 403 403   403   403   401      401 401   401
     GET:/healthz           401  401 401 401   401   401   401      401 401   401
     GET:/metrics           401  401 401 401   401   401   401      401 401   401
@@ -105,6 +113,9 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/login": {"data": {"login": "none"}},
     "/logout": {"data": {"mark": "none"}},
+    "/feedback": {"data": {"mark": "none", "account_id": "acme", "kind": "lost"}},
+    "/feedback/undo": {"data": {"mark": "none"}},
+    "/disagreements": {"data": {"mark": "none"}},
 }
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from serving.api.feedback import Feedback, record
+from serving.api.feedback import Feedback, record, withdraw
 from serving.store import tables
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_an_unknown_kind_of_feedback_is_answered_with_the_known_ones(client: htt
     assert detail == {
         "field": "kind",
         "problem": "expected one of contacted, play_done, will_renew, will_leave, expanding, "
-        "score_wrong, other",
+        "score_wrong, other, snoozed, not_a_risk, saved, lost, expansion_opened, unsure",
     }
 
 
@@ -87,10 +87,58 @@ def test_feedback_sent_again_is_answered_alike_when_its_account_is_gone(
 
 
 @pytest.mark.parametrize(
-    "change", [{"kind": "sold"}, {"idempotency_key": ""}, {"note": "x" * 4001}, {"by": "me"}]
+    "change",
+    [
+        {"kind": "sold"},
+        {"idempotency_key": ""},
+        {"note": "x" * 4001},
+        {"by": "me"},
+        {"kind": "not_a_risk"},
+        {"kind": "not_a_risk", "note": " "},
+        {"kind": "snoozed"},
+        {"kind": "snoozed", "until": "2026-03-03"},
+        {"kind": "snoozed", "until": "2026-06-02"},
+        {"kind": "snoozed", "until": "soon"},
+        {"kind": "contacted", "until": "2026-03-10"},
+    ],
 )
 def test_feedback_that_makes_no_sense_is_refused(
     client: httpx.Client, change: dict[str, Any]
 ) -> None:
-    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "k5"}
+    told = {"account_id": "acme", "kind": "contacted", "idempotency_key": "no sense"}
     assert told_off(client.post("/v1/feedback", json={**told, **change})) == (422, "invalid")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"kind": "snoozed", "until": "2026-03-04"},
+        {"kind": "snoozed", "until": "2026-06-01", "note": "Away"},
+        {"kind": "not_a_risk", "note": "They moved to another team's licence"},
+        *({"kind": kind} for kind in ("saved", "lost", "expansion_opened", "unsure")),
+    ],
+)
+def test_each_kind_is_recorded_with_who_told_it(client: httpx.Client, told: dict[str, str]) -> None:
+    key = {"account_id": "dune", "idempotency_key": f"kind {told}"}
+    answer = client.post("/v1/feedback", json=told | key)
+    assert answer.status_code == 200, answer.text
+    assert told.items() <= answer.json().items()
+    assert answer.json()["recorded_by"].startswith("test ")
+
+
+def test_what_was_withdrawn_is_shown_as_such_and_answered_alike(
+    served: "Served", client: httpx.Client
+) -> None:
+    told = {"account_id": "evil", "kind": "contacted", "idempotency_key": "taken back"}
+    number = client.post("/v1/feedback", json=told).json()["feedback_id"]
+    ann = served.user("csm", book="Ann")
+    with ThreadPoolExecutor(8) as pool:
+        taken = pool.map(
+            lambda _: withdraw(served.parts.store, number, ann.user_id, served.parts.now()),
+            range(8),
+        )
+        assert sorted(taken) == [False] * 7 + [True]
+    again = client.post("/v1/feedback", json=told).json()
+    assert (again["feedback_id"], again["withdrawn_by"]) == (number, "Test")
+    assert again["withdrawn_at"] == "2026-03-03T12:00:00Z"
+    assert client.get("/v1/accounts/evil").json()["feedback"][0] == again

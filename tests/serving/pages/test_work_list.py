@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
 
 from serving.api.feedback import Feedback, record
-from serving.api.fields import BANDS
+from serving.api.fields import BANDS, FeedbackKind
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.pages import export
@@ -26,6 +26,7 @@ from serving.pages.texts import catalogue, say
 from serving.pages.work_list import when
 from serving.scoring.signals import KINDS
 from serving.store import tables
+from serving.store.judged import SIDES
 from serving.store.view import SORTS, STATES, TABS, WHY_NOT, View
 
 if TYPE_CHECKING:
@@ -331,6 +332,8 @@ def test_each_text_of_the_catalogue_is_said_somewhere() -> None:
         "why_not": WHY_NOT,
         "signal": KINDS,
         "band": BANDS,
+        "feedback": get_args(FeedbackKind),
+        "disagreements": [f"side_{side}" for side in SIDES],
         "filter": View.__struct_fields__,
         "column": SORTS,
     }

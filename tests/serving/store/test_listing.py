@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from serving.api.feedback import Feedback, record
+from serving.api.feedback import Feedback, record, withdraw
 from serving.publishing.listing import write_listing
 from serving.store import tables
 from serving.store.database import Store, open_store
@@ -260,6 +260,47 @@ def test_who_sees_all_accounts_finds_it(listed: Store) -> None:
 def test_what_was_said_long_ago_is_forgotten(listed: Store) -> None:
     later = replace(asked(tab="all"), now=datetime(2026, 6, 2))  # noqa: DTZ001 - as above
     assert {row["state"] for row in page(listed, later)} == {"new"}
+
+
+TILL_5TH = datetime(2026, 3, 5)  # noqa: DTZ001 - as above
+
+
+@pytest.fixture
+def snoozed(listed: Store) -> Iterator[int]:
+    """Snooze account a, which a play was done for before, until the 5th."""
+    key = f"snooze {datetime.now(UTC)}"
+    told = Feedback("a", "snoozed", None, key, TILL_5TH)
+    number = record(listed, told, "token", NOW).feedback_id
+    yield number
+    withdraw(listed, number, "token", NOW)
+
+
+@pytest.mark.usefixtures("snoozed")
+def test_who_is_snoozed_is_pushed_on_no_tab_until_the_day(listed: Store) -> None:
+    assert [ids(listed, tab=tab) for tab in TABS] == ["c g", "g b", "e", "d c", "a b c d g e f"]
+    assert counts(listed, asked()) == {"risk": 2, "grow": 2, "leaving": 1, "watch": 2, "all": 7}
+    (row,) = page(listed, asked(tab="all", state="snoozed"))
+    told = [row[name] for name in ("account_id", "state", "state_since", "snoozed_until")]
+    assert told == ["a", "snoozed", NOW, TILL_5TH]
+    assert ids(listed, tab="risk", state="snoozed") == "a"
+    on_the_day = replace(asked(), now=TILL_5TH)
+    assert [row["account_id"] for row in page(listed, on_the_day)] == ["a", "c", "g"]
+    assert page(listed, on_the_day)[0]["state"] == "in_progress"
+    assert not page(listed, replace(asked(tab="all", state="snoozed"), now=TILL_5TH))
+
+
+def test_a_snooze_ends_when_it_is_withdrawn_or_something_else_is_said(
+    listed: Store, snoozed: int
+) -> None:
+    assert ids(listed) == "c g"
+    later = Feedback("a", "contacted", None, f"after {snoozed}")
+    number = record(listed, later, "token", NOW).feedback_id
+    assert ids(listed) == "a c g"
+    withdraw(listed, number, "token", NOW)
+    assert ids(listed) == "c g"
+    withdraw(listed, snoozed, "token", NOW)
+    assert ids(listed) == "a c g"
+    assert page(listed, asked())[0]["state"] == "in_progress"
 
 
 def test_a_view_is_its_address_and_back() -> None:
