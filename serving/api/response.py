@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from serving.api import schema
 from serving.api.refusal import RefusedError
+from serving.pages.refused import is_for_people, refused_page
 from serving.parts import Caller
 
 RETRY_AFTER = "1"  # seconds after which a part that was away is worth asking for again
@@ -41,7 +42,7 @@ def json_response(value: Any, status: int = HTTPStatus.OK) -> Response:  # noqa:
 
 
 def error_response(refused: RefusedError, scope: Scope) -> Response:
-    """Give the one shape of errors, and leave its code in the scope, for the metrics."""
+    """Give the one shape of errors, to people a page; leave its code in the scope, for metrics."""
     scope["tenure.code"] = refused.code
     body = schema.ErrorBody(
         code=refused.code,
@@ -49,7 +50,9 @@ def error_response(refused: RefusedError, scope: Scope) -> Response:
         details=list(refused.details),
         request_id=scope["tenure.request_id"],
     )
-    response = json_response(schema.ErrorAnswer(body), refused.status)
+    answer = schema.ErrorAnswer(body)
+    for_people = is_for_people(scope)
+    response = refused_page(refused, scope) if for_people else json_response(answer, refused.status)
     if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["retry-after"] = RETRY_AFTER
     return response

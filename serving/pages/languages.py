@@ -72,23 +72,19 @@ class Languages:
         if scope["type"] != "http" or not (is_page(scope["path"]) or scope["path"] in OPEN_PAGES):
             await self._app(scope, receive, send)
             return
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        others = [(name, value) for name, value in query if name != PARAMETER]
-        if len(others) < len(query) and scope["method"] in {"GET", "HEAD"}:
-            await self._chosen(scope, dict(query)[PARAMETER], others)(scope, receive, send)
+        query = _query(scope)
+        if PARAMETER in dict(query) and scope["method"] in {"GET", "HEAD"}:
+            await self._chosen(scope, dict(query)[PARAMETER])(scope, receive, send)
             return
-        said = Headers(scope=scope)
-        language = asked_for(cookie_of(said, COOKIE), said.get("accept-language", ""))
-        elsewhere = _elsewhere(scope, language, others)
-        token = READER.set(Reader(language, elsewhere, _role(scope), scope["path"]))
+        token = READER.set(reader_of(scope))
         try:
             await self._app(scope, receive, send)
         finally:
             READER.reset(token)
 
-    def _chosen(self, scope: Scope, language: str, others: list[tuple[str, str]]) -> Response:
+    def _chosen(self, scope: Scope, language: str) -> Response:
         """Lead on to the same view, whose address names no language: it may be sent to anyone."""
-        response = RedirectResponse(_address(scope, others), HTTPStatus.SEE_OTHER)
+        response = RedirectResponse(_address(scope), HTTPStatus.SEE_OTHER)
         if language in LANGUAGES:
             response.set_cookie(
                 COOKIE,
@@ -99,6 +95,13 @@ class Languages:
                 samesite="lax",
             )
         return response
+
+
+def reader_of(scope: Scope) -> Reader:
+    """Give who sent a request."""
+    said = Headers(scope=scope)
+    language = asked_for(cookie_of(said, COOKIE), said.get("accept-language", ""))
+    return Reader(language, _elsewhere(scope, language), _role(scope), scope["path"])
 
 
 def asked_for(chosen: str, accepted: str) -> str:
@@ -137,15 +140,15 @@ def _ranges(accepted: str) -> Iterator[tuple[str, float]]:
             yield tag.strip().partition("-")[0].lower(), found
 
 
-def _elsewhere(scope: Scope, language: str, others: list[tuple[str, str]]) -> dict[str, str]:
+def _query(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _elsewhere(scope: Scope, language: str) -> dict[str, str]:
     """Give the address of the same page in each other language; what a form made has none."""
     if scope["method"] != "GET":
         return {}
-    return {
-        other: _address(scope, [*others, (PARAMETER, other)])
-        for other in LANGUAGES
-        if other != language
-    }
+    return {other: _address(scope, (PARAMETER, other)) for other in LANGUAGES if other != language}
 
 
 def _role(scope: Scope) -> str | None:
@@ -153,6 +156,8 @@ def _role(scope: Scope) -> str | None:
     return None if caller is None else caller.principal.role
 
 
-def _address(scope: Scope, query: list[tuple[str, str]]) -> str:
+def _address(scope: Scope, *more: tuple[str, str]) -> str:
+    """Give the address of the same view, with what is added and without a language."""
     path = quote(scope["path"])
+    query = [pair for pair in _query(scope) if pair[0] != PARAMETER] + [*more]
     return f"{path}?{urlencode(query)}" if query else path

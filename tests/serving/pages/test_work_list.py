@@ -21,6 +21,7 @@ from serving.audit_log.check import reads_of
 from serving.pages import export
 from serving.pages.operations import LEVELS
 from serving.pages.portfolio import OUTCOMES
+from serving.pages.refused import TOLD
 from serving.pages.sparkline import points
 from serving.pages.texts import catalogue, say
 from serving.pages.work_list import when
@@ -336,6 +337,7 @@ def test_each_text_of_the_catalogue_is_said_somewhere() -> None:
         "disagreements": [f"side_{side}" for side in SIDES],
         "filter": View.__struct_fields__,
         "column": SORTS,
+        "refused": [f"{key}{end}" for key in (*TOLD, "other") for end in ("", "_do")],
     }
     said = {f"{table}.{name}" for table, names in made.items() for name in names}
     lacks = ("no_scores", "too_old", "not_laid_out", *(f"nothing_{tab}" for tab in TABS))
