@@ -1,8 +1,9 @@
 """A team's portfolio in a browser: sums over the books that a login sees, and no one else's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,9 +24,9 @@ from serving.pages.render import Render, money
 from serving.pages.work_list import day
 from serving.parts import Caller, Parts
 from serving.publishing.publication import Publication
-from serving.scoring.retention import Retention, retention
+from serving.scoring.retention import retention
 from serving.store import portfolio
-from serving.store.lookup import Books, Row
+from serving.store.lookup import Row
 from serving.store.portfolio import ABOUT_A_QUARTER, BANDS, InBooks
 
 YEAR = 365
@@ -36,42 +37,42 @@ FULL = 1.005  # what is written as 100 % is no more than the capacity
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Expected retentions, remembered while a publication is in service: drawing takes a while.
+class Remembered:
+    """What stays as it is while a publication is in service: it takes a while to be found.
 
     Attributes
     ----------
     most
-        When so many are remembered, all are let go.
+        When so much is remembered, all is let go.
     """
 
-    parts: Parts
-    most: int = 200
-    _found: dict[tuple[int, Books], Retention | None] = field(default_factory=dict, repr=False)
+    most: int = 500
+    _found: dict[tuple[int, Hashable], Any] = field(default_factory=dict, repr=False)
 
-    def of(self, of: InBooks, horizon_days: int) -> Retention | None:
-        """Give the expected retention of some books."""
-        key = (of.publication, of.books)
-        if key not in self._found:
-            before = list(self._found)  # other threads look, and let go, at the same time
-            if len(before) >= self.most or any(number != key[0] for number, _ in before):
-                self._found.clear()
-            drawn = retention(portfolio.stakes(self.parts.store, of, horizon_days))
-            self._found[key] = drawn
-            return drawn
-        return self._found.get(key)
+    def of(self, publication: int, what: Hashable, find: Callable[[], Any]) -> Any:  # noqa: ANN401 - what `find` gives
+        """Give what was found of a publication; find it the first time."""
+        key = (publication, what)
+        try:
+            return self._found[key]
+        except KeyError:
+            found = find()
+        before = list(self._found)  # other threads look, and let go, at the same time
+        if len(before) >= self.most or any(number != publication for number, _ in before):
+            self._found.clear()
+        self._found[key] = found
+        return found
 
 
 def portfolio_routes(parts: Parts, render: Render) -> list[Route]:
     """Give the route of the portfolio."""
-    drawn = Drawn(parts)
+    remembered = Remembered()
 
     async def index(request: Request) -> Response:
         caller = caller_of(request)
         if not may_open(caller.principal.role, PORTFOLIO):
             raise RefusedError(HTTPStatus.FORBIDDEN, "forbidden", "This login may not read it.")
         session = session_of(parts, request)
-        shown = await run_in_threadpool(_shown, parts, drawn, caller)
+        shown = await run_in_threadpool(_shown, parts, remembered, caller)
         written = {"day": day, "money": money, "address": account_address, "bands": BANDS}
         mark = session.mark if session else ""
         return render("portfolio.html", mark=mark, outcomes=OUTCOMES, **shown, **written)
@@ -79,25 +80,21 @@ def portfolio_routes(parts: Parts, render: Render) -> list[Route]:
     return [Route(PORTFOLIO, index)]
 
 
-def _shown(parts: Parts, drawn: Drawn, caller: Caller) -> dict[str, Any]:
+def _shown(parts: Parts, remembered: Remembered, caller: Caller) -> dict[str, Any]:
     publication, lacks = shown_publication(parts)
     if publication is None:
         return {"lacks": lacks}
     of = InBooks(publication.number, caller.principal.books)
-    standing = portfolio.standing(parts.store, of)
-    if not standing:
+    find = partial(_sums, parts, of, publication)
+    sums = remembered.of(of.publication, ("sums", of.books), find)
+    if not sums["standing"]:
         return {"lacks": "nothing_all"}
-    loads = portfolio.loads(parts.store, of, parts.settings.list_rules.accounts_a_csm)
     return {
         "lacks": "",
         "publication": publication,
-        "standing": standing,
-        "quarters": portfolio.by_quarter(parts.store, of),
-        "loads": loads[:MOST_CSMS],
-        "more_csms": max(0, len(loads) - MOST_CSMS),
         "full": FULL,
-        **_expected(drawn, of, publication),
-        **_looked_back(parts, caller, of, publication),
+        **sums,
+        **_untouched(parts, remembered, caller, of, publication.as_of),
     }
 
 
@@ -107,32 +104,46 @@ def horizon_of(publication: Publication) -> int:
     return YEAR if YEAR in days else max(days)
 
 
-def _expected(drawn: Drawn, of: InBooks, publication: Publication) -> dict[str, Any]:
-    days = horizon_of(publication)
-    grows = any(
-        each.model == "expansion" and days in each.horizons_days for each in publication.models
-    )
-    return {"horizon_days": days, "grows": grows, "retention": drawn.of(of, days)}
+def _sums(parts: Parts, of: InBooks, publication: Publication) -> dict[str, Any]:
+    """Give what only a newer publication changes."""
+    store, days = parts.store, horizon_of(publication)
+    loads = portfolio.loads(store, of, parts.settings.list_rules.accounts_a_csm)
+    return {
+        "standing": portfolio.standing(store, of),
+        "quarters": portfolio.by_quarter(store, of),
+        "loads": loads[:MOST_CSMS],
+        "more_csms": max(0, len(loads) - MOST_CSMS),
+        "horizon_days": days,
+        "grows": any(
+            each.model == "expansion" and days in each.horizons_days for each in publication.models
+        ),
+        "retention": retention(portfolio.stakes(store, of, days)),
+        **_a_quarter_ago(parts, of, publication.as_of),
+    }
 
 
-def _looked_back(
-    parts: Parts, caller: Caller, of: InBooks, publication: Publication
+def _a_quarter_ago(parts: Parts, of: InBooks, as_of: datetime) -> dict[str, Any]:
+    pasts = portfolio.pasts(parts.store, as_of)
+    then = portfolio.a_quarter_ago(pasts, as_of)
+    if then is None:
+        first = portfolio.first_kept(parts.store)
+        return {"then": None, "there_from": None if first is None else first + ABOUT_A_QUARTER[0]}
+    return {"then": then, **judged(portfolio.since_then(parts.store, of, then, as_of, pasts))}
+
+
+def _untouched(
+    parts: Parts, remembered: Remembered, caller: Caller, of: InBooks, as_of: datetime
 ) -> dict[str, Any]:
-    """Give whom nobody touched, and what became of the list of a quarter ago."""
-    store, as_of = parts.store, publication.as_of
-    pasts = portfolio.pasts(store, as_of)
-    count, rows = portfolio.untouched(store, of, as_of, pasts)
+    """Give whom nobody touched, by what was told until now, and write down who reads of them."""
+
+    def find() -> dict[str, datetime]:
+        return portfolio.first_listed(parts.store, as_of, portfolio.pasts(parts.store, as_of))
+
+    first = remembered.of(of.publication, "first listed", find)
+    count, rows = portfolio.untouched(parts.store, of, first)
     parts.note_read(caller, f"GET {PORTFOLIO}", [row["account_id"] for row in rows])
     weeks = [{**row, "weeks": (as_of - row["first_listed"]).days // 7} for row in rows]
-    then = portfolio.a_quarter_ago(pasts, as_of)
-    shown = {"untouched": count, "rows": weeks, "then": then}
-    if then is None:
-        return {**shown, "there_from": _there_from(portfolio.first_kept(store))}
-    return {**shown, **judged(portfolio.since_then(store, of, then, as_of, pasts))}
-
-
-def _there_from(first: datetime | None) -> datetime | None:
-    return None if first is None else first + ABOUT_A_QUARTER[0]
+    return {"untouched": count, "rows": weeks}
 
 
 def judged(rows: Sequence[Row]) -> dict[str, Any]:

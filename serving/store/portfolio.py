@@ -176,45 +176,52 @@ def weekly(found: list[Past], as_of: datetime) -> list[Past]:
     return list(of_week.values())
 
 
-def untouched(store: Store, of: InBooks, as_of: datetime, found: list[Past]) -> tuple[int, Any]:
-    """Give how many listed accounts nobody touched since they were first listed, and the worst.
+def first_listed(store: Store, as_of: datetime, found: list[Past]) -> dict[str, datetime]:
+    """Give when each account was first listed within the last quarter, in any book.
 
     Parameters
     ----------
     found
-        `pasts`; who was on a list is looked up in one of each week of the last quarter.
+        `pasts`; who was on a list is looked up in one of each week.
+    """
+    weeks = [past.number for past in weekly(found, as_of) if as_of - past.as_of <= QUARTER]
+    published = tables.publications
+    query = sa.select(LISTED.c.account_id, sa.func.min(published.c.as_of)).join(
+        published, published.c.number == LISTED.c.publication
+    )
+    query = query.where(LISTED.c.publication.in_(weeks), OF_TAB["risk"])
+    with store.reading() as connection:
+        return {row[0]: row[1] for row in connection.execute(query.group_by(LISTED.c.account_id))}
+
+
+def untouched(store: Store, of: InBooks, first: Mapping[str, datetime]) -> tuple[int, list[Row]]:
+    """Give how many listed accounts nobody touched since they were first listed, and the worst.
+
+    Parameters
+    ----------
+    first
+        `first_listed`.
 
     Returns
     -------
     tuple
         The number, and up to 50 rows, the highest expected loss first, with first_listed.
     """
-    weeks = [past.number for past in weekly(found, as_of) if as_of - past.as_of <= QUARTER]
-    first, told = _first_listed(weeks), touches_told().subquery()
-    since = first.c.first_listed
-    query = (
-        sa.select(LISTED, since, sa.func.count().over().label("of"))
-        .join(first, first.c.account_id == LISTED.c.account_id)
-        .join(told, told.c.account_id == LISTED.c.account_id, isouter=True)
-        .where(OF_TAB["risk"])
-        .where(LISTED.c.touched_at.is_(None) | (LISTED.c.touched_at < since))
-        .where(told.c.touched_at.is_(None) | (told.c.touched_at < since))
-        .order_by(LISTED.c.expected_loss.desc().nulls_last(), LISTED.c.account_id)
-        .limit(MOST_UNTOUCHED)
-    )
+    told = touches_told().subquery()
+    is_told = told.c.account_id == LISTED.c.account_id
+    columns = (LISTED.c.account_id, LISTED.c.touched_at, told.c.touched_at.label("told_at"))
+    query = sa.select(*columns).join(told, is_told, isouter=True).where(OF_TAB["risk"])
+    by = (LISTED.c.expected_loss.desc().nulls_last(), LISTED.c.account_id)
     with store.reading() as connection:
-        rows = [dict(row) for row in connection.execute(_kept(query, of)).mappings()]
-    return (rows[0]["of"] if rows else 0), rows
-
-
-def _first_listed(numbers: list[int]) -> sa.Subquery:
-    published = tables.publications
-    first = sa.func.min(published.c.as_of).label("first_listed")
-    query = sa.select(LISTED.c.account_id, first).join(
-        published, published.c.number == LISTED.c.publication
-    )
-    query = query.where(LISTED.c.publication.in_(numbers), OF_TAB["risk"])
-    return query.group_by(LISTED.c.account_id).subquery()
+        ids = [
+            row.account_id
+            for row in connection.execute(_kept(query, of).order_by(*by))
+            if row.account_id in first
+            and all(at is None or at < first[row.account_id] for at in row[1:])
+        ]
+        shown = sa.select(LISTED).where(LISTED.c.account_id.in_(ids[:MOST_UNTOUCHED]))
+        rows = connection.execute(_kept(shown, of).order_by(*by)).mappings().all()
+    return len(ids), [{**row, "first_listed": first[row["account_id"]]} for row in rows]
 
 
 def since_then(

@@ -9,9 +9,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from serving.api.feedback import Feedback, record
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
-from serving.pages.portfolio import judged
+from serving.pages.portfolio import Remembered, judged
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -145,3 +146,17 @@ def test_precision_is_the_share_that_left_or_asked_to_beside_all_that_were_score
 def test_only_what_a_role_may_open_is_led_to(lead: httpx.Client) -> None:
     assert '<a href="/portfolio" aria-current="page">' in lead.get(PATH).text
     assert "/operations" not in lead.get(PATH).text
+
+
+def test_a_touch_that_was_just_told_counts_at_once(served: "Served") -> None:
+    with served.browser("csm", book="Bob") as client:
+        assert "1 accounts were not touched since" in texts(client)
+        told = Feedback("bolt", "contacted", None, "key of bolt")
+        record(served.parts.store, told, "a token", served.parts.now())
+        assert "Nobody on the list is untouched" in texts(client)
+
+
+def test_what_is_remembered_is_of_its_publication_and_its_books() -> None:
+    remembered, found = Remembered(most=2), iter(range(10))
+    asked = [(1, "ann"), (1, "ann"), (1, "bob"), (2, "ann"), (2, "ann"), (1, "ann")]
+    assert [remembered.of(*each, lambda: next(found)) for each in asked] == [0, 0, 1, 2, 2, 3]

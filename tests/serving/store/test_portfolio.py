@@ -19,6 +19,7 @@ from serving.store.portfolio import (
     a_quarter_ago,
     by_quarter,
     first_kept,
+    first_listed,
     loads,
     pasts,
     since_then,
@@ -143,12 +144,13 @@ def test_what_became_of_a_list_is_counted_by_who_was_touched_since(store: Store)
 
 
 def test_who_is_listed_and_untouched_since_first_listed_is_found(store: Store) -> None:
-    count, rows = untouched(store, OURS, TODAY, pasts(store, TODAY))
+    first = first_listed(store, TODAY, pasts(store, TODAY))
+    count, rows = untouched(store, OURS, first)
     assert [row["account_id"] for row in rows] == ["shrank", "late", "before"]
     assert count == 3
     since = {row["account_id"]: (TODAY - row["first_listed"]).days for row in rows}
     assert since == {"shrank": 90, "late": 0, "before": 90}
-    assert untouched(store, ALL, TODAY, pasts(store, TODAY))[0] == 4
+    assert untouched(store, ALL, first)[0] == 4
 
 
 def test_load_is_of_who_has_not_ended(store: Store) -> None:
