@@ -27,7 +27,7 @@ from benchmarks.servers import Server, free_port, running
 from features.home import Home
 from serving.access.users import Place, add_user, user_of
 from serving.api.feedback import Feedback, record
-from serving.pages.paths import LIST_CSV, LIST_XLSX, account_address
+from serving.pages.paths import LIST_CSV, LIST_XLSX, OPERATIONS, PORTFOLIO, account_address
 from serving.parts import utc_now
 from serving.store import tables
 from serving.store.database import Store, open_store
@@ -150,6 +150,8 @@ def measure(home: Home, repeat: int) -> dict[str, Cost]:
             for name, view in asked.items():
                 found[name] = cost(server, browser, f"/?{view.query(page=view.page)}", repeat)
             found["an account's page, the longest"] = cost(server, browser, longest, repeat)
+            for path in (PORTFOLIO, OPERATIONS):
+                found[path] = cost(server, browser, path, repeat)
             of_tab = View(tab="all").query()
             for path in (LIST_CSV, LIST_XLSX):
                 found[f"all accounts as {path}"] = cost(
@@ -159,6 +161,7 @@ def measure(home: Home, repeat: int) -> dict[str, Cost]:
             for name in ("first page", "tab: all", "search: a part of a name"):
                 query = asked[name].query()
                 found[f"a book's {name}"] = cost(server, browser, f"/?{query}", repeat)
+            found["a book's /portfolio"] = cost(server, browser, PORTFOLIO, repeat)
     return found
 
 

@@ -14,6 +14,8 @@ from features.home import Home
 from serving.monitored import Calibration, Figures, Interval, keep, last
 from serving.pages.operations import Check, calibrated, worst
 from serving.store import tables
+from training.monitor import Calibration as Judged
+from training.monitor import Drift, LeftAside, Level, MonitorReport
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -43,30 +45,22 @@ def texts(client: httpx.Client) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.text).split())
 
 
-def drift(column: str, level: str) -> dict[str, Any]:
-    return {"column": column, "index": 0.3, "level": level, "sentence": "left aside"}
+def drift(column: str, level: Level) -> Drift:
+    return Drift(column, None if level == "unknown" else 0.3, level, "left aside")
 
 
 def report(version: str = "1") -> dict[str, Any]:
-    """Write a report of churn as `tenure monitor` does, with more in it than the page asks for."""
+    """Give a report of churn as `tenure monitor` keeps it."""
     ratio = {"value": 1.6, "low": 1.1, "high": 2.2}
-    return {
-        "model": "churn",
-        "model_version": version,
-        "features": [drift("usage", "far"), drift("tickets", "moved"), drift("nps", "unknown")],
-        "scores": [drift("probability__90d", "steady")],
-        "calibration": [
-            {
-                "horizon_days": 90,
-                "rows": 400,
-                "events": 34,
-                "expected": 21.34,
-                "figures": {"observed_over_expected": ratio, "rows": 400, "auc": None},
-                "sentence": "left aside",
-            }
-        ],
-        "left_aside": {"learned": 0, "late": 0, "sentence": ""},
-    }
+    figures = {"observed_over_expected": ratio, "rows": 400, "auc": None, "brier": float("nan")}
+    found = MonitorReport(
+        model="churn",
+        features=(drift("usage", "far"), drift("tickets", "moved"), drift("nps", "unknown")),
+        scores=(drift("probability__90d", "steady"),),
+        calibration=(Judged(90, 400, 34, 21.34, figures, "left aside"),),
+        left_aside=LeftAside(0, 0, ""),
+    )
+    return found.to_json() | {"model_version": version}
 
 
 def test_what_is_in_service_stands_with_its_age_and_its_model(browser: httpx.Client) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from serving.api.feedback import Feedback, record
+from serving.api.feedback import Feedback, record, withdraw
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.pages.portfolio import Remembered, judged
@@ -148,12 +148,15 @@ def test_only_what_a_role_may_open_is_led_to(lead: httpx.Client) -> None:
     assert "/operations" not in lead.get(PATH).text
 
 
-def test_a_touch_that_was_just_told_counts_at_once(served: "Served") -> None:
+def test_a_touch_that_was_just_told_counts_at_once_until_it_is_withdrawn(served: "Served") -> None:
     with served.browser("csm", book="Bob") as client:
         assert "1 accounts were not touched since" in texts(client)
         told = Feedback("bolt", "contacted", None, "key of bolt")
-        record(served.parts.store, told, "a token", served.parts.now())
+        store, now = served.parts.store, served.parts.now()
+        number = record(store, told, "a token", now).feedback_id
         assert "Nobody on the list is untouched" in texts(client)
+        assert withdraw(store, number, "a token", now)
+        assert "1 accounts were not touched since" in texts(client)
 
 
 def test_what_is_remembered_is_of_its_publication_and_its_books() -> None:
