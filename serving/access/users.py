@@ -196,6 +196,8 @@ def kept_user(store: Store, user_id: str) -> KeptUser | None:
 
 def user_of(store: Store, login: str) -> KeptUser | None:
     """Give a user by login, disabled or not; None when there is none."""
+    if "\0" in login:  # PostgreSQL fails on a zero character instead of finding nothing
+        return None
     with store.reading() as connection:
         return _kept(connection, tables.users.c.login == plain_login(login))
 

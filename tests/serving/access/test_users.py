@@ -237,3 +237,7 @@ def test_failures_are_forgotten_after_a_day(store: Store) -> None:
     tries(store, "a@b", "10.0.0.1", 6)
     later = NOW + timedelta(days=1)
     assert tries(store, "a@b", "10.0.0.1", 6, later) == timedelta(0)
+
+
+def test_a_login_with_a_zero_character_is_nobodys_in_either_database(store: Store) -> None:
+    assert user_of(store, "ann\0@example.com") is None
