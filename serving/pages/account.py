@@ -16,6 +16,7 @@ from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
 from serving.pages import account_charts, account_rows, curve
 from serving.pages.cookies import session_of
+from serving.pages.feedback import form_of
 from serving.pages.paths import ACCOUNTS, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -88,8 +89,9 @@ def account_routes(parts: Parts, render: Render) -> list[Route]:
         session = session_of(parts, request)
         account_id: str = request.path_params["account_id"]
         shown = await run_in_threadpool(_shown, parts, caller, account_id)
-        mark = session.mark if session else ""
-        return render("account.html", mark=mark, account_id=account_id, **WRITTEN, **shown)
+        values = {"account_id": account_id, "mark": session.mark if session else ""}
+        tell = form_of(parts, session, account_address(account_id))
+        return render("account.html", tell=tell, **values, **WRITTEN, **shown)
 
     return [Route(PATH, page)]
 
@@ -136,7 +138,9 @@ def _account(parts: Parts, caller: Caller, in_service: InService, found: Row) ->
         "listed": listed,
         "renewal": renewal,
         "not_scored": WHY_NOT_SCORED.get(scores[0]["status"]) if scores else None,
-        "group": account_page.group_of(store, number, found, caller.principal.books),
+        "group": account_page.group_of(
+            store, number, found, caller.principal.books, parts.erasures.among
+        ),
         "products": account_page.products_of(store, number, account_id),
         "next_product": lookup.next_products_of(store, number, [account_id]).get(account_id),
         "signals": {signal["feature"]: signal["value"] for signal in found["signals"]},

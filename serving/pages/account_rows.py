@@ -5,11 +5,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, get_args
 
 from features.sentences import written
 from models.bundle import Bundle
 from serving.api.feedback import Recorded
+from serving.api.fields import FeedbackKind
 from serving.pages.texts import say
 from serving.store.account_page import Event, Outcome, Told
 from serving.store.lookup import Row
@@ -47,15 +48,7 @@ NOT_OVER: Mapping[str, str] = {
     "incident": "account.open",
     "invoice": "account.unpaid",
 }
-OF_FEEDBACK: Mapping[str, str] = {
-    "contacted": "account.contacted",
-    "play_done": "account.play_done",
-    "will_renew": "account.will_renew",
-    "will_leave": "account.will_leave",
-    "expanding": "account.expanding",
-    "score_wrong": "account.score_wrong",
-    "other": "account.other",
-}
+OF_FEEDBACK: Mapping[str, str] = {kind: f"feedback.{kind}" for kind in get_args(FeedbackKind)}
 MONEY = frozenset({"invoice", "failed_payment"})
 
 
@@ -174,7 +167,7 @@ def done_before(touches: Iterable[Event], feedback: Iterable[Recorded], came: "C
         Done(each.at, say(OF_KIND["touch"]), each.detail or "", came.after(each.at))
         for each in touches
     ]
-    for told in feedback:
+    for told in (each for each in feedback if each.withdrawn_at is None):
         key, day = OF_FEEDBACK.get(told.kind), told.recorded_at.date()
         found.append(Done(day, say(key) if key else told.kind, told.note or "", came.after(day)))
     return sorted(found, key=lambda done: done.at, reverse=True)

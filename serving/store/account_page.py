@@ -1,6 +1,6 @@
 """What an account's page shows: what the source told of it, its past scores, its group."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -74,6 +74,7 @@ class Told(Struct, frozen=True):
     absent: tuple[str, ...] = ()
 
 
+Erased = Callable[[Sequence[str]], frozenset[str]]
 TO_JSON = msgspec.json.Encoder()
 FROM_JSON = msgspec.json.Decoder(Told)
 
@@ -101,6 +102,11 @@ class Group:
     arr: float | None
     expected_loss: float | None
     unscored: int
+
+
+def nobody_of(_account_ids: Sequence[str]) -> frozenset[str]:
+    """Give none: nobody was erased."""
+    return frozenset()
 
 
 def told_of(store: Store, publication: int, account_id: str) -> Told | None:
@@ -189,13 +195,17 @@ def listed_of(store: Store, publication: int, account_id: str) -> Row | None:
     return None if row is None else dict(row)
 
 
-def group_of(store: Store, publication: int, of: Row, books: Books) -> Group | None:
+def group_of(
+    store: Store, publication: int, of: Row, books: Books, erased: Erased = nobody_of
+) -> Group | None:
     """Give the group of an account; None where it stands alone.
 
     Parameters
     ----------
     of
         The account's own row, as `serving.store.lookup.account` gives it.
+    erased
+        Asked once the rows are read: gives those of some accounts that were erased meanwhile.
     """
     if of["customer_group"] is None:
         return None
@@ -210,12 +220,16 @@ def group_of(store: Store, publication: int, of: Row, books: Books) -> Group | N
         accounts.c.customer_group == of["customer_group"],
     )
     with store.reading() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = [dict(row) for row in connection.execute(query).mappings()]
+    gone = erased([row["account_id"] for row in found])
+    rows = [row for row in found if row["account_id"] not in gone]
     return None if len(rows) < 2 else _group(rows, of["account_id"], books)  # noqa: PLR2004 - two
 
 
-def _group(rows: Sequence[Row], account_id: str, books: Books) -> Group:
-    (own,) = (row for row in rows if row["account_id"] == account_id)
+def _group(rows: Sequence[Row], account_id: str, books: Books) -> Group | None:
+    own = next((row for row in rows if row["account_id"] == account_id), None)
+    if own is None:
+        return None
     seen = [row for row in rows if books is None or row["csm"] in books]
     for row in seen:
         row["stands"] = _stands(row, own)

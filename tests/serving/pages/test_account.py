@@ -12,14 +12,16 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from features.tombstones import bury, lift
 from models.bundle import Bundle
 from models.peers import Peers
-from serving.api.feedback import Feedback, record
+from serving.api.feedback import Feedback, Recorded, record
 from serving.api.fields import FeedbackKind
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.pages.account_charts import LANES, by_date, by_horizon, time_line
-from serving.pages.account_rows import OF_FEEDBACK, Came, outcome_state, reason_rows
+from serving.pages.account_rows import Came, done_before, outcome_state, reason_rows
+from serving.pages.texts import catalogue
 from serving.store import tables
 from serving.store.account_page import Event, Outcome, Told
 
@@ -137,6 +139,23 @@ def test_what_was_done_is_told_with_what_came_of_it(
     assert "2026-01-05 Touched Ann still a customer" in said
 
 
+def test_what_was_taken_back_is_not_told() -> None:
+    kept = Recorded(1, "acme", "lost", "kept", AS_OF, "Ann", None, None, None)
+    gone = replace(kept, note="taken back", withdrawn_at=AS_OF, withdrawn_by="Ann")
+    came = Came(AS_OF.date(), "scored", None, [])
+    assert [done.note for done in done_before([], [kept, gone], came)] == ["kept"]
+
+
+def test_feedback_is_told_there_and_leads_back(browser: httpx.Client) -> None:
+    html = shown(browser)
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html))
+    told = {**form, "kind": "contacted", "note": "spoke with <b>Eva</b>"}
+    answer = browser.post("/feedback", data=told)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/accounts/acme")
+    said = section(shown(browser), "What was done, and what came of it")
+    assert "2026-03-03 Contacted spoke with <b>Eva</b> not known yet" in said
+
+
 @pytest.mark.parametrize(
     ("account_id", "why"),
     [("newt", "nothing to score it by"), ("quit", "asked to cancel"), ("gone", "nothing of it")],
@@ -191,6 +210,22 @@ def test_another_ones_account_is_answered_as_one_that_is_not_there(served: "Serv
     assert others == nobodys
 
 
+@pytest.fixture
+def bolt_is_erased(served: "Served") -> Iterator[None]:
+    home = served.parts.settings.home
+    bury(home, ["bolt"], AS_OF.date())
+    yield
+    lift(home, ["bolt"])
+
+
+@pytest.mark.usefixtures("group", "bolt_is_erased")
+def test_an_account_that_was_erased_while_it_was_read_is_not_shown(browser: httpx.Client) -> None:
+    assert browser.get("/accounts/bolt").status_code == 404
+    html = shown(browser)
+    assert "Of the group you see 2 accounts" in section(html, "Group")
+    assert "Bolt" not in html
+
+
 @pytest.mark.usefixtures("group")
 def test_who_reads_it_is_written_down_with_each_account_that_it_shows(
     served: "Served", browser: httpx.Client
@@ -222,7 +257,7 @@ def test_stale_scores_are_marked(served: "Served", monkeypatch: pytest.MonkeyPat
 
 
 def test_each_kind_of_feedback_has_a_name() -> None:
-    assert OF_FEEDBACK.keys() >= {*get_args(FeedbackKind)}
+    assert {f"feedback.{kind}" for kind in get_args(FeedbackKind)} <= catalogue().keys()
 
 
 def score_of(day: int, version: str, share: float) -> dict[str, object]:
