@@ -33,6 +33,79 @@ def exported(page: "Page") -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(autouse=True)
+def untold(served: "Served") -> None:
+    """Forget what the tests before said of accounts."""
+    with served.parts.store.writing() as connection:
+        connection.execute(sa.delete(tables.feedback))
+
+
+def tell(page: "Page", account: str, kind: str, note: str = "") -> None:
+    """Say something of an account from its row of the list."""
+    row = page.locator("tbody tr").filter(has=page.get_by_role("link", name=account, exact=True))
+    row.get_by_text("Tell", exact=True).click()
+    row.get_by_role("textbox").fill(note)
+    row.get_by_role("button", name=kind, exact=True).click()
+
+
+def states(page: "Page") -> dict[str, str]:
+    return {row["account_id"]: row["state"] for row in exported(page)}
+
+
+def told(served: "Served") -> list[tuple[str, str, str | None]]:
+    with served.parts.store.reading() as connection:
+        rows = connection.execute(
+            sa.select(tables.feedback).order_by(tables.feedback.c.feedback_id)
+        )
+        return [(row.account_id, row.kind, row.note) for row in rows]
+
+
+def test_a_csm_logs_in_works_three_accounts_and_takes_the_list_along(
+    visit: "Visit", served: "Served"
+) -> None:
+    bob = served.user("csm", book="Bob", password=PASSWORD)
+    page = visit(None)
+    page.goto("/?tab=all")
+    log_in(page, bob.login)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Work list")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Why", exact=True)).to_be_visible()
+    page.go_back()
+    tell(page, "Bolt", "Contacted", "They call back on Friday")
+    tell(page, "Quit", "Saved")
+    tell(page, "Newt", "Snooze")
+    assert page.url.endswith("/?tab=all")
+    assert states(page) == {
+        "bolt": "contacted",
+        "quit": "resolved",
+        "newt": "snoozed",
+        "gone": "new",
+    }
+    assert told(served) == [
+        ("bolt", "contacted", "They call back on Friday"),
+        ("quit", "saved", None),
+        ("newt", "snoozed", None),
+    ]
+    page.goto("/accounts/bolt")
+    expect(page.locator("main")).to_contain_text("They call back on Friday")
+
+
+def test_two_people_say_something_of_one_account_at_once_and_both_see_both(
+    visit: "Visit", served: "Served"
+) -> None:
+    ann, lead = visit("csm", book="Ann"), visit()
+    for page in (ann, lead):
+        page.goto("/?tab=all")
+    tell(ann, "Acme Ltd", "Contacted", "Called")
+    tell(lead, "Acme Ltd", "Not a risk", "They signed")
+    assert told(served) == [("acme", "contacted", "Called"), ("acme", "not_a_risk", "They signed")]
+    for page in (ann, lead):
+        page.goto("/accounts/acme")
+        expect(page.locator("main")).to_contain_text("Called")
+        expect(page.locator("main")).to_contain_text("They signed")
+
+
 def test_without_javascript_a_csm_logs_in_searches_reads_and_exports(
     visit: "Visit", served: "Served"
 ) -> None:
@@ -90,16 +163,19 @@ def test_a_name_is_text_on_every_page_and_in_a_file(visit: "Visit") -> None:
     assert asked == []
 
 
-def test_a_session_that_ends_while_a_form_is_filled_in_leads_back_to_its_page(
+def test_a_session_that_ends_while_a_form_is_filled_in_loses_and_sends_nothing(
     visit: "Visit", served: "Served"
 ) -> None:
     ann = served.user("csm", book="Ann", password=PASSWORD)
     page = visit(None)
     page.goto("/?tab=all")
     log_in(page, ann.login)
-    page.get_by_role("searchbox").fill("corn")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Show").click()
+    tell(page, "Acme Ltd", "Contacted", "They moved to the <new> office")
     log_in(page, ann.login)
-    expect(page.get_by_role("searchbox")).to_have_value("corn")
-    assert re.search("tab=all", page.url)
+    expect(page.get_by_role("alert")).to_contain_text("Nothing is recorded yet")
+    expect(page.locator("textarea")).to_have_value("They moved to the <new> office")
+    assert told(served) == []
+    page.get_by_role("button", name="Contacted", exact=True).click()
+    expect(page).to_have_url(re.compile("tab=all"))
+    assert told(served) == [("acme", "contacted", "They moved to the <new> office")]
