@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from html import unescape
@@ -22,6 +23,7 @@ from serving.audit_log.check import reads_of
 from serving.pages.account_charts import LANES, by_date, by_horizon, time_line
 from serving.pages.account_rows import Came, done_before, outcome_state, reason_rows
 from serving.pages.texts import catalogue
+from serving.parts import Parts, open_parts
 from serving.store import tables
 from serving.store.account_page import Event, Outcome, Told
 
@@ -249,11 +251,15 @@ def test_the_first_day_says_what_to_do(unscored: "Served") -> None:
     assert "<code>tenure score</code>" in text
 
 
-def test_stale_scores_are_marked(served: "Served", monkeypatch: pytest.MonkeyPatch) -> None:
-    old = served.parts.settings.stale_after_days + 3
-    monkeypatch.setattr(type(served.parts), "age_hours", lambda *_: old * 24.0)
-    with served.browser() as browser:
-        assert f"These scores are {old} days old" in words(shown(browser))
+def test_stale_scores_are_marked(
+    served: "Served", serve_parts: Callable[[Parts], AbstractContextManager[str]]
+) -> None:
+    settings = served.parts.settings
+    days = settings.stale_after_days + 3
+    later = open_parts(settings, now=lambda: AS_OF + timedelta(days=days))
+    with serve_parts(later) as url, replace(served, url=url, parts=later).browser() as browser:
+        assert f"These scores are {days} days old" in words(shown(browser))
+    later.close()
 
 
 def test_each_kind_of_feedback_has_a_name() -> None:
@@ -314,7 +320,7 @@ def test_a_time_line_draws_no_lane_of_what_nobody_knows() -> None:
 )
 def test_how_far_an_outcome_is(due: str | None, met: str | None, said: str) -> None:
     days = [date.fromisoformat(each) if each else None for each in (due, met)]
-    assert outcome_state(Outcome(date(2025, 1, 1), *days), date(2026, 3, 2)) == said
+    assert outcome_state(Outcome(date(2025, 1, 1), days[0], days[1]), date(2026, 3, 2)) == said
 
 
 @pytest.mark.parametrize(
