@@ -63,16 +63,17 @@ def visit(chromium: Browser, served: "Served") -> Iterator[Visit]:
         role: str | None = "admin",
         book: str | None = None,
         team: str | None = None,
+        of: "Served" = served,
         **options: Any,
     ) -> Page:
-        options = {"base_url": served.url, "locale": "en-GB", **options}
+        options = {"base_url": of.url, "locale": "en-GB", **options}
         context = chromium.new_context(**options)
         context.set_default_timeout(5000)
         opened.append(context)
         if role is not None:
-            subject = served.user(role, book=book, team=team).subject
-            value = served.parts.signer.open(SESSION, subject, served.parts.now())
-            context.add_cookies([{"name": SESSION, "value": value, "url": served.url}])
+            subject = of.user(role, book=book, team=team).subject
+            value = of.parts.signer.open(SESSION, subject, of.parts.now())
+            context.add_cookies([{"name": SESSION, "value": value, "url": of.url}])
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: _refused(said.text, wrong))
