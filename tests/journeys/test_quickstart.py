@@ -18,7 +18,9 @@ import httpx
 import pandas as pd
 import pytest
 
+from features.home import Home
 from models.scored import check_scores, read_scores
+from serving import monitored
 
 ROOT = Path(__file__).parents[2]
 COMPANY = ("--accounts", "500", "--months", "36", "--seed", "3")
@@ -224,7 +226,11 @@ def test_a_past_score_comes_again_byte_for_byte_and_a_changed_one_does_not(
 def test_monitoring_reports_on_the_champions(quickstart: Quickstart) -> None:
     done = quickstart.tenure("monitor", "--json")
     assert done.returncode == 0, done.stderr
-    assert {report["model"] for report in json.loads(done.stdout)} >= {"churn"}
+    told = {report["model"] for report in json.loads(done.stdout)}
+    assert told >= {"churn"}
+    kept = monitored.last(Home(quickstart.home))
+    assert kept is not None
+    assert {report.model for report in kept.reports if report.model_version} == told
 
 
 def test_the_home_holds_nothing_that_others_can_read(quickstart: Quickstart) -> None:
