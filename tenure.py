@@ -24,6 +24,7 @@ from serving.verbs.console import (
 from serving.verbs.crm import crm
 from serving.verbs.erase import erase
 from serving.verbs.features_asked import FEATURES_EXAMPLES, Asked, features_options
+from serving.verbs.feedback import feedback
 from serving.verbs.playbooks import playbooks
 from serving.verbs.score import TOP, WIDTH, released_now, score
 from serving.verbs.single import models, publications, replay, rollback, simulate, validate
@@ -63,7 +64,7 @@ def cli() -> None:
 
 for verb in (simulate, validate, rollback, models, score, publications, replay, tokens, users):
     cli.add_command(verb)
-for verb in (audit_log, backup, restore, erase, crm, playbooks):
+for verb in (audit_log, backup, restore, erase, crm, playbooks, feedback):
     cli.add_command(verb)
 
 

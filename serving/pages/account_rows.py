@@ -65,12 +65,22 @@ class ReasonRow:
 
 @dataclass(frozen=True)
 class Done:
-    """Something that was done, or told, and what is known to have come of it."""
+    """Something that was done, or told, and what is known to have come of it.
+
+    Attributes
+    ----------
+    by
+        Who told it; and until when, where it is put off.
+    feedback_id
+        Of what can be taken back.
+    """
 
     at: date
     what: str
     note: str
     came: str
+    by: tuple[str, ...] = ()
+    feedback_id: int | None = None
 
 
 def reason_rows(
@@ -168,8 +178,11 @@ def done_before(touches: Iterable[Event], feedback: Iterable[Recorded], came: "C
         for each in touches
     ]
     for told in (each for each in feedback if each.withdrawn_at is None):
-        key, day = OF_FEEDBACK.get(told.kind), told.recorded_at.date()
-        found.append(Done(day, say(key) if key else told.kind, told.note or "", came.after(day)))
+        key, day = OF_FEEDBACK.get(told.kind, "feedback.other"), told.recorded_at.date()
+        by = [say("feedback.by", name=told.recorded_by)]
+        by += [say("feedback.till", date=told.until.date())] if told.until else []
+        note, number = told.note or "", told.feedback_id
+        found.append(Done(day, say(key), note, came.after(day), tuple(by), number))
     return sorted(found, key=lambda done: done.at, reverse=True)
 
 

@@ -137,7 +137,7 @@ def test_what_was_done_is_told_with_what_came_of_it(
     told = Feedback("acme", "play_done", "<b>called</b>", "key of the page")
     record(served.parts.store, told, "a token", AS_OF - timedelta(days=20))
     said = section(shown(browser), "What was done, and what came of it")
-    assert "2026-02-10 Play done <b>called</b> still a customer" in said
+    assert "2026-02-10 Play done told by a token Undo <b>called</b> still a customer" in said
     assert "2026-01-05 Touched Ann still a customer" in said
 
 
@@ -155,7 +155,7 @@ def test_feedback_is_told_there_and_leads_back(browser: httpx.Client) -> None:
     answer = browser.post("/feedback", data=told)
     assert (answer.status_code, answer.headers["location"]) == (303, "/accounts/acme")
     said = section(shown(browser), "What was done, and what came of it")
-    assert "2026-03-03 Contacted spoke with <b>Eva</b> not known yet" in said
+    assert "2026-03-03 Contacted told by Test Undo spoke with <b>Eva</b> not known yet" in said
 
 
 @pytest.mark.parametrize(

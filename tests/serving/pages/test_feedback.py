@@ -179,6 +179,22 @@ def test_what_does_not_fit_is_shown_again(
     assert told(served) == []
 
 
+def test_an_accounts_page_tells_takes_back_and_says_who(
+    served: "Served", ann: httpx.Client
+) -> None:
+    (form,) = forms(ann.get("/accounts/acme"))
+    answer = ann.post("/feedback", data={**form, "kind": "will_renew", "note": "Says Eva"})
+    assert answer.headers["location"] == "/accounts/acme"
+    page = ann.get("/accounts/acme")
+    assert all(said in page.text for said in ("Says Eva", "told by Test"))
+    (undo,) = forms(page, "/feedback/undo")
+    assert ann.post("/feedback/undo", data=undo).headers["location"] == "/accounts/acme"
+    page = ann.get("/accounts/acme")
+    assert "Says Eva" not in page.text
+    assert forms(page, "/feedback/undo") == []
+    assert [row["kind"] for row in told(served)] == ["will_renew"]
+
+
 # A session that ends while somebody types
 
 
