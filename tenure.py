@@ -27,7 +27,7 @@ from serving.verbs.features_asked import FEATURES_EXAMPLES, Asked, features_opti
 from serving.verbs.feedback import feedback
 from serving.verbs.playbooks import playbooks
 from serving.verbs.score import TOP, WIDTH, released_now, score
-from serving.verbs.single import models, publications, replay, rollback, simulate, validate
+from serving.verbs.single import ON_THEIR_OWN
 from serving.verbs.table_asked import (
     AUDIT_EXAMPLES,
     AUDIT_HELP,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from models.question import Question
     from training.audit.finding import Audited
     from training.register import Registered
+    from training.tune import Budget
 
 MODELS = click.Choice(["churn", "expansion", "contraction"])
 SERVED = click.Choice(["churn", "expansion"])
@@ -62,9 +63,8 @@ def cli() -> None:
     """
 
 
-for verb in (simulate, validate, rollback, models, score, publications, replay, tokens, users):
-    cli.add_command(verb)
-for verb in (audit_log, backup, restore, erase, crm, playbooks, feedback):
+OTHERS = (score, tokens, users, playbooks, audit_log, backup, restore, erase, crm, feedback)
+for verb in (*ON_THEIR_OWN, *OTHERS):
     cli.add_command(verb)
 
 
@@ -230,43 +230,25 @@ def promote(
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Default: 3000, or tenure.toml's.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: 1, or the same's.")
-def serve(port: int | None, workers: int | None) -> None:
-    """Serve the HTTP interface and the work list page on this machine."""
-    from serving.service import serve as run
-
-    run(Session().settings, port, workers)
-
-
-@cli.command()
 @source_option
 @as_json
 def monitor(session: Session, source: str | None) -> None:
     """Compare past scores with what came true, and today's accounts with those of training."""
     from datetime import UTC, datetime
 
-    from features.built import built
-    from models.asked import any_asks_for_touches
     from models.questions import QUESTIONS
     from serving.monitored import keep
     from serving.publishing.publication import past_scores
     from training.monitor import monitor as watch
 
     history = session.history(source)
-    checked = history.source
-    with step("Building today's features"):
-        days = (checked.extracted_at.date(),)
-        touches = any_asks_for_touches(QUESTIONS.values())
-        today = built(checked, days, home=session.home, own=session.own, touches=touches)
-    past = past_scores(session.store)
+    today, past = session.today(history.source), past_scores(session.store)
     champions = [*filter(None, map(session.registry.champion, QUESTIONS))]
-    reports = [watch(past, checked, each, history.table, today.table) for each in champions]
-    versions = [{"model_version": each.version} for each in champions]
-    found = [report.to_json() | of for report, of in zip(reports, versions, strict=True)]
-    keep(session.home, datetime.now(UTC).replace(tzinfo=None), checked.extracted_at, found)
+    reports = [watch(past, history.source, each, history.table, today.table) for each in champions]
+    found = [report.to_json() for report in reports]
+    keep(session.home, datetime.now(UTC).replace(tzinfo=None), history.source.extracted_at, found)
     said = [report.text() for report in reports] or ["There is no champion yet: tenure promote"]
-    session.answer("\n\n".join(said), [report.to_json() for report in reports])
+    session.answer("\n\n".join(said), found)
 
 
 def _profiled(session: Session, asked: Asked) -> None:
@@ -311,10 +293,8 @@ def _trained(
     from training.capacity import Economics
     from training.register import register
     from training.run import train as fit
-    from training.tune import Budget
 
-    session.registry.demand_up()
-    budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
+    budget = _budget(session, tune_minutes)
     with step(f"Training {question.name}") as say:
         trained = fit(
             built,
@@ -330,22 +310,24 @@ def _trained(
 
 
 def _trained_on_table(
-    session: Session,
-    question: "Question",
-    path: Path,
-    asked: TableAsked,
-    tune_minutes: float | None = None,
+    session: Session, question: "Question", path: Path, asked: TableAsked, minutes: float | None
 ) -> "Registered":
     from training.register import register_table
     from training.table import train_table
     from training.table_file import read_table
-    from training.tune import Budget
 
-    session.registry.demand_up()
-    budget = Budget(tune_minutes, session.home.tuning) if tune_minutes else None
+    budget = _budget(session, minutes)
     with step(f"Training {question.name} on {path.name}") as say:
         trained = train_table(read_table(path), question, asked, budget=budget, progress=say)
         return register_table(trained, path, session.registry, question, asked)
+
+
+def _budget(session: Session, tune_minutes: float | None) -> "Budget | None":
+    """Give what a search may take, once the registry that a training ends in is known to be up."""
+    from training.tune import Budget
+
+    session.registry.demand_up()
+    return Budget(tune_minutes, session.home.tuning) if tune_minutes else None
 
 
 def _reproduced(

@@ -95,6 +95,7 @@ class MonitorReport:
     """What changed since training, in words and figures."""
 
     model: str
+    model_version: str
     features: tuple[Drift, ...]
     scores: tuple[Drift, ...]
     calibration: tuple[Calibration, ...]
@@ -150,6 +151,7 @@ def monitor(
     drifts = _feature_drifts(bundle, training_table[learned], current_table)
     return MonitorReport(
         model=bundle.question.name,
+        model_version=bundle.version,
         features=tuple(sorted(drifts, key=_worst_first)),
         scores=tuple(_score_drifts(outcomes)),
         calibration=tuple(_calibrations(outcomes)),

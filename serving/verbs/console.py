@@ -175,6 +175,17 @@ class Session:
                 enough=enough,
             )
 
+    def today(self, checked: "CheckedSource") -> "Built":
+        """Build the features of a source at its extract, for every question."""
+        from features.built import built
+        from models.asked import any_asks_for_touches
+        from models.questions import QUESTIONS
+
+        touches = any_asks_for_touches(QUESTIONS.values())
+        with step("Building today's features"):
+            days = (checked.extracted_at.date(),)
+            return built(checked, days, home=self.home, own=self.own, touches=touches)
+
     def warn_of_untried(self) -> None:
         """Say on standard error which features of one's own have not passed their check."""
         from features.own.harvest import has_passed

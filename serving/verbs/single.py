@@ -142,3 +142,16 @@ def replay(
         )
     session.answer(replayed.text(), replayed.to_json())
     replayed.demand()
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: 3000, or tenure.toml's.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: 1, or the same's.")
+def serve(port: int | None, workers: int | None) -> None:
+    """Serve the HTTP interface and the pages on this machine."""
+    from serving.service import serve as run
+
+    run(Session().settings, port, workers)
+
+
+ON_THEIR_OWN = (simulate, validate, rollback, models, publications, replay, serve)

@@ -55,12 +55,13 @@ def report(version: str = "1") -> dict[str, Any]:
     figures = {"observed_over_expected": ratio, "rows": 400, "auc": None, "brier": float("nan")}
     found = MonitorReport(
         model="churn",
+        model_version=version,
         features=(drift("usage", "far"), drift("tickets", "moved"), drift("nps", "unknown")),
         scores=(drift("probability__90d", "steady"),),
         calibration=(Judged(90, 400, 34, 21.34, figures, "left aside"),),
         left_aside=LeftAside(0, 0, ""),
     )
-    return found.to_json() | {"model_version": version}
+    return found.to_json()
 
 
 def test_what_is_in_service_stands_with_its_age_and_its_model(browser: httpx.Client) -> None:
