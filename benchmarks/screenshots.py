@@ -27,6 +27,7 @@ BLOCK = re.compile(r"(<!-- quickstart:begin -->\n).*?(<!-- quickstart:end -->)",
 PASSWORD = re.compile(r"(?<=with the password )\S+")
 LARGEST = 300_000  # bytes of a picture
 WIDE = {"width": 1280, "height": 900}
+TALL = {"width": 1280, "height": 1500}
 NARROW = {"width": 360, "height": 780}
 FIRST_ACCOUNT = "main tbody th a"
 Options = dict[str, Any]
@@ -36,7 +37,7 @@ SHOTS: dict[str, tuple[str, Options]] = {
     "work-list-360": ("/", {"viewport": NARROW}),
     "work-list-zh": ("/", {"locale": "zh-CN"}),
     "ready-to-grow": ("/?tab=grow", {}),
-    "account": (FIRST_ACCOUNT, {}),
+    "account": (FIRST_ACCOUNT, {"viewport": TALL}),
     "account-360": (FIRST_ACCOUNT, {"viewport": NARROW}),
     "portfolio": ("/portfolio", {}),
     "disagreements": ("/disagreements", {}),

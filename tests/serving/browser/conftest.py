@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from features.home import Home
 from serving.pages.cookies import SESSION
@@ -19,6 +19,8 @@ AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIND = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
 
+PATIENCE = 20_000  # milliseconds: the other tests keep the machine busy
+
 Visit = Callable[..., Page]
 
 
@@ -29,6 +31,7 @@ def chromium() -> Iterator[Browser]:
     if not Path(path).exists():
         pytest.skip(f"no browser at {path}: install Debian's chromium, or set TENURE_CHROMIUM")
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=as_root)
         yield browser
@@ -68,7 +71,7 @@ def visit(chromium: Browser, served: "Served") -> Iterator[Visit]:
     ) -> Page:
         options = {"base_url": of.url, "locale": "en-GB", **options}
         context = chromium.new_context(**options)
-        context.set_default_timeout(5000)
+        context.set_default_timeout(PATIENCE)
         opened.append(context)
         if role is not None:
             subject = of.user(role, book=book, team=team).subject

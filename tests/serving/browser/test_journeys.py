@@ -68,6 +68,7 @@ def test_a_csm_logs_in_works_three_accounts_and_takes_the_list_along(
     page.goto("/?tab=all")
     log_in(page, bob.login)
     expect(page.get_by_role("heading", level=1)).to_have_text("Work list")
+    page.wait_for_load_state()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Why", exact=True)).to_be_visible()
