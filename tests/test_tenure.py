@@ -37,6 +37,7 @@ VERBS = [
     "erase",
     "crm",
     "playbooks",
+    "feedback",
     "serve",
     "monitor",
 ]
