@@ -94,6 +94,33 @@ def test_a_reader_of_chinese_chooses_it_once(visit: "Visit") -> None:
     expect(page.get_by_role("button")).to_have_text("登录")
 
 
+TEXTS = """() => {
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), texts = [];
+    while (walk.nextNode()) {
+        const node = walk.currentNode;
+        if (!node.parentElement.closest("[lang=en], code")) texts.push(node.textContent.trim());
+    }
+    return texts;
+}"""
+A_SENTENCE = re.compile("[A-Za-z]{2,} [A-Za-z]{2,} [A-Za-z]{2,}")
+
+
+def test_in_chinese_no_english_sentence_is_left_unmarked(visit: "Visit") -> None:
+    page = visit(locale="zh-CN")
+    accounts = ("/accounts/acme", "/accounts/newt", "/accounts/nobody")
+    for path in (
+        "/login",
+        "/",
+        "/?tab=all",
+        *accounts,
+        "/portfolio",
+        "/disagreements",
+        "/operations",
+    ):
+        page.goto(path)
+        assert [text for text in page.evaluate(TEXTS) if A_SENTENCE.search(text)] == [], path
+
+
 def test_a_lost_connection_is_told_and_what_was_typed_stays(visit: "Visit") -> None:
     page = visit()
     page.goto("/")
