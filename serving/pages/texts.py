@@ -1,13 +1,10 @@
 """What the pages say: one catalogue for each language, and nothing said elsewhere."""
 
 import tomllib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from serving.pages.languages import DEFAULT, language_in_use
-
-Say = Callable[..., str]
 
 
 @cache
@@ -25,8 +22,3 @@ def catalogue(language: str = DEFAULT) -> dict[str, str]:
 def say(key: str, **values: object) -> str:
     """Say a text with its values, in the language of whoever asked; an unknown key fails."""
     return catalogue(language_in_use())[key].format(**values)
-
-
-def speaker() -> Say:
-    """Give what says a text of the catalogue with its values."""
-    return say
