@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SPARK := $(VENV)/installed-spark
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 
 .PHONY: help quickstart test conformance lint format types imports check lock results benchmark training-cost reasons-cost service-cost pages-cost large-training scale screenshots clean faults axe
 

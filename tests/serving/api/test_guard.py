@@ -21,7 +21,7 @@ from serving.metrics import Now
 if TYPE_CHECKING:
     from tests.serving.conftest import Log, Served
 
-OPEN = {"/livez", "/readyz", "/login", "/login.css"}
+OPEN = {"/livez", "/readyz", "/login", "/login.css", "/tenure.js"}
 ELSEWHERE = {"/login/oidc", "/login/oidc/back"}
 MOST_LOOKS = 1000
 METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"]
