@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 480, 200
-LEFT, RIGHT, TOP, BOTTOM = 52, 468, 22, 172
+LEFT, RIGHT, TOP, BOTTOM = 60, 468, 22, 172
 TOPS = (0.05, 0.1, 0.25, 0.5, 1.0)
 Point = tuple[float, float]
 

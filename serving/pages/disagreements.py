@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from serving.access.session import Session, is_marked
 from serving.api.body import read_form
+from serving.api.fields import Note
 from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
 from serving.pages.cookies import session_of
@@ -94,7 +96,11 @@ def _decide(parts: Parts, render: Render, request: Request, typed: Mapping[str, 
     of = next((row for row in rows if str(row["feedback_id"]) == number), None)
     if of is None or side not in SIDES:
         raise not_found()
-    note = typed.get("note", "").replace("\r\n", "\n").strip()[:MOST_NOTED] or None
+    try:
+        note = msgspec.convert(typed.get("note", "").replace("\r\n", "\n").strip(), Note) or None
+    except msgspec.ValidationError:
+        status, problem = HTTPStatus.UNPROCESSABLE_ENTITY, "feedback.unfit"
+        return show(parts, render, caller, session, typed, problem, status)
     if decide(parts.store, of, side, note, caller.principal.who, now, parts.erasures.has):
         return back_to(typed)
     status, problem = HTTPStatus.CONFLICT, "disagreements.before"

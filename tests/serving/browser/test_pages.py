@@ -64,7 +64,7 @@ def test_axe_finds_what_is_wrong(visit: "Visit", violations: Violations) -> None
     assert [said.partition(":")[0] for said in violations(page)] == ["label", "label"]
 
 
-@pytest.mark.parametrize("width", [360, 1920])
+@pytest.mark.parametrize("width", [360, 1024, 1200, 1920])
 def test_no_page_is_wider_than_the_window(visit: "Visit", width: int) -> None:
     page = visit(viewport={"width": width, "height": 800})
     for path in SHOWN:

@@ -92,7 +92,7 @@ def test_it_says_what_is_expected_and_marks_the_renewal(browser: httpx.Client) -
     # 30 of 90 days from the left edge, which is day 0
     mark = re.search(r'class="mark" x1="([\d.]+)"', chart[0])
     assert mark is not None
-    assert float(mark[1]) == pytest.approx(52 + 30 / 90 * (468 - 52), abs=0.1)
+    assert float(mark[1]) == pytest.approx(60 + 30 / 90 * (468 - 60), abs=0.1)
 
 
 def test_each_reason_has_its_number_and_its_effect(browser: httpx.Client) -> None:
@@ -291,8 +291,8 @@ def test_a_curve_begins_at_nought_and_its_renewal_lies_within() -> None:
     rows = [{"model": "churn", "horizon_days": 100, "probability": 0.5}]
     chart = by_horizon(rows, 50, "Renewal")
     assert chart is not None
-    assert chart.lines[0].points == "52.0,172.0 468.0,22.0"
-    assert chart.marks[0].x == 260
+    assert chart.lines[0].points == "60.0,172.0 468.0,22.0"
+    assert chart.marks[0].x == 264
     beyond = by_horizon(rows, 101, "Renewal")
     assert beyond is not None
     assert beyond.marks == ()

@@ -179,6 +179,15 @@ def test_what_does_not_fit_is_shown_again(
     assert told(served) == []
 
 
+def test_the_button_after_the_day_is_the_first_one_which_enter_presses(ann: httpx.Client) -> None:
+    page = ann.get("/accounts/acme").text
+    form = page[page.index('class="tell"') :]
+    first = re.search(r'name="kind" value="(\w+)"', form)
+    assert first is not None
+    assert first[1] == "snoozed"
+    assert form.index('type="date"') < form.index('value="snoozed"')
+
+
 def test_an_accounts_page_tells_takes_back_and_says_who(
     served: "Served", ann: httpx.Client
 ) -> None:
@@ -326,6 +335,10 @@ def test_a_lead_decides_once_and_no_probability_moves(served: "Served", ann: htt
         assert forged.status_code == 403
         assert "I saw the paper</textarea>" in forged.text
         assert shown_to(lead) == ["Acme Ltd"]
+        for unfit in ("paper\0", "x" * 4001):
+            refused = lead.post("/disagreements", data={**decision, "note": unfit})
+            assert refused.status_code == 422
+            assert shown_to(lead) == ["Acme Ltd"]
         with ThreadPoolExecutor(8) as pool:
             answers = pool.map(lambda _: lead.post("/disagreements", data=decision), range(8))
             assert {answer.status_code for answer in answers} == {303}
