@@ -17,6 +17,7 @@ from serving.api.response import caller_of
 from serving.pages import account_charts, account_rows, curve
 from serving.pages.cookies import session_of
 from serving.pages.feedback import form_of
+from serving.pages.lacking import how_old
 from serving.pages.paths import ACCOUNTS, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -127,11 +128,9 @@ def _account(parts: Parts, caller: Caller, in_service: InService, found: Row) ->
     told = account_page.told_of(store, number, account_id)
     listed = account_page.listed_of(store, number, account_id)
     renewal = lookup.renewals_of(store, number, [account_id]).get(account_id)
-    age_hours = parts.age_hours(publication.as_of)
     return {
         "publication": publication,
-        "age_days": round(age_hours / 24),
-        "is_stale": parts.is_stale(age_hours),
+        **how_old(parts, publication),
         "today": parts.now().date(),
         "as_of": publication.as_of.date(),
         "told": told,

@@ -1,8 +1,8 @@
 """Where a CSM's judgement and the model's differ by much: for a lead to decide, never averaged."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -17,14 +17,13 @@ from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
 from serving.pages.cookies import session_of
 from serving.pages.feedback import MOST_NOTED, back_to
+from serving.pages.lacking import how_old, shown_publication
 from serving.pages.login import sign_in_first
 from serving.pages.nav import may_open
-from serving.pages.paths import DISAGREEMENTS
+from serving.pages.paths import DISAGREEMENTS, account_address
 from serving.pages.render import Render, money
 from serving.parts import Caller, Parts
-from serving.publishing.publication import Publication
 from serving.store.judged import SIDES, decide, decided_ones, open_ones
-from serving.store.lookup import Books
 
 
 def disagreement_routes(parts: Parts, render: Render) -> list[Route]:
@@ -53,23 +52,29 @@ def show(
 ) -> Response:
     """Show the list; a sentence that was typed and not taken stands in its form again."""
     _demand_lead(caller)
-    publication, books, now = _of(parts, caller)
-    undecided = open_ones(parts.store, publication.number, books, now)
-    decided = decided_ones(parts.store, publication.number, books, now)
-    shown = [row["account_id"] for row in (*undecided, *decided)]
-    parts.note_read(caller, f"GET {DISAGREEMENTS}", list(dict.fromkeys(shown)))
     return render(
         "disagreements.html",
         status,
+        **_shown(parts, caller),
         mark=session.mark if session else "",
-        undecided=undecided,
-        decided=decided,
-        publication=publication,
         money=money,
+        address=account_address,
         most=MOST_NOTED,
         typed={"feedback_id": "", "note": "", **(typed or {})},
         problem=problem,
     )
+
+
+def _shown(parts: Parts, caller: Caller) -> dict[str, Any]:
+    publication, lacks = shown_publication(parts)
+    if publication is None:
+        return {"lacks": lacks, "undecided": (), "decided": ()}
+    asked = publication.number, caller.principal.books, parts.now()
+    undecided, decided = open_ones(parts.store, *asked), decided_ones(parts.store, *asked)
+    shown = [row["account_id"] for row in (*undecided, *decided)]
+    parts.note_read(caller, f"GET {DISAGREEMENTS}", list(dict.fromkeys(shown)))
+    told = {"publication": publication, "undecided": undecided, "decided": decided}
+    return {"lacks": "", **told, **how_old(parts, publication)}
 
 
 def ask_again(
@@ -89,7 +94,10 @@ def _decide(parts: Parts, render: Render, request: Request, typed: Mapping[str, 
     if session is None or not is_marked(session, typed.get("mark", "")):
         status, problem = HTTPStatus.FORBIDDEN, "feedback.not_from_page"
         return show(parts, render, caller, session, typed, problem, status)
-    publication, books, now = _of(parts, caller)
+    publication, _ = shown_publication(parts)
+    if publication is None:
+        return show(parts, render, caller, session, typed, "", HTTPStatus.SERVICE_UNAVAILABLE)
+    books, now = caller.principal.books, parts.now()
     number, side = typed.get("feedback_id", ""), typed.get("sides_with", "")
     rows = open_ones(parts.store, publication.number, books, now)
     rows += decided_ones(parts.store, publication.number, books, now)
@@ -105,10 +113,6 @@ def _decide(parts: Parts, render: Render, request: Request, typed: Mapping[str, 
         return back_to(typed)
     status, problem = HTTPStatus.CONFLICT, "disagreements.before"
     return show(parts, render, caller, session, typed, problem, status)
-
-
-def _of(parts: Parts, caller: Caller) -> tuple[Publication, Books, datetime]:
-    return parts.scores_in_service().publication, caller.principal.books, parts.now()
 
 
 def _demand_lead(caller: Caller) -> None:

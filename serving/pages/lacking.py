@@ -1,4 +1,6 @@
-"""Why there is no list to show: said alike by every page that is made from it."""
+"""Why there is no list to show, or an old one: said alike by every page that is made from it."""
+
+from typing import Any
 
 from serving.api.refusal import RefusedError
 from serving.parts import Parts
@@ -17,3 +19,9 @@ def shown_publication(parts: Parts) -> tuple[Publication | None, str]:
     if not listing.is_laid_out(parts.store, publication.number):
         return None, "not_laid_out"
     return publication, ""
+
+
+def how_old(parts: Parts, publication: Publication) -> dict[str, Any]:
+    """Give what `stale.html` reads: whether scores are marked as old, and their age in days."""
+    hours = parts.age_hours(publication.as_of)
+    return {"is_stale": parts.is_stale(hours), "age_days": round(hours / 24)}

@@ -17,7 +17,7 @@ from models.shares import wilson
 from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
 from serving.pages.cookies import session_of
-from serving.pages.lacking import shown_publication
+from serving.pages.lacking import how_old, shown_publication
 from serving.pages.nav import may_open
 from serving.pages.paths import PORTFOLIO, account_address
 from serving.pages.render import Render, money
@@ -92,6 +92,7 @@ def _shown(parts: Parts, remembered: Remembered, caller: Caller) -> dict[str, An
     return {
         "lacks": "",
         "publication": publication,
+        **how_old(parts, publication),
         "full": FULL,
         **sums,
         **_untouched(parts, remembered, caller, of, publication.as_of),

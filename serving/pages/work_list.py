@@ -17,6 +17,7 @@ from serving.api.response import caller_of
 from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
 from serving.pages.feedback import form_of
+from serving.pages.lacking import how_old
 from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -111,7 +112,6 @@ def _listed(
     rows = listing.page(parts.store, asked)
     parts.note_read(caller, f"GET {WORK_LIST}", _ids(rows))
     counts = listing.counts(parts.store, asked)
-    age_hours = parts.age_hours(publication.as_of)
     return {
         "rows": rows,
         "lacks": None,
@@ -121,8 +121,7 @@ def _listed(
         "within": WITHIN,
         "sorts": SORTS,
         "publication": publication,
-        "age_days": round(age_hours / 24),
-        "is_stale": parts.is_stale(age_hours),
+        **how_old(parts, publication),
         "today": asked.now.date(),
     }
 

@@ -244,11 +244,26 @@ def test_the_list_leads_to_it_and_it_leads_back(browser: httpx.Client) -> None:
     assert '<a href="/">' in shown(browser)
 
 
-def test_the_first_day_says_what_to_do(unscored: "Served") -> None:
+MADE_OF_SCORES = ("/", "/accounts/acme", "/portfolio", "/disagreements")
+
+
+@pytest.mark.parametrize("path", MADE_OF_SCORES)
+def test_the_first_day_says_what_to_do(unscored: "Served", path: str) -> None:
     with unscored.browser() as client:
-        text = client.get("/accounts/acme").text
-    assert "There are no scores yet" in text
-    assert "<code>tenure score</code>" in text
+        answer = client.get(path)
+    assert answer.status_code == 200
+    assert "There are no scores yet" in answer.text
+    assert "<code>tenure score</code>" in answer.text
+
+
+def test_a_decision_on_no_scores_is_shown_again(unscored: "Served") -> None:
+    with unscored.browser() as client:
+        (mark,) = set(re.findall(r'name="mark" value="([^"]+)"', client.get("/disagreements").text))
+        typed = {"mark": mark, "feedback_id": "1", "sides_with": "csm", "note": "I saw it"}
+        answer = client.post("/disagreements", data=typed)
+    assert answer.status_code == 503
+    assert "There are no scores yet" in answer.text
+    assert "I saw it</textarea>" in answer.text
 
 
 def test_stale_scores_are_marked(
@@ -258,7 +273,8 @@ def test_stale_scores_are_marked(
     days = settings.stale_after_days + 3
     later = open_parts(settings, now=lambda: AS_OF + timedelta(days=days))
     with serve_parts(later) as url, replace(served, url=url, parts=later).browser() as browser:
-        assert f"These scores are {days} days old" in words(shown(browser))
+        for path in MADE_OF_SCORES:
+            assert f"These scores are {days} days old" in words(browser.get(path).text), path
     later.close()
 
 

@@ -289,7 +289,7 @@ def shown_to(client: httpx.Client) -> list[str]:
     page = client.get("/disagreements")
     assert page.status_code == 200, page.text
     undecided = page.text.partition("Decided in the last")[0]
-    return re.findall(r"<h2>(Acme Ltd|Corn|Bolt|Dune)</h2>", undecided)
+    return re.findall(r"<h2><a[^>]*>(Acme Ltd|Corn|Bolt|Dune)</a></h2>", undecided)
 
 
 @pytest.mark.usefixtures("banded")
