@@ -209,6 +209,7 @@ ERRORS: Mapping[int, tuple[schema.ErrorAnswer, ...]] = MappingProxyType(
             error(
                 "idempotency_key_reused",
                 "This idempotency key was used for other feedback. Send a new key with it.",
+                Detail("idempotency_key", "Was used for other feedback"),
             ),
         ),
         413: (error("too_large", "The body is larger than 1048576 bytes. Send less at a time."),),

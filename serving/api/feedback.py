@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from features.errors import StoreError
 from features.tombstones import nobody
-from serving.api.refusal import RefusedError, no_account
+from serving.api.refusal import Detail, RefusedError, no_account
 from serving.store import tables
 from serving.store.database import Store
 
@@ -99,6 +99,7 @@ def recorded_before(store: Store, feedback: Feedback) -> Recorded | None:
             HTTPStatus.CONFLICT,
             "idempotency_key_reused",
             "This idempotency key was used for other feedback. Send a new key with it.",
+            (Detail("idempotency_key", "Was used for other feedback"),),
         )
     return _recorded(found)
 

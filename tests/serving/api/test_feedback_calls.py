@@ -53,6 +53,7 @@ def test_a_key_that_was_used_for_something_else_is_a_conflict(
     client.post("/v1/feedback", json=told)
     response = client.post("/v1/feedback", json={**told, "kind": "will_leave"})
     assert told_off(response) == (409, "idempotency_key_reused")
+    assert [of["field"] for of in response.json()["error"]["details"]] == ["idempotency_key"]
     assert _told(served, "k3") == 1
 
 
