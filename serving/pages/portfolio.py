@@ -38,7 +38,7 @@ FULL = 1.005  # what is written as 100 % is no more than the capacity
 
 @dataclass(frozen=True)
 class Remembered:
-    """What stays as it is while a publication is in service: it takes a while to be found.
+    """What stays as it is while nothing new is published or erased: it takes a while to be found.
 
     Attributes
     ----------
@@ -47,17 +47,23 @@ class Remembered:
     """
 
     most: int = 500
-    _found: dict[tuple[int, Hashable], Any] = field(default_factory=dict, repr=False)
+    _found: dict[tuple[Hashable, Hashable], Any] = field(default_factory=dict, repr=False)
 
-    def of(self, publication: int, what: Hashable, find: Callable[[], Any]) -> Any:  # noqa: ANN401 - what `find` gives
-        """Give what was found of a publication; find it the first time."""
-        key = (publication, what)
+    def of(self, state: Hashable, what: Hashable, find: Callable[[], Any]) -> Any:  # noqa: ANN401 - what `find` gives
+        """Give what was found in a state of the store; find it the first time.
+
+        Parameters
+        ----------
+        state
+            Looked at before: what is found of another one is let go.
+        """
+        key = (state, what)
         try:
             return self._found[key]
         except KeyError:
             found = find()
         before = list(self._found)  # other threads look, and let go, at the same time
-        if len(before) >= self.most or any(number != publication for number, _ in before):
+        if len(before) >= self.most or any(of != state for of, _ in before):
             self._found.clear()
         self._found[key] = found
         return found
@@ -85,17 +91,23 @@ def _shown(parts: Parts, remembered: Remembered, caller: Caller) -> dict[str, An
     if publication is None:
         return {"lacks": lacks}
     of = InBooks(publication.number, caller.principal.books)
+    state = (of.publication, portfolio.erased(parts.store))
     find = partial(_sums, parts, of, publication)
-    sums = remembered.of(of.publication, ("sums", of.books), find)
+    sums = remembered.of(state, ("sums", of.books), find)
     if not sums["standing"]:
         return {"lacks": "nothing_all"}
+    as_of = publication.as_of
+
+    def listed() -> dict[str, datetime]:
+        return portfolio.first_listed(parts.store, as_of, portfolio.pasts(parts.store, as_of))
+
     return {
         "lacks": "",
         "publication": publication,
         **how_old(parts, publication),
         "full": FULL,
         **sums,
-        **_untouched(parts, remembered, caller, of, publication.as_of),
+        **_untouched(parts, caller, of, as_of, remembered.of(state, "first listed", listed)),
     }
 
 
@@ -133,18 +145,19 @@ def _a_quarter_ago(parts: Parts, of: InBooks, as_of: datetime) -> dict[str, Any]
 
 
 def _untouched(
-    parts: Parts, remembered: Remembered, caller: Caller, of: InBooks, as_of: datetime
+    parts: Parts, caller: Caller, of: InBooks, as_of: datetime, first: Mapping[str, datetime]
 ) -> dict[str, Any]:
-    """Give whom nobody touched, by what was told until now, and write down who reads of them."""
+    """Give whom nobody touched, by what was told until now, and write down who reads of them.
 
-    def find() -> dict[str, datetime]:
-        return portfolio.first_listed(parts.store, as_of, portfolio.pasts(parts.store, as_of))
-
-    first = remembered.of(of.publication, "first listed", find)
-    count, rows = portfolio.untouched(parts.store, of, first)
-    parts.note_read(caller, f"GET {PORTFOLIO}", [row["account_id"] for row in rows])
-    weeks = [{**row, "weeks": (as_of - row["first_listed"]).days // 7} for row in rows]
-    return {"untouched": count, "rows": weeks}
+    Parameters
+    ----------
+    first
+        When each account was first listed.
+    """
+    found = portfolio.untouched(parts.store, of, first, parts.now())
+    parts.note_read(caller, f"GET {PORTFOLIO}", [row["account_id"] for row in found.rows])
+    weeks = [{**row, "weeks": (as_of - row["first_listed"]).days // 7} for row in found.rows]
+    return {"untouched": found, "rows": weeks}
 
 
 def judged(rows: Sequence[Row]) -> dict[str, Any]:

@@ -178,11 +178,11 @@ def _on(tab: Tab, asked: Asked) -> "ColumnElement[bool]":
     """Tell what is on a tab: those that push leave out who is snoozed."""
     if tab not in PUSHING or asked.view.state == "snoozed":
         return OF_TAB[tab]
-    return OF_TAB[tab] & LISTED.c.account_id.not_in(_snoozed(asked.now))
+    return OF_TAB[tab] & LISTED.c.account_id.not_in(snoozed(asked.now))
 
 
-def _snoozed(now: datetime) -> "Select[Any]":
-    """Give the accounts that are snoozed: the last that was said of them, and before its day."""
+def snoozed(now: datetime) -> "Select[Any]":
+    """Select the accounts that are snoozed: the last that was said of them, and before its day."""
     later = FEEDBACK.alias()
     overruled = sa.select(later.c.feedback_id).where(
         later.c.account_id == FEEDBACK.c.account_id,

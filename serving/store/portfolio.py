@@ -12,7 +12,14 @@ from sqlalchemy import ColumnElement, Select
 from serving.scoring.retention import Stakes
 from serving.store import tables
 from serving.store.database import Store
-from serving.store.listing import IS_SCORED, LISTED, OF_TAB
+from serving.store.listing import (
+    IS_SCORED,
+    LISTED,
+    OF_TAB,
+    REMEMBERED,
+    STATE_OF_KIND,
+    snoozed,
+)
 from serving.store.lookup import Books, Row
 from serving.store.touches import touches_told
 
@@ -25,6 +32,8 @@ BANDS = ("high", "medium", "low")
 GREW, SHRANK = 1.1 - 1e-9, 0.9 + 1e-9
 """By so much the ARR has to change, as in docs/definitions.md; 110 is a tenth above 100."""
 MOST_UNTOUCHED = 50
+JUDGED = frozenset(kind for kind, state in STATE_OF_KIND.items() if state == "resolved")
+"""What somebody who looked at an account says of it: as long as it stands, it counts as touched."""
 THEN, NOW = LISTED.alias("then"), LISTED.alias("now")
 
 
@@ -42,6 +51,13 @@ class Past:
 
     number: int
     as_of: datetime
+
+
+def erased(store: Store) -> int:
+    """Give how many rows of publications were erased: what was read before may hold one of them."""
+    with store.reading() as connection:
+        query = sa.select(_sum(tables.published_erasures.c.accounts))
+        return int(connection.execute(query).scalar_one())
 
 
 def standing(store: Store, of: InBooks) -> dict[str, Row]:
@@ -81,18 +97,28 @@ def _quarter(year: float | None, month: float | None) -> tuple[int, int] | None:
 def stakes(store: Store, of: InBooks, horizon_days: int) -> Stakes:
     """Give what hangs on each scored account at a horizon, for `scoring.retention`."""
     leaves, grows = tables.scores.alias("leaves"), tables.scores.alias("grows")
+    accounts = tables.published_accounts
+    is_same = sa.and_(
+        accounts.c.publication == LISTED.c.publication,
+        accounts.c.account_id == LISTED.c.account_id,
+    )
     columns = (LISTED.c.arr, leaves.c.probability, grows.c.probability, grows.c.expected_added_mrr)
+    customer = sa.func.coalesce(accounts.c.customer_group, LISTED.c.account_id)
     query = (
-        sa.select(*columns)
+        sa.select(*columns, customer)
         .join(leaves, _scored_by(leaves, "churn", horizon_days))
         .join(grows, _scored_by(grows, "expansion", horizon_days), isouter=True)
+        .join(accounts, is_same, isouter=True)
         .where(IS_SCORED, LISTED.c.arr.is_not(None), leaves.c.probability.is_not(None))
         .order_by(LISTED.c.account_id)  # the same draws for the same account
     )
     with store.reading() as connection:
         found = connection.execute(_kept(query, of)).all()
-    rows = np.array([[value or 0.0 for value in row] for row in found], dtype=float).reshape(-1, 4)
-    return Stakes(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] * MONTHS_A_YEAR)
+    rows = np.array([[value or 0.0 for value in row[:4]] for row in found], dtype=float)
+    arr, leaving, growing, added = rows.reshape(-1, 4).T
+    place: dict[str, int] = {}
+    customers = [place.setdefault(row[4], len(place)) for row in found]
+    return Stakes(arr, leaving, growing, added * MONTHS_A_YEAR, np.array(customers, dtype=np.intp))
 
 
 def _scored_by(scores: Any, model: str, horizon_days: int) -> "ColumnElement[bool]":  # noqa: ANN401 - an alias of a table
@@ -194,34 +220,64 @@ def first_listed(store: Store, as_of: datetime, found: list[Past]) -> dict[str, 
         return {row[0]: row[1] for row in connection.execute(query.group_by(LISTED.c.account_id))}
 
 
-def untouched(store: Store, of: InBooks, first: Mapping[str, datetime]) -> tuple[int, list[Row]]:
-    """Give how many listed accounts nobody touched since they were first listed, and the worst.
+@dataclass(frozen=True)
+class Untouched:
+    """Listed accounts that nobody touched, and said nothing of, since they were first listed.
+
+    Attributes
+    ----------
+    accounts, snoozed
+        How many there are; and how many more, which somebody put off to a day that is to come.
+    rows
+        Up to 50 of the first, the highest expected loss first, with first_listed.
+    """
+
+    accounts: int
+    snoozed: int
+    rows: list[Row]
+
+
+def untouched(store: Store, of: InBooks, first: Mapping[str, datetime], now: datetime) -> Untouched:
+    """Find the listed accounts that nobody touched since they were first listed.
 
     Parameters
     ----------
     first
         `first_listed`.
-
-    Returns
-    -------
-    tuple
-        The number, and up to 50 rows, the highest expected loss first, with first_listed.
+    now
+        Naive UTC: what is said of an account stands for 90 days, a snooze until its day.
     """
-    told = touches_told().subquery()
-    is_told = told.c.account_id == LISTED.c.account_id
-    columns = (LISTED.c.account_id, LISTED.c.touched_at, told.c.touched_at.label("told_at"))
-    query = sa.select(*columns).join(told, is_told, isouter=True).where(OF_TAB["risk"])
+    query = _with_touches().where(OF_TAB["risk"])
     by = (LISTED.c.expected_loss.desc().nulls_last(), LISTED.c.account_id)
     with store.reading() as connection:
-        ids = [
+        asleep = set(connection.execute(snoozed(now)).scalars())
+        alone = [
             row.account_id
             for row in connection.execute(_kept(query, of).order_by(*by))
-            if row.account_id in first
-            and all(at is None or at < first[row.account_id] for at in row[1:])
+            if row.account_id in first and _is_untouched(row, first[row.account_id], now)
         ]
+        ids = [one for one in alone if one not in asleep]
         shown = sa.select(LISTED).where(LISTED.c.account_id.in_(ids[:MOST_UNTOUCHED]))
         rows = connection.execute(_kept(shown, of).order_by(*by)).mappings().all()
-    return len(ids), [{**row, "first_listed": first[row["account_id"]]} for row in rows]
+    found = [{**row, "first_listed": first[row["account_id"]]} for row in rows]
+    return Untouched(len(ids), len(alone) - len(ids), found)
+
+
+def _with_touches() -> "Select[Any]":
+    """Select accounts, each with its touches by the source and by feedback, and its judgement."""
+    told, judged = touches_told().subquery("told"), touches_told(None, JUDGED).subquery("judged")
+    columns = (LISTED.c.account_id, LISTED.c.touched_at, told.c.touched_at.label("told_at"))
+    return (
+        sa.select(*columns, judged.c.touched_at.label("judged_at"))
+        .join(told, told.c.account_id == LISTED.c.account_id, isouter=True)
+        .join(judged, judged.c.account_id == LISTED.c.account_id, isouter=True)
+    )
+
+
+def _is_untouched(row: Any, first: datetime, now: datetime) -> bool:  # noqa: ANN401 - a row of the store
+    is_judged = row.judged_at is not None and row.judged_at > now - REMEMBERED
+    touches = (row.touched_at, row.told_at)
+    return not is_judged and all(at is None or at < first for at in touches)
 
 
 def since_then(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from serving.api.feedback import Feedback, record, withdraw
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
+from serving.erasure.erase import erase
 from serving.pages.portfolio import Remembered, judged
 
 if TYPE_CHECKING:
@@ -82,20 +84,51 @@ def test_load_is_in_parts_of_what_a_csm_can_look_after(lead: httpx.Client) -> No
     assert "Ann 2 5 % 5 % 2 accounts 0 EUR 0" in texts(lead)
 
 
+@pytest.mark.parametrize("csm", ["Ann", "Bob"])
+def test_load_against_capacity_is_as_sql_sums_it(served: "Served", csm: str) -> None:
+    query = """
+        SELECT count(*), sum(part), sum(is_on * part), sum(is_on), sum(is_below),
+            sum(is_below * loss)
+        FROM (SELECT CASE tier WHEN 'high' THEN 1.0 / 25 WHEN 'mid' THEN 1.0 / 150 ELSE 0 END
+                AS part, coalesce(expected_loss, 0) AS loss,
+                CASE WHEN status = 'scored' AND why_not IS NULL THEN 1 ELSE 0 END AS is_on,
+                CASE WHEN why_not = 'below_capacity' THEN 1 ELSE 0 END AS is_below
+            FROM listed_accounts
+            WHERE publication = 1 AND csm = :csm AND status <> 'inactive') AS each_one
+    """
+    with served.parts.store.reading() as connection:
+        row = connection.execute(sa.text(query), {"csm": csm}).one()
+    accounts, whole, on, listed, below, loss = map(float, row)
+    with served.browser() as client:
+        page = texts(client)
+    shares = " ".join("< 1 %" if each < 0.01 else f"{each:.0%}" for each in (whole, on))
+    shares = shares.replace("%", " %").replace("  ", " ")
+    said = f"{csm} {accounts:.0f} {shares} {listed:.0f} accounts {below:.0f} EUR {loss:,.0f}"
+    assert said in unescape(page)
+
+
 def test_retention_is_of_the_longest_horizon_that_is_scored(served: "Served") -> None:
     with served.browser() as client:
         page = texts(client)
     query = """
-        SELECT 1 - sum(a.arr * s.probability) / sum(a.arr) FROM listed_accounts a
-        JOIN scores s ON s.account_id = a.account_id AND s.publication = a.publication
-        WHERE a.publication = 1 AND a.status = 'scored' AND s.model = 'churn'
-        AND s.horizon_days = 90
+        SELECT sum(a.arr), sum(a.arr * leaves.probability),
+            sum(12 * coalesce(grows.expected_added_mrr, 0))
+        FROM listed_accounts a
+        JOIN scores leaves ON leaves.account_id = a.account_id
+            AND leaves.publication = a.publication AND leaves.model = 'churn'
+            AND leaves.horizon_days = 90
+        LEFT JOIN scores grows ON grows.account_id = a.account_id
+            AND grows.publication = a.publication AND grows.model = 'expansion'
+            AND grows.horizon_days = 90
+        WHERE a.publication = 1 AND a.status = 'scored'
     """
     with served.parts.store.reading() as connection:
-        gross = connection.execute(sa.text(query)).scalar_one()
+        arr, lost, added = map(float, connection.execute(sa.text(query)).one())
+    assert min(lost, added) > 0
     assert "Expected retention within 90 days" in page
-    assert f"less what leaves {gross * 100:.1f} %" in page
-    assert "less what leaves, with what is added" in page
+    assert f"less what leaves {(1 - lost / arr) * 100:.1f} %" in page
+    net = (1 - (lost - added) / arr) * 100
+    assert f"less what leaves, with what is added {net:.1f} %" in page
 
 
 def test_whom_nobody_touched_is_listed_and_written_down(
@@ -148,13 +181,19 @@ def test_only_what_a_role_may_open_is_led_to(lead: httpx.Client) -> None:
     assert "/operations" not in lead.get(PATH).text
 
 
-def test_a_touch_that_was_just_told_counts_at_once_until_it_is_withdrawn(served: "Served") -> None:
+@pytest.mark.parametrize("kind", ["contacted", "saved", "not_a_risk", "snoozed"])
+def test_what_was_just_said_counts_at_once_until_it_is_withdrawn(
+    served: "Served", kind: str
+) -> None:
     with served.browser("csm", book="Bob") as client:
         assert "1 accounts were not touched since" in texts(client)
-        told = Feedback("bolt", "contacted", None, "key of bolt")
         store, now = served.parts.store, served.parts.now()
+        until = now + timedelta(days=7) if kind == "snoozed" else None
+        told = Feedback("bolt", kind, None, f"{kind} of bolt", until)
         number = record(store, told, "a token", now).feedback_id
-        assert "Nobody on the list is untouched" in texts(client)
+        page = texts(client)
+        assert "Nobody on the list is untouched" in page
+        assert ("1 more are snoozed until their day" in page) == (kind == "snoozed")
         assert withdraw(store, number, "a token", now)
         assert "1 accounts were not touched since" in texts(client)
 
@@ -163,3 +202,14 @@ def test_what_is_remembered_is_of_its_publication_and_its_books() -> None:
     remembered, found = Remembered(most=2), iter(range(10))
     asked = [(1, "ann"), (1, "ann"), (1, "bob"), (2, "ann"), (2, "ann"), (1, "ann")]
     assert [remembered.of(*each, lambda: next(found)) for each in asked] == [0, 0, 1, 2, 2, 3]
+
+
+def test_who_is_erased_is_in_no_sum_that_was_remembered(served: "Served") -> None:
+    # The last test of the module: it takes an account away.
+    parts = served.parts
+    with served.browser("csm", book="Bob") as client:
+        assert "EUR 60,000 1 accounts" in texts(client)
+        erase(["bolt"], parts.store, parts.settings.home, parts.now(), print)
+        page = texts(client)
+    assert not re.search(r"Bolt|60,000", page)
+    assert "1 accounts that asked to cancel all they pay for, EUR 8,400" in page

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from serving.api.feedback import Feedback, record
+from serving.api.feedback import Feedback, record, withdraw
 from serving.publishing.listing import write_listing
 from serving.store import tables
 from serving.store.database import Store, open_store
@@ -145,12 +145,38 @@ def test_what_became_of_a_list_is_counted_by_who_was_touched_since(store: Store)
 
 def test_who_is_listed_and_untouched_since_first_listed_is_found(store: Store) -> None:
     first = first_listed(store, TODAY, pasts(store, TODAY))
-    count, rows = untouched(store, OURS, first)
-    assert [row["account_id"] for row in rows] == ["shrank", "late", "before"]
-    assert count == 3
-    since = {row["account_id"]: (TODAY - row["first_listed"]).days for row in rows}
+    found = untouched(store, OURS, first, TODAY)
+    assert [row["account_id"] for row in found.rows] == ["shrank", "late", "before"]
+    assert (found.accounts, found.snoozed) == (3, 0)
+    since = {row["account_id"]: (TODAY - row["first_listed"]).days for row in found.rows}
     assert since == {"shrank": 90, "late": 0, "before": 90}
-    assert untouched(store, ALL, first)[0] == 4
+    assert untouched(store, ALL, first, TODAY).accounts == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "left", "snoozed"),
+    [
+        ("saved", 2, 0),
+        ("not_a_risk", 2, 0),
+        ("will_leave", 2, 0),
+        ("contacted", 2, 0),
+        ("snoozed", 2, 1),
+        ("unsure", 3, 0),
+    ],
+)
+def test_what_was_said_of_an_account_counts_until_it_is_withdrawn(
+    store: Store, kind: str, left: int, snoozed: int
+) -> None:
+    first = first_listed(store, TODAY, pasts(store, TODAY))
+    until = TODAY + timedelta(9) if kind == "snoozed" else None
+    told = Feedback("shrank", kind, None, kind, until)
+    number = record(store, told, "token", TODAY - timedelta(1)).feedback_id
+    found = untouched(store, OURS, first, TODAY)
+    later = untouched(store, OURS, first, TODAY + timedelta(90))
+    assert withdraw(store, number, "token", TODAY)
+    assert (found.accounts, found.snoozed) == (left, snoozed)
+    assert later.accounts == (2 if kind == "contacted" else 3)  # what is said stands for 90 days
+    assert untouched(store, OURS, first, TODAY).accounts == 3
 
 
 def test_load_is_of_who_has_not_ended(store: Store) -> None:
