@@ -1,11 +1,12 @@
 """What an operator looks at: what is in service and how old, and a plain word on what is wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
 
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,33 +15,43 @@ from starlette.routing import Route
 from serving.api.readiness import look
 from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
-from serving.monitored import Calibration, Drift, Monitored, Report, last
+from serving.monitored import Calibration, Drift, Figures, Monitored, Report, last
 from serving.pages.cookies import session_of
 from serving.pages.nav import may_open
 from serving.pages.paths import OPERATIONS
-from serving.pages.render import Render
+from serving.pages.render import Render, code, moment, said
 from serving.pages.texts import say
 from serving.pages.work_list import day
 from serving.parts import Parts
 from serving.publishing.publication import Publication, PublishedModel, publications
 from serving.snapshots.loaded import InService
 
-Level = Literal["ok", "look", "wrong"]
-LEVELS: tuple[Level, ...] = ("ok", "look", "wrong")
+Level = Literal["ok", "unknown", "look", "wrong"]
+LEVELS: tuple[Level, ...] = ("ok", "unknown", "look", "wrong")
+TO_DO: frozenset[Level] = frozenset({"look", "wrong"})
 RUNS = 10
 FARTHEST = 5
 MOST_FIGURES = 40
+MOST_HOURS = 48
+"""An age of more is told in days."""
 WRONG_FROM = 2.0
 """So many times as many events as expected, or as few, surely, are no matter of degree."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what it is, how it stands, and that in a sentence."""
+    """One thing that was looked at: what it is, how it stands, that in a sentence, and the cure.
+
+    Attributes
+    ----------
+    do
+        What is to be done, with its command; empty where nothing is.
+    """
 
     what: str
     level: Level
     text: str
+    do: str = ""
 
 
 def operations_routes(parts: Parts, render: Render) -> list[Route]:
@@ -66,16 +77,29 @@ def _shown(parts: Parts) -> dict[str, Any]:
         *_of_parts(parts, found.missing),
         _of_monitoring(kept, now, timedelta(days=parts.settings.stale_after_days)),
     ]
-    models = () if in_service is None else in_service.publication.models
     seen = {} if kept is None else {report.model: report for report in kept.reports}
-    for model in models:
-        checks += of_model(model.model, model.model_version, seen.get(model.model))
+    models = () if in_service is None else in_service.publication.models
+    if in_service is not None:
+        main = in_service.publication.list_horizon_days
+        for model in models:
+            bundle = in_service.bundles[model.model]
+            checks += of_model(model, bundle.catalogue, seen.get(model.model), main)
     return {
         "checks": checks,
         "worst": worst(checks),
+        "to_do": to_do(checks),
         "models": [_told(model, in_service) for model in models if in_service is not None],
         "runs": runs[:RUNS],
     }
+
+
+def to_do(checks: Iterable[Check]) -> dict[str, list[Check]]:
+    """Give what is to be done, the worst first, each with the checks that ask for it."""
+    asking = [check for check in checks if check.level in TO_DO and check.do]
+    found: dict[str, list[Check]] = {}
+    for check in sorted(asking, key=lambda check: -LEVELS.index(check.level)):
+        found.setdefault(check.do, []).append(check)
+    return found
 
 
 def worst(checks: list[Check]) -> Level:
@@ -86,26 +110,32 @@ def worst(checks: list[Check]) -> Level:
 def _of_scores(parts: Parts, in_service: InService | None) -> Iterator[Check]:
     what = say("operations.scores")
     if in_service is None:
-        yield Check(what, "wrong", say("operations.no_scores"))
+        do = said("operations.do_score")
+        yield Check(what, "wrong", say("operations.no_scores"), do)
         return
     publication, most = in_service.publication, parts.settings.refuse_after_days
-    told = _aged(parts, publication.as_of)
-    if most and parts.age_hours(publication.as_of) > most * 24:
-        yield Check(what, "wrong", say("operations.too_old", **told, days=most))
+    do, hours = said("operations.do_extract"), parts.age_hours(publication.as_of)
+    told = {"date": day(publication.as_of), "age": aged(hours)}
+    if most and hours > most * 24:
+        yield Check(what, "wrong", say("operations.too_old", **told, days=most), do)
     else:
-        yield Check(what, _age_level(parts, publication.as_of), say("operations.as_of", **told))
+        yield Check(what, _age_level(parts, hours), say("operations.as_of", **told), do)
     if publication.origin is not None:
         at = publication.origin.extracted_at
-        text = say("operations.extracted", **_aged(parts, at))
-        yield Check(say("operations.data"), _age_level(parts, at), text)
+        hours = parts.age_hours(at)
+        text = said("operations.extracted", date=moment(at), age=aged(hours))
+        yield Check(say("operations.data"), _age_level(parts, hours), text, do)
 
 
-def _age_level(parts: Parts, at: datetime) -> Level:
-    return "look" if parts.is_stale(parts.age_hours(at)) else "ok"
+def _age_level(parts: Parts, hours: float) -> Level:
+    return "look" if parts.is_stale(hours) else "ok"
 
 
-def _aged(parts: Parts, at: datetime) -> dict[str, object]:
-    return {"date": day(at), "hours": round(parts.age_hours(at))}
+def aged(hours: float) -> str:
+    """Say an age: in hours, and from two days on in days."""
+    if hours < MOST_HOURS:
+        return say("operations.hours", hours=round(hours))
+    return say("operations.age_days", days=int(hours // 24))
 
 
 def _of_publication(
@@ -113,82 +143,115 @@ def _of_publication(
 ) -> Iterator[Check]:
     what = say("operations.publication")
     if problem is not None:
-        yield Check(what, "wrong", say("operations.refused", problem=problem))
+        do = said("operations.do_refused")
+        yield Check(what, "wrong", said("operations.refused", problem=code(problem)), do)
     if in_service is None:
         return
     number = in_service.publication.number
     newest = max(runs, key=lambda run: (run.as_of, run.number)).number if runs else number
     if problem is None and newest != number:
-        yield Check(what, "look", say("operations.older", number=number, newest=newest))
+        text = say("operations.older", number=number, newest=newest)
+        yield Check(what, "look", text, said("operations.do_older"))
     elif problem is None:
         yield Check(what, "ok", say("operations.newest", number=number))
 
 
 def _of_parts(parts: Parts, missing: tuple[str, ...]) -> Iterator[Check]:
-    what = say("operations.parts")
+    what, do = say("operations.parts"), said("operations.do_parts")
     if missing:
-        yield Check(what, "wrong", say("operations.missing", parts=", ".join(missing)))
+        yield Check(what, "wrong", say("operations.missing", parts=", ".join(missing)), do)
     else:
         yield Check(what, "ok", say("operations.all_parts"))
     up, most = parts.metrics.alive(), parts.metrics.workers
     level: Level = "ok" if up >= most else "look"
-    yield Check(say("operations.workers"), level, say("operations.up", up=up, workers=most))
+    text = say("operations.up", up=up, workers=most)
+    yield Check(say("operations.workers"), level, text, said("operations.do_workers"))
 
 
 def _of_monitoring(kept: Monitored | None, now: datetime, most: timedelta) -> Check:
-    what = say("operations.monitored")
+    what, do = say("operations.monitored"), said("operations.do_monitor")
     if kept is None:
-        return Check(what, "look", say("operations.never"))
-    told = {"date": day(kept.at), "extracted": day(kept.extracted_at)}
+        return Check(what, "look", say("operations.never"), do)
+    told = {"date": moment(kept.at), "extracted": moment(kept.extracted_at)}
     if now - kept.at > most:
-        return Check(what, "look", say("operations.long_ago", **told))
-    return Check(what, "ok", say("operations.lately", **told))
+        return Check(what, "look", said("operations.long_ago", **told), do)
+    return Check(what, "ok", said("operations.lately", **told))
 
 
-def of_model(model: str, version: str, report: Report | None) -> Iterator[Check]:
-    """Say how a model in service stands, by what was found of it last."""
+def of_model(
+    model: PublishedModel,
+    catalogue: Iterable[Mapping[str, Any]],
+    report: Report | None,
+    main: int,
+) -> Iterator[Check]:
+    """Say how a model in service stands, by what was found of it last.
+
+    Parameters
+    ----------
+    catalogue
+        The entries of its features, which say how each is called in plain words.
+    main
+        The horizon that is told of first, in days.
+    """
+    name, version = model.model, model.model_version
     if report is None:
         return
     if report.model_version != version:
-        told = {"looked": report.model_version, "version": version}
-        yield Check(model, "look", say("operations.other_version", **told))
+        text = say("operations.other_version", looked=report.model_version, version=version)
+        yield Check(name, "look", text, said("operations.do_monitor"))
         return
-    yield _drifted(say("operations.features_of", model=model), report.features)
-    yield _drifted(say("operations.scores_of", model=model), report.scores)
-    for each in report.calibration:
-        yield calibrated(model, each)
+    words = {entry["column"]: entry["description"] for entry in catalogue}
+    do = said("operations.do_drift", model=name)
+    yield _drifted(say("operations.features_of", model=name), report.features, words, do)
+    scores = {
+        f"probability__{days}d": say("operations.probability", days=days)
+        for days in model.horizons_days
+    }
+    yield _drifted(say("operations.scores_of", model=name), report.scores, scores, do)
+    judged = {each.horizon_days: each for each in report.calibration}
+    for days in sorted({*judged, *model.horizons_days}, key=lambda days: (days != main, days)):
+        yield calibrated(name, judged.get(days) or Calibration(days, 0, 0, 0.0, Figures()))
 
 
-def _drifted(what: str, drifts: tuple[Drift, ...]) -> Check:
+def _drifted(what: str, drifts: tuple[Drift, ...], words: Mapping[str, str], do: str) -> Check:
     compared = [drift for drift in drifts if drift.level != "unknown"]
     far = [drift for drift in drifts if drift.level == "far"]
     moved = [drift for drift in drifts if drift.level == "moved"]
     counts = {"far": len(far), "moved": len(moved), "compared": len(compared)}
     if not compared:
-        return Check(what, "ok", say("operations.nothing_compared"))
-    text = say("operations.drift", **counts)
+        return Check(what, "unknown", say("operations.nothing_compared"))
+    text = said("operations.drift", **counts)
     if not far:
         return Check(what, "ok", text)
-    names = ", ".join(drift.column for drift in far[:FARTHEST])
-    farthest = say("operations.farthest", columns=names)
-    return Check(what, "look", f"{text} {farthest}")
+    named = Markup("; ").join(_named(drift.column, words) for drift in far[:FARTHEST])
+    farthest = said("operations.farthest", columns=named)
+    return Check(what, "look", Markup("{} {}").format(text, farthest), do)
+
+
+def _named(column: str, words: Mapping[str, str]) -> Markup:
+    """Name a column in plain words, which are English, with its own name beside them."""
+    own = Markup("<code>{}</code>").format(column)
+    if column not in words:
+        return own
+    return Markup('<span lang="en">{}</span> ({})').format(words[column], own)
 
 
 def calibrated(model: str, found: Calibration) -> Check:
     """Say whether as many came as the probabilities had expected."""
     what = say("operations.calibration_of", model=model, days=found.horizon_days)
+    do = said("operations.do_train", model=model)
     if not found.rows:
-        return Check(what, "ok", say("operations.none_judged"))
+        return Check(what, "unknown", say("operations.none_judged"))
     told = {"events": found.events, "expected": f"{found.expected:.1f}", "rows": found.rows}
     ratio = found.figures.observed_over_expected
     if ratio is None or ratio.low is None or ratio.high is None:
-        return Check(what, "ok", say("operations.too_few", **told))
+        return Check(what, "unknown", say("operations.too_few", **told))
     if ratio.low > 1:
         level: Level = "wrong" if ratio.low >= WRONG_FROM else "look"
-        return Check(what, level, say("operations.more", **told))
+        return Check(what, level, say("operations.more", **told), do)
     if ratio.high < 1:
         level = "wrong" if ratio.high <= 1 / WRONG_FROM else "look"
-        return Check(what, level, say("operations.fewer", **told))
+        return Check(what, level, say("operations.fewer", **told), do)
     return Check(what, "ok", say("operations.in_line", **told))
 
 

@@ -58,6 +58,12 @@ def moment(at: datetime) -> Markup:
     return element.format(at.isoformat(timespec="seconds"), at.isoformat(" ", "minutes"))
 
 
+def said(key: str, **values: object) -> Markup:
+    """Say a text whose values may be markup, as a moment is; code in it is shown as such."""
+    text = say(key, **{name: f"{{{name}}}" for name in values})
+    return code(text).format(**values)
+
+
 def money(amount: float | None, currency: str) -> str:
     """Write an amount for people, without cents: ``USD 12,300``."""
     if amount is None or math.isnan(amount):

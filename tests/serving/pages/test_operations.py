@@ -10,9 +10,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from features.catalog import catalog
 from features.home import Home
 from serving.monitored import Calibration, Figures, Interval, keep, last
-from serving.pages.operations import Check, calibrated, worst
+from serving.pages.operations import Check, aged, calibrated, to_do, worst
 from serving.store import tables
 from training.monitor import Calibration as Judged
 from training.monitor import Drift, LeftAside, Level, MonitorReport
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tests.serving.conftest import Served
 
 PATH = "/operations"
+USERS = "usage__active_users__28d"
+USERS_IN_WORDS = next(each.description for each in catalog() if each.column == USERS)
 AT = datetime(2026, 3, 2, 9)  # noqa: DTZ001 - times are naive UTC everywhere
 
 
@@ -56,7 +59,7 @@ def report(version: str = "1") -> dict[str, Any]:
     found = MonitorReport(
         model="churn",
         model_version=version,
-        features=(drift("usage", "far"), drift("tickets", "moved"), drift("nps", "unknown")),
+        features=(drift(USERS, "far"), drift("tickets", "moved"), drift("nps", "unknown")),
         scores=(drift("probability__90d", "steady"),),
         calibration=(Judged(90, 400, 34, 21.34, figures, "left aside"),),
         left_aside=LeftAside(0, 0, ""),
@@ -66,19 +69,18 @@ def report(version: str = "1") -> dict[str, Any]:
 
 def test_what_is_in_service_stands_with_its_age_and_its_model(browser: httpx.Client) -> None:
     page = texts(browser)
-    assert "Scores ok The scores are as of 2026-03-02: 36 hours old." in page
+    assert "Scores ok The scores are as of 2026-03-02 (UTC): 36 hours old." in page
     assert "Publication ok Publication 1 is in service, the newest." in page
     assert "Parts ok Store, audit log, snapshot and models are there." in page
     assert "auc: 0.71" in page
-    assert "2026-01-05 2024-01-01 to 2025-09-01 4 30 days: 10 %; 90 days: 20 %" in page
+    assert "2026-01-05 00:00 UTC 2024-01-01 to 2025-09-01 4 30 days: 10 %; 90 days: 20 %" in page
 
 
 def test_without_monitoring_it_says_how_to_begin(browser: httpx.Client) -> None:
     page = texts(browser)
-    assert (
-        "Monitoring look at this Drift and calibration are not known. Run tenure monitor ." in page
-    )
+    assert "Monitoring look at this Drift and calibration are not known." in page
     assert "Something should be looked at." in page
+    assert "What to do look at this Monitoring: Run tenure monitor ." in page
 
 
 def test_what_monitoring_found_is_said_in_plain_words(
@@ -86,15 +88,35 @@ def test_what_monitoring_found_is_said_in_plain_words(
 ) -> None:
     kept(AT, report())
     page = texts(browser)
-    assert "Monitoring ok Looked on 2026-03-02" in page
+    assert "Monitoring ok Looked on 2026-03-02 09:00 UTC" in page
     assert (
         "churn: features look at this Of 2 compared, 1 are far from before and 1 have moved. "
-        "Far: usage."
+        f"Farthest: {USERS_IN_WORDS} ( {USERS} )."
     ) in page
     assert (
         "churn: calibration, 90 days look at this More came than expected: 34 against 21.3, "
         "of 400 past scores. The probabilities are too low."
     ) in page
+    assert "look at this churn: calibration, 90 days: Run tenure train churn , then" in page
+
+
+def test_each_horizon_in_service_is_told_the_lists_own_first(
+    browser: httpx.Client, kept: Callable[..., None]
+) -> None:
+    kept(AT, report())
+    page = texts(browser)
+    main, other = page.index("churn: calibration, 90 days"), "churn: calibration, 30 days"
+    assert f"{other} not yet known No past score is old enough to be judged." in page
+    assert main < page.index(other)
+
+
+def test_moments_are_told_for_the_readers_own_zone(
+    browser: httpx.Client, kept: Callable[..., None]
+) -> None:
+    kept(AT, report())
+    html = browser.get(PATH).text
+    assert html.count('<time datetime="2026-03-02T09:00:00Z">') == 2
+    assert '<time datetime="2026-01-05T00:00:00Z">' in html
 
 
 def test_monitoring_that_is_old_or_of_another_version_says_so(
@@ -124,7 +146,8 @@ def test_the_first_day_is_wrong_and_says_what_to_do(unscored: "Served") -> None:
     with unscored.browser() as client:
         page = texts(client)
     assert "Something is wrong." in page
-    assert "Scores wrong There are no scores in service. Run tenure score ." in page
+    assert "Scores wrong There are no scores in service." in page
+    assert "What to do wrong Scores: Run tenure score ." in page
     assert "Parts wrong Not there: snapshot" in page
 
 
@@ -152,12 +175,31 @@ def test_calibration_is_as_bad_as_its_interval_is_sure_of(
     found = Calibration(90, 100, 10, 9.0, figures)
     assert calibrated("churn", found).level == level
     few = Calibration(90, 3, 1, 0.5, Figures(None))
-    assert calibrated("churn", few).level == "ok"
+    assert calibrated("churn", few).level == "unknown"
+    assert calibrated("churn", Calibration(90, 0, 0, 0.0, Figures(None))).level == "unknown"
 
 
 def test_the_worst_of_all_is_said_first() -> None:
-    ok, look, wrong = (Check("", level, "") for level in ("ok", "look", "wrong"))
-    assert (worst([ok, look, wrong, ok]), worst([look, ok]), worst([])) == ("wrong", "look", "ok")
+    ok, unknown, look, wrong = (
+        Check("", level, "") for level in ("ok", "unknown", "look", "wrong")
+    )
+    assert (worst([ok, look, wrong, ok]), worst([look, unknown])) == ("wrong", "look")
+    assert (worst([ok, unknown]), worst([])) == ("unknown", "ok")
+
+
+def test_what_is_to_be_done_is_said_once_and_the_worst_first() -> None:
+    late, old = Check("data", "look", "", "score"), Check("scores", "look", "", "score")
+    gone, fine = Check("parts", "wrong", "", "look"), Check("workers", "ok", "", "start it")
+    found = to_do([late, old, gone, fine, Check("calibration", "unknown", "")])
+    assert found == {"look": [gone], "score": [late, old]}
+    assert list(found) == ["look", "score"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(0.2, "0 hours"), (47, "47 hours"), (48, "2 days"), (312, "13 days")]
+)
+def test_an_age_of_days_is_told_in_days(hours: float, said: str) -> None:
+    assert aged(hours) == said
 
 
 def test_what_was_found_is_kept_for_its_owner_alone_and_comes_back(tmp_path: Path) -> None:
