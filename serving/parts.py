@@ -8,11 +8,11 @@ from functools import partial
 from http import HTTPStatus
 
 from features.tombstones import Erasures
+from serving.access.kept_sessions import KeptSession, LastUses, kept_session
 from serving.access.oidc import Provider, provider_of
 from serving.access.recognised import Recognised
 from serving.access.session import Signer, new_signer
 from serving.access.tokens import KeptToken, Principal, kept_token
-from serving.access.users import KeptUser, kept_user
 from serving.api.limits import Limiter, Load
 from serving.api.refusal import RefusedError
 from serving.audit_log.account_keys import Pseudonyms
@@ -29,7 +29,7 @@ from serving.store.database import Store, open_store
 
 LOGINS_PER_SECOND = 2.0  # of one address
 LOGINS_AT_ONCE = 30
-UNKNOWN_PER_SECOND = 20.0  # tokens that this worker has not met, of one address
+UNKNOWN_PER_SECOND = 20.0  # tokens and sessions that this worker has not met, of one address
 UNKNOWN_AT_ONCE = 200
 HASHED_AT_ONCE = 2  # passwords, each in 64 MiB of memory
 
@@ -50,9 +50,11 @@ class Parts:
 
     Attributes
     ----------
-    recognised, people, requests, logins, unknown:
-        Tokens and users asked about lately; how many requests one of them, and logins or tokens
-        that are not known an address, may send.
+    recognised, sessions, requests, logins, unknown:
+        Tokens and sessions asked about lately; how many requests one of them, and logins or what
+        is not known an address, may send.
+    last_uses:
+        When sessions were used.
     trail, pseudonyms:
         The audit log of reads, and what accounts are called in it.
     load, hashing:
@@ -73,7 +75,8 @@ class Parts:
     signer: Signer
     metrics: Metrics
     recognised: Recognised[KeptToken]
-    people: Recognised[KeptUser]
+    sessions: Recognised[KeptSession]
+    last_uses: LastUses
     requests: Limiter
     logins: Limiter
     unknown: Limiter
@@ -218,7 +221,8 @@ def open_parts(
         signer=signer or new_signer(settings.session_hours, settings.session_idle_minutes),
         metrics=metrics or Metrics(),
         recognised=Recognised(store, kept_token, clock),
-        people=Recognised(store, kept_user, clock),
+        sessions=Recognised(store, kept_session, clock),
+        last_uses=LastUses(store),
         requests=Limiter(settings.requests_per_second, settings.requests_at_once, clock),
         logins=Limiter(LOGINS_PER_SECOND, LOGINS_AT_ONCE, clock),
         unknown=Limiter(UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE, clock),

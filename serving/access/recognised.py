@@ -1,4 +1,4 @@
-"""Tokens and users that the store told of a moment ago, so that few requests have to ask it."""
+"""Tokens and sessions the store told of a moment ago, so that few requests have to ask it."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,11 +15,12 @@ Kept = TypeVar("Kept")
 
 FRESH_SECONDS = 1.0  # a token that is revoked opens nothing any more after that
 TRUSTED_SECONDS = 60.0  # while the store is away, what it said last counts for so long
+MOST = 10_000  # more are remembered no longer than they are trusted
 
 
 @dataclass
 class Recognised(Generic[Kept]):
-    """Remembers tokens, or users, that exist; what does not exist is asked for each time.
+    """Remembers tokens, or sessions, that exist; what does not exist is asked for each time.
 
     Attributes
     ----------
@@ -91,8 +92,16 @@ class Recognised(Generic[Kept]):
         if kept is None:
             self._seen.pop(kept_id, None)
         else:
+            self._make_room(asked_at)
             self._seen[kept_id] = (asked_at, kept)
         return kept
+
+    def _make_room(self, now: float) -> None:
+        """Forget what ended long ago, as sessions do; another thread may be adding to it."""
+        if len(self._seen) >= MOST:
+            for one, (asked_at, _) in list(self._seen.items()):
+                if now - asked_at >= TRUSTED_SECONDS:
+                    self._seen.pop(one, None)
 
     def forget(self, kept_id: str) -> None:
         """Ask the store again before the next answer: one was changed here."""

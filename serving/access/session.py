@@ -1,4 +1,4 @@
-"""Logins to the pages: a signed cookie that names a user, and the mark that forms carry."""
+"""Sessions of the pages, the mark that their forms carry, and signed cookies for logins."""
 
 import hashlib
 import hmac
@@ -13,14 +13,14 @@ PARTS = 5
 
 @dataclass(frozen=True)
 class Session:
-    """An open login.
+    """An open session: of who has logged in, or is about to.
 
     Attributes
     ----------
     subject:
-        Who logged in, and the mark of that user at the time; empty on the login form.
+        The id of who logged in; empty on the login form.
     session_id:
-        Random, and another one at each login.
+        Another one at each login.
     ends_at, seen_at:
         When it ends however busy it is, and when it was used last; naive UTC.
     mark:
@@ -36,13 +36,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs and reads cookies; each kind of them is good for nothing else.
+    """Signs and reads cookies of those about to log in; each kind is good for nothing else.
 
     Attributes
     ----------
     key:
-        Random at each start: a restart closes all sessions, and no file holds a key to steal.
-        Workers have it from their parent by birth.
+        Random at each start: no file holds a key to steal. Workers have it from their parent by
+        birth. Who was just logging in when the service was started anew begins again.
     lifetime:
         How long a cookie is good for.
     idle:
@@ -56,10 +56,6 @@ class Signer:
     def open(self, kind: str, subject: str, now: datetime) -> str:
         """Give a new cookie of a kind; the subject has no full stop in it."""
         return self._cookie(kind, subject, secrets.token_hex(ID_BYTES), now + self.lifetime, now)
-
-    def renewed(self, kind: str, session: Session, now: datetime) -> str:
-        """Give a session's cookie as used now; its end stays."""
-        return self._cookie(kind, session.subject, session.session_id, session.ends_at, now)
 
     def read(self, kind: str, cookie: str, now: datetime) -> Session | None:
         """Give the session of a cookie; None when it is forged, of another kind, or has ended."""

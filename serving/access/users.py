@@ -1,6 +1,5 @@
 """People who log in: each with a role, and the books of accounts that it shows them."""
 
-import hmac
 import re
 import secrets
 from collections.abc import Mapping
@@ -81,19 +80,11 @@ class KeptUser(User):
         one that it was opened with, and ends with it.
     books:
         Whose accounts the user sees, a lead's team taken together; None: all accounts.
-    ended:
-        Sessions that the user has ended.
     """
 
     password_hash: str | None = field(repr=False)
     mark: str = field(repr=False)
     books: frozenset[str] | None
-    ended: frozenset[str] = field(repr=False)
-
-    @property
-    def subject(self) -> str:
-        """What a session of the user is opened for."""
-        return f"{self.user_id}-{self.mark}"
 
     def principal(self) -> Principal:
         """Give the user as who asks."""
@@ -188,45 +179,12 @@ def list_users(store: Store) -> tuple[User, ...]:
         return tuple(User(**_shown(row)) for row in rows.mappings())
 
 
-def kept_user(store: Store, user_id: str) -> KeptUser | None:
-    """Give a user as it is kept, disabled or not; None when there is none of that id."""
-    with store.reading() as connection:
-        return _kept(connection, tables.users.c.user_id == user_id)
-
-
 def user_of(store: Store, login: str) -> KeptUser | None:
     """Give a user by login, disabled or not; None when there is none."""
     if "\0" in login:  # PostgreSQL fails on a zero character instead of finding nothing
         return None
     with store.reading() as connection:
         return _kept(connection, tables.users.c.login == plain_login(login))
-
-
-def principal_in_session(kept: KeptUser | None, mark: str, session: str) -> Principal | None:
-    """Give whose session it is; None once it ended, or the user was changed or disabled."""
-    if kept is None or kept.disabled_at is not None or session in kept.ended:
-        return None
-    return kept.principal() if hmac.compare_digest(kept.mark, mark) else None
-
-
-def end_session(store: Store, session: str, who: str, ends_at: datetime, now: datetime) -> bool:
-    """Remember that a session opens nothing any more; False when that was known.
-
-    Parameters
-    ----------
-    ends_at:
-        When it would have ended by itself, and may be forgotten.
-    """
-    ended = tables.ended_sessions
-    try:
-        with store.writing() as connection:
-            connection.execute(sa.delete(ended).where(ended.c.ends_at <= now))
-            connection.execute(
-                sa.insert(ended).values(session=session, user_id=who, ends_at=ends_at)
-            )
-    except sa.exc.IntegrityError:
-        return False
-    return True
 
 
 def plain_login(login: str) -> str:
@@ -282,22 +240,26 @@ def _change(store: Store, login: str, now: datetime, action: str, **values: obje
             )
         changed = sa.update(users).where(found).values(**values, mark=_new_mark())
         connection.execute(changed)
+        opened = tables.sessions.c.user_id == user_id
+        connection.execute(sa.delete(tables.sessions).where(opened))
         tables.note(connection, now, BY, action, user_id)
     return user_id
+
+
+def user_in(connection: Connection, user_id: str) -> KeptUser | None:
+    """Give a user by id, within what is being read; None when there is none."""
+    return _kept(connection, tables.users.c.user_id == user_id)
 
 
 def _kept(connection: Connection, which: sa.ColumnElement[bool]) -> KeptUser | None:
     row = connection.execute(sa.select(tables.users).where(which)).mappings().first()
     if row is None:
         return None
-    ended = tables.ended_sessions
-    sessions = sa.select(ended.c.session).where(ended.c.user_id == row["user_id"])
     return KeptUser(
         **_shown(row),
         password_hash=row["password_hash"],
         mark=row["mark"],
         books=_books(connection, row),
-        ended=frozenset(connection.execute(sessions).scalars()),
     )
 
 

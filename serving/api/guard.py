@@ -5,8 +5,7 @@ import math
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
@@ -20,18 +19,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import StoreError
-from serving.access.session import Session
+from serving.access.kept_sessions import SECRET, WORN_AFTER, session_id, session_of_secret
 from serving.access.tokens import (
     Principal,
     principal_by_secret,
     split_token,
 )
-from serving.access.users import principal_in_session
 from serving.api.limits import overloaded
 from serving.api.refusal import RefusedError
 from serving.api.response import error_response
 from serving.metrics import IN_FLIGHT, METHODS, OTHER
-from serving.pages.cookies import SESSION, cookie_header, opened
+from serving.pages.cookies import SESSION, cookie_of
 from serving.pages.paths import (
     LOGIN,
     LOGOUT,
@@ -47,7 +45,6 @@ from serving.parts import Caller, Parts
 
 PROBES = frozenset({"/livez", "/readyz"})
 OPEN = PROBES | OPEN_PAGES
-RENEWED_AFTER = timedelta(minutes=1)  # a session in use
 BEARER = "bearer "
 OF_NETWORK = len("2001:0db8:0000:0000")
 MAPPED = "::ffff:"
@@ -123,7 +120,6 @@ class Guard:
     async def _reply(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
             refusal = await self._refusal(scope)
-            exchange.added = scope.get("tenure.added", ())
             async with asyncio.timeout(self.seconds):
                 await (refusal or self.app)(scope, receive, exchange.send)
         except TimeoutError:
@@ -152,13 +148,14 @@ class Guard:
             scope["tenure.address"] = address
             is_limited = _logs_in(scope)
             return _too_many(self._parts.logins.wait(address), scope) if is_limited else None
+        secret = presented_session(scope) if is_page(scope["path"]) else None
         token = None if is_page(scope["path"]) else presented_token(scope)
-        if token is not None and not self._parts.recognised.knows(token[0]):
+        if not self._is_known(token, secret):
             # Anybody can make one up, and only the store knows that it is none: it costs a query.
             seconds = self._parts.unknown.wait(network_of(address))
             if seconds:
                 return _too_many(seconds, scope)
-        principal = await self._principal(scope, token)
+        principal = await self._principal(scope, token, secret)
         if principal is None:
             return self._of_nobody(scope, address)
         scope["tenure.caller"] = Caller(principal, scope["tenure.request_id"], address)
@@ -171,26 +168,34 @@ class Guard:
         scope["tenure.address"] = address
         return _too_many(self._parts.logins.wait(address), scope)
 
-    async def _principal(self, scope: Scope, token: tuple[str, str] | None) -> Principal | None:
+    def _is_known(self, token: tuple[str, str] | None, secret: str | None) -> bool:
+        """Tell whether this worker has met the token or the session, or there is none."""
+        if token is not None:
+            return self._parts.recognised.knows(token[0])
+        return secret is None or self._parts.sessions.knows(session_id(secret))
+
+    async def _principal(
+        self, scope: Scope, token: tuple[str, str] | None, secret: str | None
+    ) -> Principal | None:
         """Give who asks: a page knows sessions only, and anything else tokens only."""
-        parts = self._parts
-        if is_page(scope["path"]):
-            session = opened(parts, Headers(scope=scope), SESSION)
-            return None if session is None else await self._logged_in(scope, session)
+        if secret is not None:
+            return await self._logged_in(scope, secret)
         if token is None:
             return None
-        kept = await parts.recognised.told(token[0])
-        return principal_by_secret(kept, token[1], parts.now())
+        kept = await self._parts.recognised.told(token[0])
+        return principal_by_secret(kept, token[1], self._parts.now())
 
-    async def _logged_in(self, scope: Scope, session: Session) -> Principal | None:
+    async def _logged_in(self, scope: Scope, secret: str) -> Principal | None:
         parts = self._parts
-        user_id, _, mark = session.subject.partition("-")
-        kept = await parts.people.told(user_id)
-        principal = principal_in_session(kept, mark, session.session_id)
-        is_worn = parts.now() - session.seen_at >= RENEWED_AFTER
-        if principal is not None and is_worn and scope["path"] != LOGOUT:
-            cookie = parts.signer.renewed(SESSION, session, parts.now())
-            scope["tenure.added"] = (cookie_header(parts, SESSION, cookie),)
+        kept = await parts.sessions.told(session_id(secret))
+        if kept is None:
+            return None
+        now, seen_at = parts.now(), parts.last_uses.last(kept)
+        principal = kept.principal(now, seen_at + parts.signer.idle)
+        if principal is not None:
+            scope["tenure.session"] = session_of_secret(secret, kept)
+            if now - seen_at >= WORN_AFTER and scope["path"] != LOGOUT:
+                parts.last_uses.note(kept.session_id, now)
         return principal
 
     def _note(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
@@ -223,12 +228,11 @@ class _Exchange:
         self._is_tls = is_tls
         self._has_ended = False
         self.status = 0
-        self.added: Sequence[tuple[bytes, bytes]] = ()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            added = (*HEADERS, (b"x-request-id", self.request_id.encode()), *self.added)
+            added = (*HEADERS, (b"x-request-id", self.request_id.encode()))
             message["headers"] = [
                 *message.get("headers", ()),
                 *added,
@@ -257,6 +261,12 @@ def _logs_in(scope: Scope) -> bool:
     if scope["path"] == LOGIN:
         return bool(scope["method"] == "POST")
     return scope["path"] in OPEN_PAGES - {STYLE, SCRIPT}
+
+
+def presented_session(scope: Scope) -> str | None:
+    """Give the secret of the session whose cookie a request carries; None: it carries none."""
+    presented = cookie_of(Headers(scope=scope), SESSION)
+    return presented if SECRET.fullmatch(presented) else None
 
 
 def presented_token(scope: Scope) -> tuple[str, str] | None:

@@ -23,6 +23,8 @@ from serving.store.database import Store
 from serving.store.migrate import version_of
 
 ROWS_AT_ONCE = 5_000
+# A session that was closed since would be open again where the backup is restored.
+KEPT_TABLES = frozenset(tables.METADATA.tables) - {tables.sessions.name}
 
 
 def kept_folders(home: Home) -> tuple[Path, ...]:
@@ -57,7 +59,7 @@ def back_up(store: Store, home: Home, path: Path, now: datetime) -> Manifest:
         with as_of_one_moment(store) as connection:
             store_version = version_of(connection)
             there = sa.MetaData()
-            there.reflect(connection, only=lambda name, _: name in tables.METADATA.tables)
+            there.reflect(connection, only=lambda name, _: name in KEPT_TABLES)
             for table in there.sorted_tables:
                 writer.add(f"store/{table.name}.jsonl", _rows(connection, table))
             chains = _chains(connection) if tables.audit_heads.name in there.tables else None

@@ -87,7 +87,7 @@ def account_routes(parts: Parts, render: Render) -> list[Route]:
             raise RefusedError(
                 HTTPStatus.FORBIDDEN, "forbidden", "This login may not read accounts."
             )
-        session = session_of(parts, request)
+        session = session_of(request)
         account_id: str = request.path_params["account_id"]
         shown = await run_in_threadpool(_shown, parts, caller, account_id)
         values = {"account_id": account_id, "mark": session.mark if session else ""}

@@ -28,9 +28,10 @@ def opened(parts: Parts, headers: Headers, name: str) -> Session | None:
     return parts.signer.read(name, cookie_of(headers, name), parts.now())
 
 
-def session_of(parts: Parts, request: Request) -> Session | None:
-    """Give the login that a request belongs to."""
-    return opened(parts, request.headers, SESSION)
+def session_of(request: Request) -> Session | None:
+    """Give the login that a request belongs to: the guard found it open."""
+    found: Session | None = request.scope.get("tenure.session")
+    return found
 
 
 def set_cookie(parts: Parts, response: Response, name: str, value: str) -> None:
@@ -49,10 +50,3 @@ def set_cookie(parts: Parts, response: Response, name: str, value: str) -> None:
         httponly=True,
         samesite="lax",
     )
-
-
-def cookie_header(parts: Parts, name: str, value: str) -> tuple[bytes, bytes]:
-    """Give the header by which such a cookie is sent."""
-    response = Response()
-    set_cookie(parts, response, name, value)
-    return response.raw_headers[-1]

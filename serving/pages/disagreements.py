@@ -35,7 +35,7 @@ def disagreement_routes(parts: Parts, render: Render) -> list[Route]:
             if "tenure.caller" not in request.scope:
                 return sign_in_first(parts, render, typed, DISAGREEMENTS)
             return await run_in_threadpool(_decide, parts, render, request, typed)
-        caller, session = caller_of(request), session_of(parts, request)
+        caller, session = caller_of(request), session_of(request)
         return await run_in_threadpool(show, parts, render, caller, session)
 
     return [Route(DISAGREEMENTS, page, methods=["GET", "POST"])]
@@ -89,7 +89,7 @@ def ask_again(
 
 
 def _decide(parts: Parts, render: Render, request: Request, typed: Mapping[str, str]) -> Response:
-    caller, session = caller_of(request), session_of(parts, request)
+    caller, session = caller_of(request), session_of(request)
     _demand_lead(caller)
     if session is None or not is_marked(session, typed.get("mark", "")):
         status, problem = HTTPStatus.FORBIDDEN, "feedback.not_from_page"

@@ -96,7 +96,7 @@ def feedback_routes(parts: Parts, render: Render) -> list[Route]:
 
     async def undo(request: Request) -> Response:
         typed = await _typed(request)
-        demand_marked(parts, request, typed)
+        demand_marked(request, typed)
         await run_in_threadpool(_undo, parts, caller_of(request), typed.get("feedback_id", ""))
         return back_to(typed)
 
@@ -109,9 +109,9 @@ async def _typed(request: Request) -> dict[str, str]:
     return {"back": came_from, **await read_form(request)}
 
 
-def demand_marked(parts: Parts, request: Request, typed: Mapping[str, str]) -> None:
+def demand_marked(request: Request, typed: Mapping[str, str]) -> None:
     """Refuse a form that was not sent from a page of this session."""
-    session = session_of(parts, request)
+    session = session_of(request)
     if session is None or not is_marked(session, typed.get("mark", "")):
         raise RefusedError(
             HTTPStatus.FORBIDDEN, "forbidden", "This form was not sent from the page."
@@ -150,7 +150,7 @@ def ask_again(
 
 
 def _tell(parts: Parts, render: Render, request: Request, typed: Mapping[str, str]) -> Response:
-    caller, session = caller_of(request), session_of(parts, request)
+    caller, session = caller_of(request), session_of(request)
     if not caller.principal.may("feedback"):
         raise RefusedError(HTTPStatus.FORBIDDEN, "forbidden", "This login may tell no feedback.")
     if session is None or not is_marked(session, typed.get("mark", "")):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
@@ -11,9 +11,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from serving.access import attempts
+from serving.access.kept_sessions import (
+    close_session,
+    kept_session,
+    open_session,
+    session_id,
+    session_of_secret,
+)
 from serving.access.passwords import fits
 from serving.access.session import Session, is_marked
-from serving.access.users import KeptUser, end_session, user_of
+from serving.access.users import KeptUser, user_of
 from serving.api.body import read_form
 from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
@@ -28,7 +35,7 @@ KEPT = "form."
 """Begins the names of what was typed into a form that was sent after its session had ended."""
 NOT_KEPT = frozenset({"mark", "back"})
 NOTHING: Mapping[str, str] = {}
-Resume = Callable[[Caller, Session, Mapping[str, str]], Response]
+Resume = Callable[[Caller, Session | None, Mapping[str, str]], Response]
 """Shows a form again, filled with what was typed, to who has just logged in."""
 
 
@@ -91,7 +98,8 @@ def sign_in_first(parts: Parts, render: Render, typed: Mapping[str, str], to: st
 
 def welcome(parts: Parts, user: KeptUser, response: Response) -> Response:
     """Open a session for a user, another one than any before."""
-    return _with_session(parts, response, parts.signer.open(SESSION, user.subject, parts.now()))
+    secret = open_session(parts.store, user, parts.now(), parts.signer.lifetime)
+    return _with_session(parts, response, secret)
 
 
 def _with_session(parts: Parts, response: Response, cookie: str) -> Response:
@@ -124,13 +132,21 @@ async def _log_in(
     if user is None:
         return login_form(parts, render, wanted, HTTPStatus.UNAUTHORIZED, say("login.wrong"), kept)
     if (resume := forms.get(kept.get("to", ""))) is None:
-        return welcome(parts, user, RedirectResponse(safe_next(wanted), HTTPStatus.SEE_OTHER))
-    cookie = parts.signer.open(SESSION, user.subject, parts.now())
-    fresh = parts.signer.read(SESSION, cookie, parts.now())
-    assert fresh is not None  # noqa: S101 - it was opened in the line above
+        to = RedirectResponse(safe_next(wanted), HTTPStatus.SEE_OTHER)
+        return await run_in_threadpool(welcome, parts, user, to)
     caller = Caller(user.principal(), request.scope["tenure.request_id"], address)
-    response = await run_in_threadpool(resume, caller, fresh, {**kept, "back": safe_next(wanted)})
-    return _with_session(parts, response, cookie)
+    typed = {**kept, "back": safe_next(wanted)}
+    return await run_in_threadpool(_resumed, parts, user, resume, caller, typed)
+
+
+def _resumed(
+    parts: Parts, user: KeptUser, resume: Resume, caller: Caller, typed: Mapping[str, str]
+) -> Response:
+    """Open a session, and show in it the form that was sent without one."""
+    secret = open_session(parts.store, user, parts.now(), parts.signer.lifetime)
+    kept = kept_session(parts.store, session_id(secret))
+    session = session_of_secret(secret, kept) if kept else None
+    return _with_session(parts, resume(caller, session, typed), secret)
 
 
 def _kept(form: Mapping[str, str]) -> dict[str, str]:
@@ -177,19 +193,19 @@ def _duration(seconds: int) -> str:
 
 async def _log_out(parts: Parts, request: Request) -> Response:
     form = await read_form(request)
-    session = session_of(parts, request)
+    session = session_of(request)
     if session is None or not is_marked(session, form.get("mark", "")):
         raise RefusedError(
             HTTPStatus.FORBIDDEN, "forbidden", "This form was not sent from the page."
         )
     who = caller_of(request).principal.who
-    await run_in_threadpool(_ended, parts, session.session_id, who, session.ends_at)
+    await run_in_threadpool(_ended, parts, session.session_id, who)
     response = RedirectResponse(LOGIN, HTTPStatus.SEE_OTHER)
     response.delete_cookie(SESSION)
     return response
 
 
-def _ended(parts: Parts, session_id: str, who: str, ends_at: datetime) -> None:
-    end_session(parts.store, session_id, who, ends_at, parts.now())
-    parts.people.forget(who)
+def _ended(parts: Parts, closed: str, who: str) -> None:
+    close_session(parts.store, closed)
+    parts.sessions.forget(closed)
     note_login(parts, "logout", who, "page")

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from serving.access.kept_sessions import use_once
 from serving.access.oidc import Asked, NotVouchedError, Provider, ProviderAwayError
 from serving.access.session import Session
-from serving.access.users import KeptUser, end_session, user_of
+from serving.access.users import KeptUser, user_of
 from serving.api.refusal import not_found
 from serving.pages.cookies import ELSEWHERE, opened, set_cookie
 from serving.pages.login import login_form, note_login, welcome
@@ -67,7 +68,8 @@ async def _receive(provider: Provider, parts: Parts, render: Render, request: Re
     except NotVouchedError as error:
         response = await _refused(parts, render, wanted, error)
     else:
-        response = welcome(parts, user, RedirectResponse(wanted, HTTPStatus.SEE_OTHER))
+        to = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
+        response = await run_in_threadpool(welcome, parts, user, to)
     response.delete_cookie(ELSEWHERE)
     return response
 
@@ -84,7 +86,7 @@ def _vouched(
         raise NotVouchedError("Expected the state that was sent, got another. Log in anew.")
     if query.get("iss", provider.client.issuer) != provider.client.issuer:
         raise NotVouchedError("Expected an answer of the provider, got another's. Log in anew.")
-    if not end_session(parts.store, session.session_id, "", session.ends_at, parts.now()):
+    if not use_once(parts.store, session.session_id, session.ends_at, parts.now()):
         raise NotVouchedError("Expected who comes back once, got one again. Log in anew.")
     if "code" not in query:
         raise NotVouchedError("Expected a code, got none: the provider refused. Log in anew.")

@@ -60,7 +60,7 @@ def operations_routes(parts: Parts, render: Render) -> list[Route]:
     async def index(request: Request) -> Response:
         if not may_open(caller_of(request).principal.role, OPERATIONS):
             raise RefusedError(HTTPStatus.FORBIDDEN, "forbidden", "This login may not read it.")
-        session = session_of(parts, request)
+        session = session_of(request)
         shown = await run_in_threadpool(_shown, parts)
         return render("operations.html", mark=session.mark if session else "", day=day, **shown)
 

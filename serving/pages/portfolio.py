@@ -77,7 +77,7 @@ def portfolio_routes(parts: Parts, render: Render) -> list[Route]:
         caller = caller_of(request)
         if not may_open(caller.principal.role, PORTFOLIO):
             raise RefusedError(HTTPStatus.FORBIDDEN, "forbidden", "This login may not read it.")
-        session = session_of(parts, request)
+        session = session_of(request)
         shown = await run_in_threadpool(_shown, parts, remembered, caller)
         written = {"day": day, "money": money, "address": account_address, "bands": BANDS}
         mark = session.mark if session else ""

@@ -41,7 +41,7 @@ def work_list_routes(parts: Parts, render: Render) -> list[Route]:
 
     async def index(request: Request) -> Response:
         caller, view = _asked(request)
-        session = session_of(parts, request)
+        session = session_of(request)
         shown = await run_in_threadpool(_shown, parts, choices, caller, view)
         mark = session.mark if session else ""
         values = {"mark": mark, "view": view, "when": when, **shown}

@@ -257,6 +257,17 @@ users = Table(
     Column("disabled_at", DateTime),
 )
 
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("session", String(64), primary_key=True),
+    Column("user_id", String(40), nullable=False, index=True),
+    Column("mark", String(40), nullable=False),
+    Column("ends_at", DateTime, nullable=False),
+    Column("seen_at", DateTime, nullable=False),
+)
+
+# What is good once and was used: logins by a provider, which came back.
 ended_sessions = Table(
     "ended_sessions",
     METADATA,

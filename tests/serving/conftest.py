@@ -31,6 +31,7 @@ from models.golden import golden_set
 from models.intervals import COVARIATES
 from models.question import Question
 from models.renewal import AtTermEnd
+from serving.access.kept_sessions import open_session
 from serving.access.tokens import add_token
 from serving.access.users import KeptUser, Place, add_user, user_of
 from serving.logs import logged
@@ -260,11 +261,13 @@ class Served:
 
     def browser(self, role: str = "admin", **place: str | None) -> httpx.Client:
         """Give a client in which somebody of that role has logged in."""
-        subject = self.user(role, **place).subject
-        session = self.parts.signer.open(SESSION, subject, self.parts.now())
-        return httpx.Client(
-            base_url=self.url, cookies={SESSION: session}, timeout=30, verify=self.tls
-        )
+        cookies = {SESSION: self.session(self.user(role, **place))}
+        return httpx.Client(base_url=self.url, cookies=cookies, timeout=30, verify=self.tls)
+
+    def session(self, user: KeptUser, before: timedelta = timedelta(0)) -> str:
+        """Give the cookie of a user who logged in some time before now."""
+        then = self.parts.now() - before
+        return open_session(self.parts.store, user, then, self.parts.signer.lifetime)
 
     def client(self, *scopes: str, book: str | None = None) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.token(*scopes, book=book)}"} if scopes else {}

@@ -14,6 +14,7 @@ import pytest
 
 from features.home import Home
 from models.bundle import Bundle
+from serving.access.kept_sessions import open_session
 from serving.access.tokens import add_token
 from serving.access.users import Place, add_user, user_of
 from serving.metrics import Now
@@ -127,7 +128,7 @@ def test_no_canary_is_in_a_log_line_a_metric_or_an_error(
     add_user(parts.store, LOGIN, "Canary Person", Place("admin"), utc_now())
     user = user_of(parts.store, LOGIN)
     assert user is not None
-    session = f"{SESSION}={parts.signer.open(SESSION, user.subject, utc_now())}"
+    session = f"{SESSION}={open_session(parts.store, user, utc_now(), parts.signer.lifetime)}"
     errors, statuses, metrics = [], set(), ""
     with serve_parts(parts) as url, httpx.Client(base_url=url, timeout=60) as client:
         client.headers["authorization"] = f"Bearer {first}"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from features.errors import AccessError
 from serving.access import attempts
+from serving.access.kept_sessions import kept_session, open_session, session_id
 from serving.access.passwords import FEWEST, fits, hashed, new_password
 from serving.access.users import (
     KeptUser,
@@ -16,10 +17,7 @@ from serving.access.users import (
     add_user,
     disable_user,
     enable_user,
-    end_session,
-    kept_user,
     list_users,
-    principal_in_session,
     set_password,
     set_role,
     user_of,
@@ -28,6 +26,7 @@ from serving.store import tables
 from serving.store.database import Store
 
 NOW = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
+DAY = timedelta(days=1)
 PASSWORD = "correct horse battery"  # noqa: S105 - of these tests
 ANN, LEAD, ADMIN = Place("csm", "Ann", "north"), Place("lead", team="north"), Place("admin")
 
@@ -98,7 +97,7 @@ def test_a_role_that_this_code_does_not_know_sees_nothing(store: Store) -> None:
     user = added(store, "ann@example.com", ADMIN)
     with store.writing() as connection:
         connection.execute(sa.update(tables.users).values(role="owner", team="north"))
-    kept = kept_user(store, user.user_id)
+    kept = user_of(store, user.login)
     assert kept is not None
     assert kept.books == frozenset()
 
@@ -142,24 +141,15 @@ def test_each_change_ends_sessions_and_enabling_does_not_bring_them_back(
     store: Store, change: Callable[[Store], object]
 ) -> None:
     user = added(store, "ann@example.com")
-    assert principal_in_session(user, user.mark, "s1") is not None
+    kept = kept_session(store, session_id(open_session(store, user, NOW, DAY)))
+    assert kept is not None
+    assert kept.principal(NOW, NOW + DAY) is not None
     change(store)
     enable_user(store, "ann@example.com", NOW)
-    assert principal_in_session(kept_user(store, user.user_id), user.mark, "s1") is None
-
-
-def test_a_session_is_ended_once_and_alone(store: Store) -> None:
-    user = added(store, "ann@example.com")
-    ends_at = NOW + timedelta(hours=12)
-    assert end_session(store, "s1", user.user_id, ends_at, NOW)
-    assert not end_session(store, "s1", user.user_id, ends_at, NOW)
-    kept = kept_user(store, user.user_id)
-    assert principal_in_session(kept, user.mark, "s1") is None
-    assert principal_in_session(kept, user.mark, "s2") is not None
-    assert end_session(store, "s3", user.user_id, ends_at, ends_at)
-    kept = kept_user(store, user.user_id)
-    assert kept is not None
-    assert kept.ended == {"s3"}  # the first has ended by itself and is forgotten
+    assert kept_session(store, kept.session_id) is None
+    late = kept_session(store, session_id(open_session(store, user, NOW, DAY)))
+    assert late is not None  # opened by who was known as they were before the change
+    assert late.principal(NOW, NOW + DAY) is None
 
 
 def test_changing_who_is_not_there_is_an_error(store: Store) -> None:

@@ -1,13 +1,14 @@
 """Every route of the application, asked with every kind of token and login, against tables."""
 
 from datetime import timedelta
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.access.session import new_signer
+from serving.access.kept_sessions import SECRET_BYTES, close_session, session_id
 from serving.access.tokens import revoke_token
-from serving.access.users import Place, disable_user, end_session, set_role
+from serving.access.users import Place, disable_user, set_role
 from serving.api.app import build_app
 from serving.pages.cookies import SESSION
 
@@ -169,14 +170,11 @@ def people_of(served: "Served") -> dict[str, str]:
         "moved": served.user("csm", book="Ann"),
         "forged": served.user("admin"),
     }
-    cookies = {
-        name: served.parts.signer.open(SESSION, user.subject, now) for name, user in users.items()
-    }
+    cookies = {name: served.session(user) for name, user in users.items()}
     disable_user(store, users["disabled"].login, now)
-    ends_at = now + timedelta(days=1)
-    end_session(store, cookies["out"].split(".")[1], users["out"].user_id, ends_at, now)
+    close_session(store, session_id(cookies["out"]))
     set_role(store, users["moved"].login, Place("csm", book="Bob"), now)
-    cookies["forged"] = new_signer(1, 1).open(SESSION, users["forged"].subject, now)
+    cookies["forged"] = token_urlsafe(SECRET_BYTES)
     return {"none": "", **cookies}
 
 

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from serving.access.kept_sessions import kept_session, session_id
 from serving.api.calls import CALLS, Call
 from serving.api.guard import address_of
 from serving.api.response import Written
@@ -44,9 +45,9 @@ def rows_of(served: "Served", request_id: str) -> list[dict[str, Any]]:
 
 def session_of(served: "Served", browser: httpx.Client) -> str:
     """Give the id of the user who is logged in."""
-    session = served.parts.signer.read(SESSION, browser.cookies[SESSION], served.parts.now())
+    session = kept_session(served.parts.store, session_id(browser.cookies[SESSION]))
     assert session is not None
-    return session.subject.partition("-")[0]
+    return session.user.user_id
 
 
 def called(served: "Served", account_id: str) -> str:

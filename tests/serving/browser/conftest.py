@@ -74,8 +74,7 @@ def visit(chromium: Browser, served: "Served") -> Iterator[Visit]:
         context.set_default_timeout(PATIENCE)
         opened.append(context)
         if role is not None:
-            subject = of.user(role, book=book, team=team).subject
-            value = of.parts.signer.open(SESSION, subject, of.parts.now())
+            value = of.session(of.user(role, book=book, team=team))
             context.add_cookies([{"name": SESSION, "value": value, "url": of.url}])
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -1,7 +1,9 @@
 """People log in with a password, come back to where they were, and log out."""
 
 import re
-from datetime import timedelta
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -11,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from serving.access import attempts, passwords
+from serving.access.kept_sessions import kept_session, session_id
 from serving.access.recognised import FRESH_SECONDS
-from serving.access.session import Signer
 from serving.access.users import (
     KeptUser,
     Place,
@@ -22,6 +24,7 @@ from serving.access.users import (
     set_password,
     set_role,
 )
+from serving.pages.cookies import SESSION
 from serving.pages.paths import safe_next
 from serving.store import tables
 
@@ -185,9 +188,9 @@ def test_a_token_opens_no_page_and_a_session_not_the_interface(served: "Served")
 def test_a_login_opens_another_session_than_before(served: "Served", ann: KeptUser) -> None:
     with served.client() as browser:
         log_in(browser, ann.login)
-        first = browser.cookies["tenure_session"].split(".")[1]
+        first = browser.cookies[SESSION]
         log_in(browser, ann.login)
-        assert browser.cookies["tenure_session"].split(".")[1] != first
+        assert browser.cookies[SESSION] != first
 
 
 CHANGES: "list[Callable[[Store, str, Served], object]]" = [
@@ -205,9 +208,7 @@ def test_a_change_of_a_user_ends_their_sessions_for_good(
 ) -> None:
     store, now = served.parts.store, served.parts.now()
     with served.client() as browser:
-        browser.cookies.set(
-            "tenure_session", served.parts.signer.open("tenure_session", ann.subject, now)
-        )
+        browser.cookies.set(SESSION, served.session(ann))
         assert browser.get("/").status_code == 200
         change(store, ann.login, served)
         served.clock.ahead += FRESH_SECONDS
@@ -240,34 +241,36 @@ def test_the_mark_of_another_session_does_not_log_one_out(served: "Served") -> N
         assert one.post("/logout", data={"mark": mark}).status_code == 403
 
 
+def seen_at(served: "Served", cookie: str) -> datetime:
+    kept = kept_session(served.parts.store, session_id(cookie))
+    assert kept is not None
+    return kept.seen_at
+
+
 def test_a_session_in_use_goes_on_and_its_end_stays(served: "Served") -> None:
-    signer, now, user = served.parts.signer, served.parts.now(), served.user()
-    early = signer.open("tenure_session", user.subject, now - timedelta(minutes=30))
+    cookie = served.session(served.user(), before=timedelta(minutes=59))
+    before = kept_session(served.parts.store, session_id(cookie))
     with served.client() as browser:
-        browser.cookies.set("tenure_session", early)
-        cookies = SimpleCookie(browser.get("/").headers["set-cookie"])
-        renewed = signer.read("tenure_session", cookies["tenure_session"].value, now)
-        assert renewed is not None
-        before = signer.read("tenure_session", early, now)
-        assert before is not None
-        assert (renewed.seen_at, renewed.ends_at) == (now, before.ends_at)
+        browser.cookies.set(SESSION, cookie)
+        assert browser.get("/").status_code == 200
+        while seen_at(served, cookie) < served.parts.now():
+            time.sleep(0.01)  # it is written beside the answer
+    after = kept_session(served.parts.store, session_id(cookie))
+    assert before is not None
+    assert after == replace(before, seen_at=served.parts.now())
 
 
 @pytest.mark.parametrize("hours", [1, 12])
 def test_a_session_that_was_not_used_or_is_too_old_is_closed(served: "Served", hours: int) -> None:
-    signer, user = served.parts.signer, served.user()
-    opened = signer.open(
-        "tenure_session", user.subject, served.parts.now() - timedelta(hours=hours)
-    )
+    cookie = served.session(served.user(), before=timedelta(hours=hours))
     if hours == 12:  # used all the time
-        busy = Signer(signer.key, signer.lifetime, signer.lifetime)
-        then = served.parts.now() - timedelta(seconds=1)
-        session = busy.read("tenure_session", opened, then)
-        assert session is not None
-        opened = signer.renewed("tenure_session", session, then)
-        assert signer.read("tenure_session", opened, then) is not None
+        used = tables.sessions.c.session == session_id(cookie)
+        with served.parts.store.writing() as connection:
+            connection.execute(
+                sa.update(tables.sessions).where(used).values(seen_at=served.parts.now())
+            )
     with served.client() as browser:
-        browser.cookies.set("tenure_session", opened)
+        browser.cookies.set(SESSION, cookie)
         assert browser.get("/").status_code == 401
 
 
