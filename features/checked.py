@@ -169,6 +169,11 @@ class CheckedSource:
         return rows.drop_duplicates(key, keep="last") if VERSION_TIME in rows else rows
 
 
+def origin_of(place: str) -> str:
+    """Give the digest of a folder's path or a database's URL, which may hold a password."""
+    return hashlib.sha256(place.encode()).hexdigest()
+
+
 def in_order_of_versions(rows: pd.DataFrame) -> pd.DataFrame:
     """Sort a table's rows by `recorded_at`, where it has that; a row without it by `known_at`."""
     if VERSION_TIME not in rows:

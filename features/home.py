@@ -17,6 +17,11 @@ class Home:
     root: Path
 
     @property
+    def sample(self) -> Path:
+        """The quickstart's sample company."""
+        return self.root / "sample"
+
+    @property
     def checked(self) -> Path:
         """Checked sources, one folder per fingerprint."""
         return self.root / "checked"

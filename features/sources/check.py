@@ -1,6 +1,5 @@
 """Checking a source: read, hold against the contract, set aside what breaks it, keep the rest."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from features.checked import CheckedSource
+from features.checked import CheckedSource, origin_of
 from features.contracts import TABLES
 from features.engine import Cluster
 from features.errors import SourceError
@@ -130,8 +129,7 @@ def _check(
 
 
 def _origin(mapping: SourceMap) -> str:
-    # a URL may hold a password
-    return hashlib.sha256((mapping.database or str(mapping.folder)).encode()).hexdigest()
+    return origin_of(mapping.database or str(mapping.folder))
 
 
 def _read(

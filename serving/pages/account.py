@@ -17,7 +17,7 @@ from serving.api.response import caller_of
 from serving.pages import account_charts, account_rows, curve
 from serving.pages.cookies import session_of
 from serving.pages.feedback import form_of
-from serving.pages.lacking import how_old
+from serving.pages.lacking import how_old, today
 from serving.pages.paths import ACCOUNTS, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -131,7 +131,7 @@ def _account(parts: Parts, caller: Caller, in_service: InService, found: Row) ->
     return {
         "publication": publication,
         **how_old(parts, publication),
-        "today": parts.now().date(),
+        "today": today(parts, publication),
         "as_of": publication.as_of.date(),
         "told": told,
         "listed": listed,

@@ -1,5 +1,6 @@
 """Why there is no list to show, or an old one: said alike by every page that is made from it."""
 
+from datetime import date
 from typing import Any
 
 from serving.api.refusal import RefusedError
@@ -22,6 +23,15 @@ def shown_publication(parts: Parts) -> tuple[Publication | None, str]:
 
 
 def how_old(parts: Parts, publication: Publication) -> dict[str, Any]:
-    """Give what `stale.html` reads: whether scores are marked as old, and their age in days."""
+    """Give what `stale.html` reads: the day of a sample, or whether scores are marked as old."""
     hours = parts.age_hours(publication.as_of)
-    return {"is_stale": parts.is_stale(hours), "age_days": round(hours / 24)}
+    return {
+        "sample_as_of": publication.as_of.date() if publication.is_sample else None,
+        "is_stale": parts.is_stale(hours) and not publication.is_sample,
+        "age_days": round(hours / 24),
+    }
+
+
+def today(parts: Parts, publication: Publication) -> date:
+    """Give the day that others are told from: of a sample company, whose data ends, its last."""
+    return (publication.as_of if publication.is_sample else parts.now()).date()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -88,9 +88,16 @@ def _shown(parts: Parts) -> dict[str, Any]:
         "checks": checks,
         "worst": worst(checks),
         "to_do": to_do(checks),
+        "sample_as_of": _sample_day(in_service),
         "models": [_told(model, in_service) for model in models if in_service is not None],
         "runs": runs[:RUNS],
     }
+
+
+def _sample_day(in_service: InService | None) -> date | None:
+    if in_service is None or not in_service.publication.is_sample:
+        return None
+    return in_service.publication.as_of.date()
 
 
 def to_do(checks: Iterable[Check]) -> dict[str, list[Check]]:
@@ -119,16 +126,17 @@ def _of_scores(parts: Parts, in_service: InService | None) -> Iterator[Check]:
     if most and hours > most * 24:
         yield Check(what, "wrong", say("operations.too_old", **told, days=most), do)
     else:
-        yield Check(what, _age_level(parts, hours), say("operations.as_of", **told), do)
+        level = _age_level(parts, publication, hours)
+        yield Check(what, level, say("operations.as_of", **told), do)
     if publication.origin is not None:
         at = publication.origin.extracted_at
         hours = parts.age_hours(at)
         text = said("operations.extracted", date=moment(at), age=aged(hours))
-        yield Check(say("operations.data"), _age_level(parts, hours), text, do)
+        yield Check(say("operations.data"), _age_level(parts, publication, hours), text, do)
 
 
-def _age_level(parts: Parts, hours: float) -> Level:
-    return "look" if parts.is_stale(hours) else "ok"
+def _age_level(parts: Parts, publication: Publication, hours: float) -> Level:
+    return "look" if parts.is_stale(hours) and not publication.is_sample else "ok"
 
 
 def aged(hours: float) -> str:

@@ -17,7 +17,7 @@ from serving.api.response import caller_of
 from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
 from serving.pages.feedback import form_of
-from serving.pages.lacking import how_old
+from serving.pages.lacking import how_old, today
 from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -122,7 +122,7 @@ def _listed(
         "sorts": SORTS,
         "publication": publication,
         **how_old(parts, publication),
-        "today": asked.now.date(),
+        "today": asked.today,
     }
 
 
@@ -137,7 +137,8 @@ def _file(parts: Parts, caller: Caller, view: View, path: str) -> Response:
 
 
 def _of(parts: Parts, caller: Caller, view: View, publication: Publication) -> listing.Asked:
-    return listing.Asked(publication.number, caller.principal.books, parts.now(), view)
+    books, from_day = caller.principal.books, today(parts, publication)
+    return listing.Asked(publication.number, books, parts.now(), view, from_day)
 
 
 def _ids(rows: Sequence[Row]) -> list[str]:

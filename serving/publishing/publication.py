@@ -63,7 +63,14 @@ class Publication:
     models: tuple[PublishedModel, ...]
     origin: Origin | None = None
 
+    @property
+    def is_sample(self) -> bool:
+        """Whether the scores are of the quickstart's sample company, whose data ends."""
+        return any(model.about.get(SAMPLE) for model in self.models)
 
+
+SAMPLE = "is_sample"
+"""What is said of the models of scores of the quickstart's company."""
 NEWEST_FIRST = (tables.publications.c.as_of.desc(), tables.publications.c.number.desc())
 """By the date scored, so that scoring a past date again does not take the list back to it."""
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from features.built import built
 from features.catalog import catalog_json
-from features.checked import CheckedSource
+from features.checked import CheckedSource, origin_of
 from features.errors import ModelError
+from features.home import Home
 from features.own.harvest import Own
 from models.asked import any_asks_for_touches
 from models.bundle import Bundle
@@ -21,7 +22,7 @@ from serving.playbooks.read import playbook_in_use
 from serving.playbooks.trigger import holding, lacking
 from serving.publishing.account_pages import account_pages
 from serving.publishing.listing import around, products
-from serving.publishing.publication import Publication
+from serving.publishing.publication import SAMPLE, Publication
 from serving.publishing.publish import Scored, publish
 from serving.scoring.listed import Company, listed_rows
 from serving.scoring.next_products import next_products
@@ -108,7 +109,7 @@ def release(
         list_horizon_days=days,
         currency=source.currency or settings.currency,
         source=source,
-        about=_about(registry, bundles),
+        about=_about(registry, bundles, is_sample=_is_sample(source, settings.home)),
     )
     publication = publish(store, settings.home, scored, scored_at)
     lacked = lacking(playbook.triggers, list(now.table.columns))
@@ -126,10 +127,17 @@ def _champions(registry: Registry) -> dict[str, Bundle]:
     return champions
 
 
-def _about(registry: Registry, bundles: Mapping[str, Bundle]) -> dict[str, dict[str, Any]]:
+def _is_sample(source: CheckedSource, home: Home) -> bool:
+    return source.origin == origin_of(str(home.sample.resolve()))
+
+
+def _about(
+    registry: Registry, bundles: Mapping[str, Bundle], *, is_sample: bool
+) -> dict[str, dict[str, Any]]:
+    beside = {SAMPLE: True} if is_sample else {}
     champions = [each for each in registry.models() if CHAMPION in each.aliases]
     return {
-        each.model: {"metrics": dict(each.metrics), "data": dict(each.data)}
+        each.model: {"metrics": dict(each.metrics), "data": dict(each.data), **beside}
         for each in champions
         if each.model in bundles
     }

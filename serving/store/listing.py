@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -76,12 +76,20 @@ class Asked:
         The CSMs whose accounts are looked at, and no others; None: all accounts.
     now
         Naive UTC.
+    day
+        What days that are to come are told from; by default that of `now`.
     """
 
     publication: int
     books: Books
     now: datetime
     view: View
+    day: date | None = None
+
+    @property
+    def today(self) -> date:
+        """What days that are to come are told from."""
+        return self.day or self.now.date()
 
 
 def page(store: Store, asked: Asked) -> list[Row]:
@@ -194,6 +202,20 @@ def snoozed(now: datetime) -> "Select[Any]":
     return sa.select(FEEDBACK.c.account_id).where(*is_snooze, is_last)
 
 
+def snoozes_of(store: Store, now: datetime, account_ids: Sequence[str]) -> dict[str, datetime]:
+    """Give until when accounts are snoozed, of those among some that are."""
+    found: dict[str, datetime] = {}
+    with store.reading() as connection:
+        for some in _chunks(account_ids):
+            last = _newest(now).where(FEEDBACK.c.account_id.in_(some))
+            query = sa.select(FEEDBACK.c.account_id, FEEDBACK.c.until).where(
+                FEEDBACK.c.feedback_id.in_(last.group_by(FEEDBACK.c.account_id)),
+                FEEDBACK.c.until.is_not(None),
+            )
+            found |= {row.account_id: row.until for row in connection.execute(query)}
+    return found
+
+
 def _chosen(query: "Select[Any]", asked: Asked) -> "Select[Any]":
     """Keep to the books and the filters of a view, but not to its tab."""
     return _of_books(query, asked).where(*_filters(asked))
@@ -204,8 +226,8 @@ def _filters(asked: Asked) -> Iterator["ColumnElement[bool]"]:
     for name in (*CHOSEN, "why_not"):
         if (value := getattr(view, name)) is not None:
             yield LISTED.c[name] == value
-    yield from _within(LISTED.c.renewal_date, view.renews, asked.now)
-    yield from _within(LISTED.c.notice_deadline, view.notice, asked.now)
+    yield from _within(LISTED.c.renewal_date, view.renews, asked.today)
+    yield from _within(LISTED.c.notice_deadline, view.notice, asked.today)
     if view.q is not None:
         yield LISTED.c.searched.like(pattern(view.q), escape=ESCAPE)
     if view.product is not None:
@@ -216,10 +238,10 @@ def _filters(asked: Asked) -> Iterator["ColumnElement[bool]"]:
 
 
 def _within(
-    column: "ColumnElement[Any]", days: int | None, now: datetime
+    column: "ColumnElement[Any]", days: int | None, day: date
 ) -> Iterator["ColumnElement[bool]"]:
     if days is not None:
-        today = datetime.combine(now.date(), time.min)
+        today = datetime.combine(day, time.min)
         yield column.between(today, today + timedelta(days=days))
 
 

@@ -92,7 +92,7 @@ class Session:
     @property
     def sample(self) -> Path:
         """Where the quickstart's sample company lies."""
-        return self.home.root / "sample"
+        return self.home.sample
 
     def source(self, named: str | None) -> str:
         """Give the source to work on: the one named, else that of the settings, else the sample.

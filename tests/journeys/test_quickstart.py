@@ -183,6 +183,8 @@ def test_its_password_opens_the_page_and_nothing_else_does(
         page = browser.post("/login", data=form)
     assert "<h1>Work list</h1>" in page.text
     assert page.text.count("<tr>") > 10
+    assert "Sample data as of " in page.text
+    assert "days old" not in page.text
 
 
 def test_a_second_training_is_held_against_the_champion(quickstart: Quickstart) -> None:

@@ -274,6 +274,12 @@ class Served:
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=self.tls)
 
 
+@pytest.fixture(scope="session")
+def serve() -> type[Served]:
+    """Give what a service that a test itself serves is called by its clients."""
+    return Served
+
+
 def listening_socket() -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

@@ -142,7 +142,7 @@ def test_what_was_done_is_told_with_what_came_of_it(
 
 
 def test_what_was_taken_back_is_not_told() -> None:
-    kept = Recorded(1, "acme", "lost", "kept", AS_OF, "Ann", None, None, None)
+    kept = Recorded(1, "acme", "lost", "kept", AS_OF, "Ann", None, None, None, "ann")
     gone = replace(kept, note="taken back", withdrawn_at=AS_OF, withdrawn_by="Ann")
     came = Came(AS_OF.date(), "scored", None, [])
     assert [done.note for done in done_before([], [kept, gone], came)] == ["kept"]
