@@ -2,16 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time, timedelta
+from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
 
 from serving.api import schema
 from serving.api.cursor import Cursor, read_cursor
-from serving.api.feedback import Feedback, Recorded, feedback_of, record, recorded_before
+from serving.api.feedback import (
+    Feedback,
+    Recorded,
+    feedback_of,
+    may_withdraw,
+    record,
+    recorded_as,
+    recorded_before,
+    withdraw,
+)
 from serving.api.fields import MOST_SNOOZED_DAYS
 from serving.api.readiness import Found
-from serving.api.refusal import invalid, no_account, not_found
+from serving.api.refusal import RefusedError, invalid, no_account, not_found
 from serving.api.response import Written
 from serving.parts import Caller, Parts
 from serving.publishing.publication import Publication, numbered
@@ -28,7 +38,7 @@ from serving.snapshots.told import (
     told_reasons,
     utc,
 )
-from serving.store import lookup
+from serving.store import listing, lookup
 
 DECODER = msgspec.json.Decoder(schema.AccountScores)
 FEW = 20
@@ -197,6 +207,24 @@ def feedback(parts: Parts, caller: Caller, asked: schema.FeedbackRequest) -> sch
     return _told(record(parts.store, told, who, parts.now(), is_erased))
 
 
+def undo_feedback(parts: Parts, caller: Caller, asked: schema.UndoRequest) -> schema.FeedbackAnswer:
+    """Answer ``POST /v1/feedback/undo``; a second time changes nothing."""
+    told = recorded_as(parts.store, asked.feedback_id)
+    publication, books = parts.in_service().publication, caller.principal.books
+    account_id = told.account_id if told else ""  # by the same queries for what is not there
+    found = lookup.account(parts.store, publication, account_id, books)
+    if told is None or found is None:
+        raise not_found()
+    if not may_withdraw(caller.principal, told.who):
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN,
+            "forbidden",
+            "Who told it takes it back, or a lead or an admin. Tell anew how it is.",
+        )
+    withdraw(parts.store, told.feedback_id, caller.principal.who, parts.now())
+    return _told(recorded_as(parts.store, told.feedback_id) or told)
+
+
 def models(parts: Parts, caller: Caller) -> schema.ModelsAnswer:
     """Answer ``GET /v1/models``."""
     in_service = parts.in_service()
@@ -268,6 +296,7 @@ def _entries(
     found = lookup.scores_of(parts.store, publication, listed)
     renewals = lookup.renewals_of(parts.store, publication.number, listed)
     plays = lookup.plays_of(parts.store, publication.number, listed)
+    snoozes = listing.snoozes_of(parts.store, parts.now(), listed)
     at_horizon = {
         (score["account_id"], score["model"]): score
         for score in found
@@ -287,6 +316,7 @@ def _entries(
                 row["tier"],
                 days_between(publication.as_of, row["renews_at"]),
             ).text,
+            snoozes.get(row["account_id"]),
         )
         for row in rows
         if row["account_id"] not in erased and (row["account_id"], "churn") in at_horizon
@@ -300,6 +330,7 @@ def _entry(
     expansion: float | None,
     renewal: Mapping[str, Any] | None,
     play: str,
+    snoozed_until: datetime | None,
 ) -> schema.WorklistEntry:
     return schema.WorklistEntry(
         position=row["position"],
@@ -316,6 +347,7 @@ def _entry(
         expansion_probability=expansion,
         reasons=told_reasons(reasons, LIST_REASONS),
         suggested_play=play,
+        snoozed_until=_date(snoozed_until),
     )
 
 

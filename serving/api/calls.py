@@ -124,6 +124,20 @@ CALLS = (
         shows=_alone,
     ),
     Call(
+        "POST",
+        "/v1/feedback/undo",
+        "undo_feedback",
+        "Take feedback back",
+        "A token takes back what it told itself; one with the scope `admin`, what anybody told. "
+        "To send it again changes nothing, and is answered alike.",
+        "feedback",
+        answers.undo_feedback,
+        schema.FeedbackAnswer,
+        body=schema.UndoRequest,
+        refuses=frozenset({404}),
+        shows=_alone,
+    ),
+    Call(
         "GET",
         "/v1/models",
         "get_models",

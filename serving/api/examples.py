@@ -77,6 +77,7 @@ REQUESTS: Mapping[type, Struct] = MappingProxyType(
             idempotency_key="task-4711",
             note="Eva is the new champion.",
         ),
+        schema.UndoRequest: schema.UndoRequest(feedback_id=17),
     }
 )
 PARAMETERS: Mapping[str, Any] = MappingProxyType(
@@ -143,6 +144,7 @@ ANSWERS: Mapping[type, Struct] = MappingProxyType(
                     expansion_probability=0.06,
                     reasons=[REASON],
                     suggested_play="Ask the main users what they need",
+                    snoozed_until=None,
                 )
             ],
             next_cursor="My4x",

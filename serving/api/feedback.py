@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from features.errors import StoreError
 from features.tombstones import nobody
+from serving.access.tokens import Principal
 from serving.api.refusal import Detail, RefusedError, no_account
 from serving.store import tables
 from serving.store.database import Store
@@ -31,7 +32,13 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Feedback as it was recorded; times are naive UTC, and people and tokens told by name."""
+    """Feedback as it was recorded; times are naive UTC, and people and tokens told by name.
+
+    Attributes
+    ----------
+    who
+        Id of the token or the user that `recorded_by` names.
+    """
 
     feedback_id: int
     account_id: str
@@ -42,6 +49,7 @@ class Recorded:
     until: datetime | None
     withdrawn_at: datetime | None
     withdrawn_by: str | None
+    who: str
 
 
 def record(
@@ -112,6 +120,14 @@ def recorded_as(store: Store, feedback_id: int) -> Recorded | None:
     return None if row is None else _recorded(row)
 
 
+def may_withdraw(principal: Principal, who: str) -> bool:
+    """Tell whether somebody may take back what another told: what they told themselves they may.
+
+    Of others a lead may, and an admin. A CSM says anew how it is: the last that was said counts.
+    """
+    return principal.who == who or principal.role == "lead" or principal.may("admin")
+
+
 def withdraw(store: Store, feedback_id: int, who: str, now: datetime) -> bool:
     """Let feedback count no more; False when it was withdrawn before, which stays as it was.
 
@@ -158,4 +174,5 @@ def _recorded(row: sa.RowMapping) -> Recorded:
         until=row["until"],
         withdrawn_at=row["withdrawn_at"],
         withdrawn_by=row["undone_by"],
+        who=row["token_id"],
     )

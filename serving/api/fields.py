@@ -75,6 +75,9 @@ FeedbackKind = Literal[
     "expansion_opened",
     "unsure",
 ]
+FeedbackId = Annotated[
+    int, Meta(ge=1, le=2**31 - 1, description="As it was answered when the feedback was recorded.")
+]
 MOST_SNOOZED_DAYS = 90
 Until = Annotated[
     date,
@@ -82,6 +85,13 @@ Until = Annotated[
         extra_json_schema={"maxLength": 10},
         description="With `snoozed`, and nothing else: the day, UTC, on which the account comes "
         f"back onto the list; tomorrow at the earliest, in {MOST_SNOOZED_DAYS} days at the latest.",
+    ),
+]
+SnoozedUntil = Annotated[
+    str,
+    Meta(
+        extra_json_schema=DATE,
+        description="The day, UTC, before which somebody wants to hear nothing of it; null: none.",
     ),
 ]
 

@@ -20,6 +20,7 @@ from serving.api.fields import (
     Date,
     Effect,
     FeatureName,
+    FeedbackId,
     FeedbackKind,
     Fingerprint,
     HorizonDays,
@@ -36,6 +37,7 @@ from serving.api.fields import (
     RenewalProbability,
     Sentence,
     Share,
+    SnoozedUntil,
     Stale,
     Status,
     Text,
@@ -98,6 +100,12 @@ class FeedbackRequest(Struct, forbid_unknown_fields=True):
     idempotency_key: Key
     note: Note | None = None
     until: Until | None = None
+
+
+class UndoRequest(Struct, forbid_unknown_fields=True):
+    """Take feedback back; it is kept, with who took it back and when, and counts no more."""
+
+    feedback_id: FeedbackId
 
 
 class ReasonAnswer(Struct):
@@ -281,7 +289,11 @@ class AccountAnswer(Struct):
 
 
 class WorklistEntry(Struct):
-    """One account of the work list; `expected_loss` is probability x ARR."""
+    """One account of the work list; `expected_loss` is probability x ARR.
+
+    A snoozed account keeps its place, so that the pages of one list fit together; the list in a
+    browser leaves it out until its day.
+    """
 
     position: Annotated[int, Meta(ge=1)]
     account_id: str
@@ -298,6 +310,7 @@ class WorklistEntry(Struct):
     expansion_probability: Probability | None
     reasons: list[ReasonAnswer]
     suggested_play: str
+    snoozed_until: SnoozedUntil | None
 
 
 class WorklistAnswer(Struct):

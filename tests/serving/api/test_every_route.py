@@ -49,6 +49,7 @@ EXPECTED = """
     GET:/v1/accounts/acme  401  401 401   401     401     403   200  403      403     200   200 404
     GET:/v1/accounts/none  401  401 401   401     401     403   404  403      403     404   404 404
     POST:/v1/feedback      401  401 401   401     401     403   403  200      403     200   200 404
+    POST:/v1/feedback/undo 401  401 401   401     401     403   403  404      403     404   404 404
     GET:/nowhere           401  401 401   401     401     404   404  404      404     404   404 404
 """
 # The same of who has logged in: Ann, Bob, a lead of Ann's team and of Bob's, an admin; and of
@@ -85,6 +86,7 @@ EXPECTED_OF_PEOPLE = """
     GET:/v1/accounts/acme  401  401 401 401   401   401   401      401 401   401
     GET:/v1/accounts/none  401  401 401 401   401   401   401      401 401   401
     POST:/v1/feedback      401  401 401 401   401   401   401      401 401   401
+    POST:/v1/feedback/undo 401  401 401 401   401   401   401      401 401   401
     GET:/nowhere           401  401 401 401   401   401   401      401 401   401
 """
 # Whether a page shows Ann's acme (of an XLSX it cannot be read).
@@ -112,6 +114,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/feedback": {
         "json": {"account_id": "acme", "kind": "contacted", "idempotency_key": "every route"}
     },
+    "/v1/feedback/undo": {"json": {"feedback_id": 999_999}},
     "/login": {"data": {"login": "none"}},
     "/logout": {"data": {"mark": "none"}},
     "/feedback": {"data": {"mark": "none", "account_id": "acme", "kind": "lost"}},

@@ -143,3 +143,57 @@ def test_what_was_withdrawn_is_shown_as_such_and_answered_alike(
     assert (again["feedback_id"], again["withdrawn_by"]) == (number, "Test")
     assert again["withdrawn_at"] == "2026-03-03T12:00:00Z"
     assert client.get("/v1/accounts/evil").json()["feedback"][0] == again
+
+
+def recorded(client: httpx.Client, account_id: str, kind: str = "contacted", **more: str) -> int:
+    key = {"idempotency_key": f"to undo {account_id} {kind} {more}"}
+    told = client.post("/v1/feedback", json={"account_id": account_id, "kind": kind, **key, **more})
+    assert told.status_code == 200, told.text
+    return int(told.json()["feedback_id"])
+
+
+def withdrawals(served: "Served", number: int) -> int:
+    is_it = (tables.audit.c.object == str(number)) & (tables.audit.c.action == "withdraw feedback")
+    with served.parts.store.reading() as connection:
+        return len(connection.execute(sa.select(tables.audit).where(is_it)).all())
+
+
+def test_a_program_takes_back_what_it_told_exactly_once(
+    served: "Served", client: httpx.Client
+) -> None:
+    undo = {"feedback_id": recorded(client, "corn")}
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(client.post, "/v1/feedback/undo", json=undo) for _ in range(16)]
+    answers = [each.result() for each in sent]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    assert answers[0].json()["withdrawn_at"] == "2026-03-03T12:00:00Z"
+    assert answers[0].json()["withdrawn_by"].startswith("test ")
+    assert withdrawals(served, undo["feedback_id"]) == 1
+
+
+def test_a_program_takes_back_nothing_of_others_and_nothing_outside_its_book(
+    served: "Served", client: httpx.Client
+) -> None:
+    undo = {"feedback_id": recorded(client, "dune", "lost")}
+    with served.client("feedback") as other, served.client("admin") as admin:
+        assert told_off(other.post("/v1/feedback/undo", json=undo)) == (403, "forbidden")
+        with served.client("feedback", book="Bob") as bob:
+            outside, none = (
+                bob.post("/v1/feedback/undo", json=asked)
+                for asked in (undo, {"feedback_id": 10**9})
+            )
+        assert told_off(outside) == told_off(none) == (404, "not_found")
+        assert withdrawals(served, undo["feedback_id"]) == 0
+        assert admin.post("/v1/feedback/undo", json=undo).status_code == 200
+
+
+def test_the_list_tells_a_program_who_is_snoozed_and_until_when(client: httpx.Client) -> None:
+    def snoozed() -> dict[str, str | None]:
+        accounts = client.get("/v1/worklist").json()["accounts"]
+        return {one["account_id"]: one["snoozed_until"] for one in accounts}
+
+    number = recorded(client, "acme", "snoozed", until="2026-03-09")
+    assert (snoozed()["acme"], snoozed()["bolt"]) == ("2026-03-09", None)
+    client.post("/v1/feedback/undo", json={"feedback_id": number})
+    assert snoozed()["acme"] is None

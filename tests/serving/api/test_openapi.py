@@ -22,6 +22,7 @@ from serving.api.calls import CALLS, Call
 from serving.api.examples import ANSWERS, ERRORS, REQUESTS
 from serving.api.guard import FAILURES
 from serving.api.openapi import document
+from serving.api.schema import FeedbackRequest, UndoRequest
 from serving.parts import open_parts, utc_now
 from serving.settings import Settings
 
@@ -67,6 +68,9 @@ def ask(client: httpx.Client, call: Call, **how: Any) -> httpx.Response:
     path = call.path
     for name, value in FILLED.items():
         path = path.replace(name, value)
+    if call.body is UndoRequest and not how:  # what the example tells, under its number here
+        told = client.post("/v1/feedback", json=msgspec.to_builtins(REQUESTS[FeedbackRequest]))
+        how = {"json": {"feedback_id": told.json().get("feedback_id", 1)}}
     return client.request(call.method, path, **(how or example_of(call)))
 
 
@@ -226,6 +230,8 @@ def provoked(call: Call, client: httpx.Client, served: "Served") -> Iterator[htt
         yield ask(client, call, params={"limit": "many"})
     if call.name == "get_account":
         yield client.get("/v1/accounts/nobody")
+    if call.name == "undo_feedback":
+        yield ask(client, call, json={"feedback_id": 999_999})
     if call.name == "record_feedback":
         told = example_of(call)["json"]
         yield ask(client, call, json=told | {"account_id": "nobody", "idempotency_key": "none"})

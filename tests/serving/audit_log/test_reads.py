@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from tests.serving.conftest import Log, Served
 
 TELL = {"account_id": "acme", "kind": "contacted", "note": "Called", "idempotency_key": "reads"}
+
+
+def undone(client: httpx.Client) -> httpx.Response:
+    number = client.post("/v1/feedback", json=TELL).json()["feedback_id"]
+    return client.post("/v1/feedback/undo", json={"feedback_id": number})
+
+
 READS: dict[str, tuple[Callable[[httpx.Client], httpx.Response], set[str]]] = {
     "POST /v1/scores": (
         lambda client: client.post("/v1/scores", json={"account_ids": ["acme", "none", "bolt"]}),
@@ -33,7 +40,9 @@ READS: dict[str, tuple[Callable[[httpx.Client], httpx.Response], set[str]]] = {
         {"acme", "corn"},
     ),
     "POST /v1/feedback": (lambda client: client.post("/v1/feedback", json=TELL), {"acme"}),
+    "POST /v1/feedback/undo": (undone, {"acme"}),
 }
+
 PAGES = ["/", "/list.csv", "/list.xlsx"]
 
 
