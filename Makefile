@@ -24,7 +24,7 @@ conformance: $(INSTALLED) $(SPARK) ## over 1,000 fresh companies on which no fea
 faults: $(INSTALLED) ## soak: checks killed at any time, long histories, one account with ten million events
 	@FAULT_KILLS=100 INPUT_EXAMPLES=500 INCREMENTAL_DRAWS=100 LARGE_ACCOUNT=10000000 \
 		PUBLISHER_KILLS=200 SWAPS=500 MUTANTS=1000 SKEW_ACCOUNTS=10000 \
-		$(BIN)/python -m pytest tests/faults tests/features/sources/test_incremental.py tests/features/sources/test_bad_log.py
+		$(BIN)/python -m pytest tests/faults tests/features/sources/test_incremental.py tests/features/sources/test_bad_log.py tests/serving/pages/test_hostile.py
 
 $(INSTALLED): requirements.lock pyproject.toml .ci/prerequisites
 	@PYTHON="$$(sh .ci/prerequisites "$(PYTHON)")" && \
