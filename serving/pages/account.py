@@ -30,6 +30,8 @@ from serving.store.lookup import Row
 
 PATH = f"{ACCOUNTS}{{account_id:path}}"
 FEEDBACK_SHOWN = 50
+SHORT = 6
+"""Longer tables are folded, or show so many rows and fold the others."""
 WHY_NOT_SCORED: Mapping[str, str] = {
     "no_data": "account.no_data",
     "leaving": "account.leaving",
@@ -67,6 +69,7 @@ WRITTEN: dict[str, Any] = {
     "money": money,
     "when": when,
     "curve": curve,
+    "short": SHORT,
     "address_of": account_address,
     "table_names": TABLE_NAMES,
     "lane_names": LANE_NAMES,

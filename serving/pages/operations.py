@@ -208,7 +208,7 @@ def of_model(
         text = say("operations.other_version", looked=report.model_version, version=version)
         yield Check(name, "look", text, said("operations.do_monitor"))
         return
-    words = {entry["column"]: entry["description"] for entry in catalogue}
+    words = {entry["column"]: entry["description"].rstrip(".") for entry in catalogue}
     do = said("operations.do_drift", model=name)
     yield _drifted(say("operations.features_of", model=name), report.features, words, do)
     scores = {

@@ -5,6 +5,7 @@
 const language = document.documentElement.lang;
 const locale = navigator.languages.find((one) => one.startsWith(language)) ?? language;
 const OFF = "tenure_keys_off";
+const SEARCH = "#search"; // leads from a page without a search to that of the list
 
 /* Moments: written in UTC by the service, here in the reader's own zone. */
 
@@ -71,6 +72,8 @@ function showKeys() {
 
 function search() {
   const field = document.querySelector("input[type=search]");
+  const list = document.querySelector(".site a[href='/']");
+  if (!field && list) location.assign(`${list.href}${SEARCH}`);
   field?.focus();
   field?.select();
 }
@@ -89,3 +92,4 @@ areOn.addEventListener("change", () => {
   kept((store) => (areOn.checked ? store.removeItem(OFF) : store.setItem(OFF, "1")));
 });
 help.hidden = false;
+if (location.hash === SEARCH && document.querySelector("input[type=search]")) search();

@@ -50,6 +50,31 @@ def test_letters_that_are_typed_move_nothing(visit: "Visit") -> None:
     assert focused_row(page) == ""
 
 
+def test_the_key_to_search_leads_from_an_account_to_the_lists_search(visit: "Visit") -> None:
+    page = visit("csm", book="Ann")
+    page.goto("/accounts/acme")
+    page.keyboard.press("/")
+    expect(page.get_by_role("heading", name="Work list")).to_be_visible()
+    expect(page.locator("input[type=search]")).to_be_focused()
+    page.keyboard.type("corn")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("q=corn"))
+
+
+def test_a_wide_screen_shows_an_account_in_two_columns_and_a_telephone_in_one(
+    visit: "Visit",
+) -> None:
+    lefts = {}
+    for width in (1200, 360):
+        page = visit(viewport={"width": width, "height": 800})
+        page.goto("/accounts/acme")
+        titles = ("What is expected", "What was done, and what came of it")
+        boxes = [page.get_by_role("heading", name=title).bounding_box() for title in titles]
+        lefts[width] = [box["x"] for box in boxes if box]
+    assert lefts[1200][1] > lefts[1200][0] + 500
+    assert lefts[360][1] == lefts[360][0]
+
+
 def test_the_keys_are_shown_and_can_be_turned_off_for_good(visit: "Visit") -> None:
     page = visit()
     page.goto("/")

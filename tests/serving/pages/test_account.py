@@ -25,14 +25,14 @@ from serving.pages.account_rows import Came, done_before, outcome_state, reason_
 from serving.pages.texts import catalogue
 from serving.parts import Parts, open_parts
 from serving.store import tables
-from serving.store.account_page import Event, Outcome, Told
+from serving.store.account_page import TO_JSON, Event, Outcome, Told
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
 
 AS_OF = datetime(2026, 3, 2)  # noqa: DTZ001 - times are naive UTC everywhere
 MOST_BYTES = 200_000
-SECTIONS = 8
+SECTIONS = 10
 
 
 @pytest.fixture
@@ -93,6 +93,47 @@ def test_it_says_what_is_expected_and_marks_the_renewal(browser: httpx.Client) -
     mark = re.search(r'class="mark" x1="([\d.]+)"', chart[0])
     assert mark is not None
     assert float(mark[1]) == pytest.approx(60 + 30 / 90 * (468 - 60), abs=0.1)
+
+
+def test_what_a_call_needs_stands_first(browser: httpx.Client) -> None:
+    assert re.findall("<h2>([^<]+)</h2>", shown(browser)) == [
+        "What to do",
+        "Say how it stands",
+        "Why",
+        "What is expected",
+        "What was done, and what came of it",
+        "Time line",
+        "Contract and products",
+        "Agreed outcomes and their reviews",
+        "Group",
+        "Scores so far",
+    ]
+    assert "Renewal 2026-04-01, in 29 days" in section(shown(browser), "What to do")
+
+
+@pytest.fixture
+def much_happened(served: "Served") -> Iterator[None]:
+    """Let the page of Corn tell of ten events, the newest first."""
+    pages, days = tables.account_pages, range(20, 10, -1)
+    told = Told(events=tuple(Event(date(2026, 2, day), "incident") for day in days))
+    row = {"publication": 1, "account_id": "corn", "told": TO_JSON.encode(told).decode()}
+    with served.parts.store.writing() as connection:
+        connection.execute(sa.insert(pages).values(**row))
+    yield
+    with served.parts.store.writing() as connection:
+        connection.execute(sa.delete(pages).where(pages.c.account_id == "corn"))
+
+
+@pytest.mark.usefixtures("much_happened")
+def test_of_a_long_table_the_newest_rows_are_open(browser: httpx.Client) -> None:
+    html = shown(browser, "corn").partition("<h2>Time line</h2>")[2]
+    seen, _, folded = html.partition("<details><summary>4 earlier</summary>")
+    assert re.findall(r"2026-02-\d\d(?=</th>)", seen) == [
+        f"2026-02-{day}" for day in range(20, 14, -1)
+    ]
+    assert re.findall(r"2026-02-\d\d(?=</th>)", folded) == [
+        f"2026-02-{day}" for day in range(14, 10, -1)
+    ]
 
 
 def test_each_reason_has_its_number_and_its_effect(browser: httpx.Client) -> None:

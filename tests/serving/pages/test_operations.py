@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PATH = "/operations"
 USERS = "usage__active_users__28d"
-USERS_IN_WORDS = next(each.description for each in catalog() if each.column == USERS)
+USERS_IN_WORDS = next(each.description.rstrip(".") for each in catalog() if each.column == USERS)
 AT = datetime(2026, 3, 2, 9)  # noqa: DTZ001 - times are naive UTC everywhere
 
 
