@@ -136,19 +136,44 @@ class Bundle:
             return np.empty((0, len(self.question.horizons_days)))
         return intervals.cumulative(_logistic(self.calibration.log_odds(self.raw_log_odds(rows))))
 
-    def probabilities_of(self, values: Mapping[str, str | float | None]) -> Floats:
-        """Give of one row by name what `probabilities` gives of a table's: shape (horizons,).
+    @cached_property
+    def feature_names(self) -> frozenset[str]:
+        """The names of the features, in no order."""
+        return frozenset(self.features)
 
-        A hundred times as fast. Of a model that has no features of terms, the row may have them.
+    def cells_of(self, values: Mapping[str, str | float | None]) -> NDArray[np.float32]:
+        """Give the features of one row by name as numbers, shape (1, features).
 
         Raises
         ------
         ModelError
             When a feature is absent, or text where the model expects a number.
         """
-        cells = feature_row(values, self.features, self.categories, self.question.name)
-        covariates = intervals.covariates_of(self.question, *term_of(values))
-        laid = intervals.matrix(cells, covariates)
+        return feature_row(values, self.features, self.categories, self.question.name)
+
+    def probabilities_of(
+        self,
+        values: Mapping[str, str | float | None],
+        cells: NDArray[np.float32] | None = None,
+    ) -> Floats:
+        """Give of one row by name what `probabilities` gives of a table's: shape (horizons,).
+
+        A hundred times as fast. Of a model that has no features of terms, the row may have them.
+
+        Parameters
+        ----------
+        values
+            The row.
+        cells
+            What `cells_of` gave of it, if that was asked.
+
+        Raises
+        ------
+        ModelError
+            When a feature is absent, or text where the model expects a number.
+        """
+        told = self.cells_of(values) if cells is None else cells
+        laid = intervals.matrix(told, intervals.covariates_of(self.question, *term_of(values)))
         log_odds = self.calibration.log_odds(self._raw(laid, 1))
         return np.asarray(intervals.cumulative(_logistic(log_odds))[0])
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -86,8 +87,9 @@ class KeptToken(ListedToken):
         lives_on = self.previous_until is not None and self.previous_until > now
         return self.secret_hash, (lives_on and self.previous_hash) or NO_HASH
 
+    @cached_property
     def principal(self) -> Principal:
-        """Give the token as who asks."""
+        """The token as who asks."""
         books = None if self.book is None else frozenset({self.book})
         return Principal(self.token_id, frozenset(self.scopes), books)
 
@@ -210,7 +212,7 @@ def principal_by_secret(kept: KeptToken | None, secret: str, now: datetime) -> P
     shown = _hash(secret)
     current, previous = kept.live_hashes(now) if kept else (NO_HASH, NO_HASH)
     same = hmac.compare_digest(shown, current) | hmac.compare_digest(shown, previous)
-    return kept.principal() if kept is not None and same else None
+    return kept.principal if kept is not None and same else None
 
 
 def principal_of(store: Store, token: str, now: datetime) -> Principal | None:

@@ -5,7 +5,7 @@ import math
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from serving.access.tokens import (
     split_token,
 )
 from serving.api.limits import overloaded
+from serving.api.patience import Patience
 from serving.api.refusal import RefusedError
 from serving.api.response import error_response
 from serving.metrics import IN_FLIGHT, METHODS, OTHER
@@ -87,8 +88,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, parts: Parts, seconds: float = 60.0) -> None:
         self.app = app
-        self.seconds = seconds
+        self._patience = Patience(seconds)
         self._parts = parts
+        self._headers = (*HEADERS, *(TLS_HEADERS if parts.settings.behind_tls else ()))
         self._log = structlog.get_logger().bind(worker=parts.metrics.number)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,14 +103,8 @@ class Guard:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         metrics = self._parts.metrics
-
-        def note() -> None:
-            self._note(scope, exchange, time.perf_counter() - started)
-
-        is_tls = self._parts.settings.behind_tls
-        exchange = _Exchange(send, note, secrets.token_hex(16), is_tls=is_tls)
+        exchange = _Exchange(send, self._note, scope, secrets.token_hex(16), self._headers)
         scope["tenure.request_id"] = exchange.request_id
         metrics.add(IN_FLIGHT, 1)
         try:
@@ -118,11 +114,13 @@ class Guard:
             exchange.end()
 
     async def _reply(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        task = self._patience.begin()
         try:
             refusal = await self._refusal(scope)
-            async with asyncio.timeout(self.seconds):
-                await (refusal or self.app)(scope, receive, exchange.send)
-        except TimeoutError:
+            await (refusal or self.app)(scope, receive, exchange.send)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and not self._patience.has_given_up(task):
+                raise
             await exchange.fail(
                 scope, receive, HTTPStatus.GATEWAY_TIMEOUT, "The request took too long."
             )
@@ -138,6 +136,8 @@ class Guard:
             await exchange.fail(
                 scope, receive, HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed."
             )
+        finally:
+            self._patience.end(task)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         """Give the answer to a request that goes no further; None: it goes on, with its caller."""
@@ -182,7 +182,8 @@ class Guard:
             return await self._logged_in(scope, secret)
         if token is None:
             return None
-        kept = await self._parts.recognised.told(token[0])
+        recognised = self._parts.recognised
+        kept = recognised.remembered(token[0]) or await recognised.told(token[0])
         return principal_by_secret(kept, token[1], self._parts.now())
 
     async def _logged_in(self, scope: Scope, secret: str) -> Principal | None:
@@ -198,7 +199,8 @@ class Guard:
                 parts.last_uses.note(kept.session_id, now)
         return principal
 
-    def _note(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
+    def _note(self, exchange: "_Exchange", seconds: float) -> None:
+        scope = exchange.scope
         caller: Caller | None = scope.get("tenure.caller")
         code: str | None = scope.get("tenure.code")
         route = getattr(scope.get("route"), "path", None) or _instead_of_route(code, caller)
@@ -220,24 +222,27 @@ class _Exchange:
     """One answer on its way out: adds headers, remembers the status, is noted once."""
 
     def __init__(
-        self, send: Send, note: Callable[[], None], request_id: str, *, is_tls: bool
+        self,
+        send: Send,
+        note: "Callable[[_Exchange, float], None]",
+        scope: Scope,
+        request_id: str,
+        headers: Sequence[tuple[bytes, bytes]],
     ) -> None:
         self._send = send
         self._note = note
+        self.scope = scope
         self.request_id = request_id
-        self._is_tls = is_tls
+        self._headers = headers
+        self._started = time.perf_counter()
         self._has_ended = False
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            added = (*HEADERS, (b"x-request-id", self.request_id.encode()))
-            message["headers"] = [
-                *message.get("headers", ()),
-                *added,
-                *(TLS_HEADERS if self._is_tls else ()),
-            ]
+            of_request = (b"x-request-id", self.request_id.encode())
+            message["headers"] = [*message.get("headers", ()), *self._headers, of_request]
         elif not message.get("more_body", False):
             self.end()  # before it leaves: who has an answer finds it counted
         await self._send(message)
@@ -246,7 +251,7 @@ class _Exchange:
         """Note the exchange, unless that was done."""
         if not self._has_ended:
             self._has_ended = True
-            self._note()
+            self._note(self, time.perf_counter() - self._started)
 
     async def fail(self, scope: Scope, receive: Receive, status: HTTPStatus, message: str) -> None:
         """Answer with an error, unless an answer has begun: then only the end can be missing."""

@@ -1,7 +1,7 @@
 """What a model in service says of given feature rows: names are checked before anything runs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 
 import numpy as np
@@ -21,6 +21,7 @@ HIGHEST = float(np.finfo(np.float32).max)  # LightGBM reads features as 32-bit f
 NUMBER, CATEGORY = frozenset({float, type(None)}), frozenset({str, type(None)})
 
 Value = float | str | None
+Cells = npt.NDArray[np.float32]
 Why = Mapping[int, Sequence[tuple[Reason, ...]]]
 
 
@@ -31,25 +32,15 @@ def predict(parts: Parts, _caller: Caller, asked: schema.PredictRequest) -> sche
         raise invalid("model", f"expected a model in service: {', '.join(sorted(bundles))}")
     bundle = bundles[asked.model]
     horizons = _horizons(bundle, asked.horizons)
-    _refuse_wrong_rows(bundle, asked.rows)
-    probabilities = np.array([bundle.probabilities_of(row) for row in asked.rows])
-    renewed = [
-        bundle.renewal_probability_of(row, of_row)
-        for row, of_row in zip(asked.rows, probabilities, strict=True)
-    ]
+    cells = _demand_right_rows(bundle, asked.rows)
     why = _reasons(bundle, asked)
-    known = bundle.question.horizons_days
-    by_horizon = [
-        _at_horizon(bundle, days, probabilities[:, known.index(days)], why[days])
-        for days in horizons
-    ]
     return schema.PredictAnswer(
         model=asked.model,
         model_version=bundle.version,
         features_version=bundle.features_fingerprint,
         rows=[
-            schema.PredictedRow(list(of_row), None if math.isnan(share) else share)
-            for *of_row, share in zip(*by_horizon, renewed, strict=True)
+            _predicted(bundle, row, of_row, horizons, {days: why[days][at] for days in horizons})
+            for at, (row, of_row) in enumerate(zip(asked.rows, cells, strict=True))
         ],
     )
 
@@ -73,22 +64,28 @@ def _reasons(bundle: Bundle, asked: schema.PredictRequest) -> Why:
     return explain_by_horizon(bundle, pd.DataFrame(columns), asked.reasons)
 
 
-def _at_horizon(
+def _predicted(
     bundle: Bundle,
-    horizon_days: int,
-    probability: npt.NDArray[np.float64],
-    why: Sequence[tuple[Reason, ...]],
-) -> list[schema.PredictedHorizon]:
-    bands = bundle.bands(probability, horizon_days)
-    return [
-        schema.PredictedHorizon(
-            horizon_days=horizon_days,
-            probability=float(value),
-            band=band,
-            reasons=[schema.ReasonAnswer(**reason.to_json()) for reason in of_row],
-        )
-        for value, band, of_row in zip(probability, bands, why, strict=True)
-    ]
+    row: Mapping[str, Value],
+    cells: Cells,
+    horizons: Sequence[int],
+    why: Mapping[int, Sequence[Reason]],
+) -> schema.PredictedRow:
+    probabilities = bundle.probabilities_of(row, cells)
+    renewed = bundle.renewal_probability_of(row, probabilities)
+    at_horizon = dict(zip(bundle.question.horizons_days, probabilities.tolist(), strict=True))
+    return schema.PredictedRow(
+        [
+            schema.PredictedHorizon(
+                horizon_days=days,
+                probability=at_horizon[days],
+                band=bundle.question.band(at_horizon[days], bundle.base_rate(days)),
+                reasons=[schema.ReasonAnswer(**reason.to_json()) for reason in why[days]],
+            )
+            for days in horizons
+        ],
+        None if math.isnan(renewed) else renewed,
+    )
 
 
 def _horizons(bundle: Bundle, asked: Sequence[int] | None) -> tuple[int, ...]:
@@ -102,38 +99,40 @@ def _horizons(bundle: Bundle, asked: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(asked)
 
 
-def _refuse_wrong_rows(bundle: Bundle, rows: Sequence[Mapping[str, Value]]) -> None:
+def _demand_right_rows(bundle: Bundle, rows: Sequence[Mapping[str, Value]]) -> list[Cells]:
+    """Give the rows as numbers, where all of them have what the model expects."""
+    cells = [_cells(bundle, row) for row in rows]
+    right = [one for one in cells if one is not None]
+    if len(right) == len(rows):
+        return right
     details = [
         detail
         for number, row in enumerate(rows)
-        if not _is_right(bundle, row)
+        if cells[number] is None
         for detail in _wrong(bundle, f"rows[{number}]", row)
     ]
-    if details:
-        raise RefusedError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid",
-            "The rows do not have the features of the model. GET /v1/models lists them.",
-            tuple(details[:MOST_DETAILS]),
-        )
+    raise RefusedError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid",
+        "The rows do not have the features of the model. GET /v1/models lists them.",
+        tuple(details[:MOST_DETAILS]),
+    )
 
 
-def _is_right(bundle: Bundle, row: Mapping[str, Value]) -> bool:
-    """Tell in a fraction of the time whether `_wrong` would find nothing."""
-    if len(row) != len(bundle.features):
-        return False
-    if not all(map(row.__contains__, bundle.features)):
-        return False
-    told = [*row.values()]
+def _cells(bundle: Bundle, row: Mapping[str, Value]) -> Cells | None:
+    """Give a row as numbers; None where `_wrong` finds something, in far more time."""
+    if row.keys() != bundle.feature_names:
+        return None
+    told: Collection[Value] = row.values()
     if bundle.categories:
-        named = {type(row[name]) for name in bundle.categories}
+        if not {type(row[name]) for name in bundle.categories} <= CATEGORY:
+            return None
         told = [value for name, value in row.items() if name not in bundle.categories]
-        if not named <= CATEGORY:
-            return False
     if not {*map(type, told)} <= NUMBER:
-        return False
-    numbers = np.abs(np.array(told, dtype=np.float64))
-    return not bool((numbers > HIGHEST).any())
+        return None
+    with np.errstate(over="ignore"):
+        cells = bundle.cells_of(row)
+    return None if np.isinf(cells).any() else cells
 
 
 def _wrong(bundle: Bundle, where: str, row: Mapping[str, Value]) -> list[Detail]:

@@ -34,11 +34,23 @@ class Written:
     pseudonyms: Sequence[str]
 
 
+class JsonResponse(Response):
+    """An answer that is JSON already: less work than the two headers take Starlette."""
+
+    def __init__(self, body: bytes, status: int) -> None:
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
+
+
 def json_response(value: Any, status: int = HTTPStatus.OK) -> Response:  # noqa: ANN401 - any Struct of the schema
     """Give a value as JSON; a number that is not finite becomes null."""
-    if isinstance(value, Written):
-        return Response(value.body, status, media_type="application/json")
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    body = value.body if isinstance(value, Written) else msgspec.json.encode(value)
+    return JsonResponse(body, status)
 
 
 def error_response(refused: RefusedError, scope: Scope) -> Response:
