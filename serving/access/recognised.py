@@ -15,6 +15,7 @@ Kept = TypeVar("Kept")
 
 FRESH_SECONDS = 1.0  # a token that is revoked opens nothing any more after that
 TRUSTED_SECONDS = 60.0  # while the store is away, what it said last counts for so long
+HANGING_SECONDS = 2.0  # a store that says nothing for so long is as good as away
 MOST = 10_000  # more are remembered no longer than they are trusted
 
 
@@ -45,6 +46,11 @@ class Recognised(Generic[Kept]):
         """Give one from memory, or ask on another thread: once for all requests of a moment.
 
         Where each of them asks, a busy token has its threads keep every answer waiting.
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer, and has not said anything of it lately.
         """
         if (kept := self.remembered(kept_id)) is not None:
             return kept
@@ -54,7 +60,17 @@ class Recognised(Generic[Kept]):
             asking = asyncio.ensure_future(run_in_threadpool(self.ask, kept_id))
             self._asking[kept_id] = now, asking
             asking.add_done_callback(partial(self._has_asked, kept_id))
-        return await asyncio.shield(asking)
+        try:
+            async with asyncio.timeout(HANGING_SECONDS):
+                return await asyncio.shield(asking)
+        except TimeoutError as error:
+            kept = self._trusted(kept_id, now)
+            if kept is None:
+                raise StoreError(
+                    f"Expected the store to answer within {HANGING_SECONDS:g} s, got nothing. "
+                    "Look at its database."
+                ) from error
+            return kept
 
     def _has_asked(self, kept_id: str, done: asyncio.Future[Kept | None]) -> None:
         if self._asking.get(kept_id, (0.0, None))[1] is done:
@@ -84,17 +100,24 @@ class Recognised(Generic[Kept]):
         try:
             kept = self.look(self.store, kept_id)
         except StoreError:
-            seen = self._seen.get(kept_id)
-            if seen is None or asked_at - seen[0] >= TRUSTED_SECONDS:
+            trusted = self._trusted(kept_id, asked_at)
+            if trusted is None:
                 raise
-            self._away_until = self.clock() + FRESH_SECONDS
-            return seen[1]
+            return trusted
         if kept is None:
             self._seen.pop(kept_id, None)
         else:
             self._make_room(asked_at)
             self._seen[kept_id] = (asked_at, kept)
         return kept
+
+    def _trusted(self, kept_id: str, asked_at: float) -> Kept | None:
+        """Give what the store said last, if that was lately; it is not asked again this second."""
+        seen = self._seen.get(kept_id)
+        if seen is None or asked_at - seen[0] >= TRUSTED_SECONDS:
+            return None
+        self._away_until = self.clock() + FRESH_SECONDS
+        return seen[1]
 
     def _make_room(self, now: float) -> None:
         """Forget what ended long ago, as sessions do; another thread may be adding to it."""

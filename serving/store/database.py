@@ -18,6 +18,13 @@ from serving.store.migrate import bring_up_to_date, filling
 BUSY_MILLISECONDS = 10_000
 OWNER_ONLY = 0o600
 CONNECT_SECONDS = 10
+# A server's machine that is gone says nothing: the kernel gives its connections up after these.
+GIVEN_UP = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 AWAY = (  # it is not there, its disk is full, it only takes reads, or it has no connection left
     sa.exc.OperationalError,
     sa.exc.InterfaceError,
@@ -157,8 +164,9 @@ def _for_servers(address: sa.URL) -> dict[str, Any]:
     """Try a connection before it is used: a server may have been started anew since."""
     if address.get_backend_name() == "sqlite":
         return {}
-    waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
-    return {"pool_pre_ping": True, "connect_args": waits}
+    waits = {"connect_timeout": CONNECT_SECONDS, **GIVEN_UP}
+    not_told = {name: value for name, value in waits.items() if name not in address.query}
+    return {"pool_pre_ping": True, "connect_args": not_told}
 
 
 def _private_file(path: Path) -> None:

@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 
 from features.errors import StoreError
+from serving.access import recognised as recognised_module
 from serving.access.recognised import FRESH_SECONDS, TRUSTED_SECONDS, Recognised
 from serving.access.tokens import add_token, kept_token, revoke_token
 from serving.store.database import Store, open_store
@@ -133,3 +134,28 @@ def test_a_store_that_is_away_is_told_to_each_who_waits(store: Store, clock: Clo
         )
 
     assert [str(one) for one in asyncio.run(both())] == ["away", "away"]
+
+
+def test_a_store_that_hangs_is_as_good_as_away(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognised_module, "HANGING_SECONDS", 0.05)
+    hangs, goes_on = Event(), Event()
+
+    def look(_store: Store, token_id: str) -> str:
+        assert not hangs.is_set() or goes_on.wait(30)
+        return token_id
+
+    async def while_it_hangs() -> str | None:
+        recognised = Recognised(store, look, clock)
+        await recognised.told("met")
+        hangs.set()
+        clock.seconds += FRESH_SECONDS
+        try:
+            with pytest.raises(StoreError, match=r"within 0\.05 s, got nothing"):
+                await recognised.told("new")
+            return await recognised.told("met")
+        finally:
+            goes_on.set()
+
+    assert asyncio.run(while_it_hangs()) == "met"
