@@ -31,12 +31,12 @@ from models.record import Training
 from models.registry import Registry
 from tenure import main
 
-COMPANY = Path(__file__).parents[1] / "serving" / "conftest.py"
+COMPANY = Path(__file__).parents[1] / "serving" / "company.py"
 
 
 @pytest.fixture(scope="session")
 def company() -> ModuleType:
-    """Give what the tests of the service are about, without its fixtures."""
+    """Give what the tests of the service are about."""
     spec = spec_from_file_location("served_company", COMPANY)
     assert spec is not None
     assert spec.loader is not None
