@@ -19,6 +19,7 @@ IN_A_ROW = re.compile(r"^rows\[(?P<row>\d+)\]\[\.\.\.\]$")
 PLACE = re.compile(r"\(byte (?P<byte>\d+)\)$")
 NOT_FINITE = (b"NaN", b"Infinity", b"-Infinity")
 MOST_OF_A_PROBLEM = 300
+MOST_FIELDS = 20  # of a form
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ async def read_form(request: Request) -> dict[str, str]:
     """Read a form of single fields; raises RefusedError for any other body."""
     content = await _read(request, FORM)
     try:
-        pairs = parse_qsl(content.decode("ascii"), keep_blank_values=True, max_num_fields=10)
+        text = content.decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST, "invalid_form", "The body is no form that can be read."

@@ -16,7 +16,7 @@ from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
 from serving.pages import account_charts, account_rows, curve
 from serving.pages.cookies import session_of
-from serving.pages.feedback import form_of
+from serving.pages.feedback import form_on
 from serving.pages.lacking import how_old, today
 from serving.pages.paths import ACCOUNTS, account_address
 from serving.pages.render import Render, money
@@ -27,6 +27,7 @@ from serving.snapshots.loaded import InService
 from serving.store import account_page, lookup
 from serving.store.account_page import Told
 from serving.store.lookup import Row
+from serving.store.said import decisions_of
 
 PATH = f"{ACCOUNTS}{{account_id:path}}"
 FEEDBACK_SHOWN = 50
@@ -94,7 +95,7 @@ def account_routes(parts: Parts, render: Render) -> list[Route]:
         account_id: str = request.path_params["account_id"]
         shown = await run_in_threadpool(_shown, parts, caller, account_id)
         values = {"account_id": account_id, "mark": session.mark if session else ""}
-        tell = form_of(parts, session, account_address(account_id))
+        tell = await run_in_threadpool(form_on, parts, request, account_address(account_id))
         return render("account.html", tell=tell, **values, **WRITTEN, **shown)
 
     return [Route(PATH, page)]
@@ -206,4 +207,5 @@ def _done(
         terms=account_page.terms_ended(parts.store, publication, account_id),
     )
     feedback = feedback_of(parts.store, account_id, FEEDBACK_SHOWN)
-    return account_rows.done_before(told.touches if told else (), feedback, came)
+    decisions = decisions_of(parts.store, account_id)
+    return account_rows.done_before(told.touches if told else (), feedback, came, decisions)

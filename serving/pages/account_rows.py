@@ -71,8 +71,8 @@ class Done:
     ----------
     by
         Who told it; and until when, where it is put off.
-    feedback_id
-        Of what can be taken back.
+    feedback_id, kind, who, name
+        Of what can be taken back: the id of who told it, and what they are called.
     """
 
     at: date
@@ -81,6 +81,9 @@ class Done:
     came: str
     by: tuple[str, ...] = ()
     feedback_id: int | None = None
+    kind: str = ""
+    who: str = ""
+    name: str = ""
 
 
 def reason_rows(
@@ -171,8 +174,13 @@ def over(event: Event) -> str:
     return say(OVER[event.kind], date=event.until) if event.until else say(NOT_OVER[event.kind])
 
 
-def done_before(touches: Iterable[Event], feedback: Iterable[Recorded], came: "Came") -> list[Done]:
-    """Give what was done and told before, the newest first, with what came of it."""
+def done_before(
+    touches: Iterable[Event],
+    feedback: Iterable[Recorded],
+    came: "Came",
+    decisions: Iterable[Row] = (),
+) -> list[Done]:
+    """Give what was done, told and decided before, the newest first, with what came of it."""
     found = [
         Done(each.at, say(OF_KIND["touch"]), each.detail or "", came.after(each.at))
         for each in touches
@@ -182,7 +190,17 @@ def done_before(touches: Iterable[Event], feedback: Iterable[Recorded], came: "C
         by = [say("feedback.by", name=told.recorded_by)]
         by += [say("feedback.till", date=told.until.date())] if told.until else []
         note, number = told.note or "", told.feedback_id
-        found.append(Done(day, say(key), note, came.after(day), tuple(by), number))
+        of = (told.kind, told.who, told.recorded_by)
+        found.append(Done(day, say(key), note, came.after(day), tuple(by), number, *of))
+    for row in decisions:
+        day, what = row["decided_at"].date(), say(f"disagreements.sided_{row['sides_with']}")
+        judged = say(OF_FEEDBACK.get(row["kind"], "feedback.other"))
+        by = [
+            say("feedback.by", name=row["decided_by"]),
+            say("feedback.on", kind=judged, name=row["recorded_by"]),
+        ]
+        by += [say("disagreements.undone")] if row["withdrawn_at"] else []
+        found.append(Done(day, what, row["note"] or "", came.after(day), tuple(by)))
     return sorted(found, key=lambda done: done.at, reverse=True)
 
 

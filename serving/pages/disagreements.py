@@ -16,7 +16,7 @@ from serving.api.fields import Note
 from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
 from serving.pages.cookies import session_of
-from serving.pages.feedback import MOST_NOTED, back_to
+from serving.pages.feedback import MOST_NOTED, back_to, is_anothers
 from serving.pages.lacking import how_old, shown_publication
 from serving.pages.login import sign_in_first
 from serving.pages.nav import may_open
@@ -52,11 +52,14 @@ def show(
 ) -> Response:
     """Show the list; a sentence that was typed and not taken stands in its form again."""
     _demand_lead(caller)
+    if typed and is_anothers(typed, session):
+        typed, problem = None, "feedback.anothers"
     return render(
         "disagreements.html",
         status,
         **_shown(parts, caller),
         mark=session.mark if session else "",
+        by=session.subject if session else "",
         money=money,
         address=account_address,
         most=MOST_NOTED,

@@ -1,10 +1,12 @@
 """Feedback from the pages: one click and an optional sentence, told once, and taken back."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from http import HTTPStatus
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -15,11 +17,11 @@ from starlette.routing import Route
 from serving.access.session import Session, is_marked
 from serving.api import answers
 from serving.api.body import read_form
-from serving.api.feedback import recorded_as, withdraw
+from serving.api.feedback import may_withdraw, recorded_as, withdraw
 from serving.api.fields import MOST_SNOOZED_DAYS
 from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
-from serving.api.schema import FeedbackRequest
+from serving.api.schema import FeedbackAnswer, FeedbackRequest, UndoRequest
 from serving.pages.cookies import session_of
 from serving.pages.login import sign_in_first
 from serving.pages.paths import TELL, UNDO, page_before, safe_next
@@ -27,13 +29,49 @@ from serving.pages.render import Render
 from serving.parts import Caller, Parts
 from serving.store import lookup
 
-QUICK = ("contacted", "snoozed", "not_a_risk", "saved", "lost", "expansion_opened")
-"""What a row of the list offers; a snooze from there lasts two weeks."""
-KINDS = (*QUICK, "play_done", "will_renew", "will_leave", "unsure")
+QUICK: Mapping[str, tuple[str, ...]] = {
+    "risk": ("contacted", "snoozed", "not_a_risk"),
+    "grow": ("contacted", "expansion_opened", "snoozed"),
+    "leaving": ("contacted", "saved", "lost"),
+    "watch": ("contacted", "snoozed"),
+    "all": ("contacted", "snoozed"),
+}
+"""What a row of each tab offers in one click; *more* leads to the form with all kinds."""
+MORE = "more"
+KINDS = (
+    *("contacted", "snoozed", "not_a_risk", "saved", "lost", "expansion_opened"),
+    *("play_done", "will_renew", "will_leave", "unsure"),
+)
 SNOOZED_DAYS = 14
 KEY_BYTES = 12
-NONE = dict.fromkeys(("kind", "key", "note", "until"), "")
+ACCOUNT_CHARACTERS = 24
+NONE = dict.fromkeys(("kind", "key", "note", "until", "place", "instead"), "")
 MOST_NOTED = 4000
+SAID = ("said", "at")
+"""Of a page's address: the number of what the click before it told, and the row it was in."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said or taken back by the click before, for the page to confirm.
+
+    Attributes
+    ----------
+    place
+        Where its row stood in the list: it may have left it by that click.
+    may_undo, may_add
+        Whether the reader may take it back, and whether they may add a sentence.
+    """
+
+    feedback_id: int
+    account_id: str
+    called: str
+    kind: str
+    until: str
+    is_undone: bool
+    place: int
+    may_undo: bool
+    may_add: bool
 
 
 @dataclass(frozen=True)
@@ -42,27 +80,39 @@ class Form:
 
     Attributes
     ----------
-    mark
-        Of the session.
+    mark, by
+        Of the session, and the id of who it is of: what they type is shown to nobody else.
     back
         The page to come back to.
     today
         In UTC, as snoozes are.
     typed
         What was typed before and is shown again.
+    said
+        What was told by the click before.
+    undoes_all
+        Whether the reader may take back what others told.
     """
 
     mark: str
+    by: str
     back: str
     today: date
     typed: Mapping[str, str]
+    said: Said | None = None
+    undoes_all: bool = False
     kinds: tuple[str, ...] = KINDS
-    quick: tuple[str, ...] = QUICK
+    quick: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: QUICK)
+    days: int = SNOOZED_DAYS
     most: int = MOST_NOTED
 
     def key(self) -> str:
         """Give the key under which one form is recorded once, however often it is sent."""
         return self.typed["key"] or f"page-{secrets.token_urlsafe(KEY_BYTES)}"
+
+    def may_undo(self, who: str) -> bool:
+        """Tell whether the reader may take back what somebody told."""
+        return self.undoes_all or who == self.by
 
     @property
     def until(self) -> str:
@@ -70,7 +120,7 @@ class Form:
         return self.typed["until"] or str(self.today + timedelta(days=SNOOZED_DAYS))
 
     @property
-    def days(self) -> tuple[str, str]:
+    def untils(self) -> tuple[str, str]:
         """The first and the last day on which a snooze may end."""
         first, last = (self.today + timedelta(days=days) for days in (1, MOST_SNOOZED_DAYS))
         return str(first), str(last)
@@ -80,8 +130,40 @@ def form_of(
     parts: Parts, session: Session | None, back: str, typed: Mapping[str, str] | None = None
 ) -> Form:
     """Give what `feedback_form.html` reads as ``tell``; it reads ``account_id`` beside it."""
-    return Form(
-        session.mark if session else "", back, parts.now().date(), {**NONE, **(typed or {})}
+    mark, by = (session.mark, session.subject) if session else ("", "")
+    return Form(mark, by, back, parts.now().date(), {**NONE, **(typed or {})})
+
+
+def form_on(parts: Parts, request: Request, back: str) -> Form:
+    """Give the same for a page that was asked for, with what the click before it did."""
+    caller, form = caller_of(request), form_of(parts, session_of(request), back)
+    return replace(
+        form, said=_said(parts, caller, request), undoes_all=may_withdraw(caller.principal, "")
+    )
+
+
+def _said(parts: Parts, caller: Caller, request: Request) -> Said | None:
+    number, place = (request.query_params.get(name, "") for name in SAID)
+    told = recorded_as(parts.store, int(number)) if _is_number(number) else None
+    if told is None or parts.watch.look().in_service is None:
+        return None
+    publication, books = parts.in_service().publication, caller.principal.books
+    found = lookup.account(parts.store, publication, told.account_id, books)
+    if found is None or parts.erasures.has(told.account_id):
+        return None
+    parts.note_read(caller, f"GET {TELL}", [told.account_id])
+    is_undone = told.withdrawn_at is not None
+    may_undo = not is_undone and may_withdraw(caller.principal, told.who)
+    return Said(
+        told.feedback_id,
+        told.account_id,
+        found["name"] or told.account_id,
+        told.kind,
+        str(told.until.date()) if told.until else "",
+        is_undone,
+        int(place) if _is_number(place) else 0,
+        may_undo,
+        may_undo and told.who == caller.principal.who and not told.note,
     )
 
 
@@ -97,16 +179,26 @@ def feedback_routes(parts: Parts, render: Render) -> list[Route]:
     async def undo(request: Request) -> Response:
         typed = await _typed(request)
         demand_marked(request, typed)
-        await run_in_threadpool(_undo, parts, caller_of(request), typed.get("feedback_id", ""))
-        return back_to(typed)
+        return await run_in_threadpool(_undo, parts, render, request, typed)
 
     return [Route(TELL, tell, methods=["POST"]), Route(UNDO, undo, methods=["POST"])]
 
 
 async def _typed(request: Request) -> dict[str, str]:
-    """Read a form; one that names no page to come back to stood on the page it came from."""
+    """Read a form; one that names no page to come back to stood on the page it came from.
+
+    A button of a list says at once what, in which row, and of whom; the key of the list's one form
+    and the account make the key of that row.
+    """
     came_from = page_before(request.headers.get("referer", ""))
-    return {"back": came_from, **await read_form(request)}
+    typed = {"back": came_from, **await read_form(request)}
+    kind, _, rest = typed.pop("do", "").partition(" ")
+    place, _, account_id = rest.partition(" ")
+    if account_id:
+        of = hashlib.sha256(account_id.encode()).hexdigest()[:ACCOUNT_CHARACTERS]
+        key = f"{typed.pop('keys', '')}-{of}"
+        typed |= {"kind": kind, "place": place, "account_id": account_id, "key": key}
+    return typed
 
 
 def demand_marked(request: Request, typed: Mapping[str, str]) -> None:
@@ -118,9 +210,26 @@ def demand_marked(request: Request, typed: Mapping[str, str]) -> None:
         )
 
 
-def back_to(typed: Mapping[str, str]) -> Response:
-    """Lead back to the view that a form stood on: to load that anew sends nothing again."""
-    return RedirectResponse(safe_next(typed.get("back", "")), HTTPStatus.SEE_OTHER)
+def back_to(typed: Mapping[str, str], said: int | None = None) -> Response:
+    """Lead back to the view that a form stood on: to load that anew sends nothing again.
+
+    Parameters
+    ----------
+    said
+        The number of what was told or taken back: the view confirms it, and is opened there.
+    """
+    back = urlsplit(safe_next(typed.get("back", "")))
+    query = [pair for pair in parse_qsl(back.query) if pair[0] not in SAID]
+    if said is not None:
+        place = typed.get("place", "")
+        query += [("said", str(said)), *([("at", place)] if _is_number(place) else [])]
+    to = back._replace(query=urlencode(query), fragment="said" if said is not None else "")
+    return RedirectResponse(to.geturl(), HTTPStatus.SEE_OTHER)
+
+
+def is_anothers(typed: Mapping[str, str], session: Session | None) -> bool:
+    """Tell whether a form was filled by somebody else than who is logged in now."""
+    return session is None or typed.get("by", "") != session.subject
 
 
 def ask_again(
@@ -132,20 +241,25 @@ def ask_again(
     problem: str,
     status: int = HTTPStatus.OK,
 ) -> Response:
-    """Show a form as it was filled, with a fresh mark: nothing is told without another click."""
-    account_id = typed.get("account_id", "")
-    publication, books = parts.in_service().publication, caller.principal.books
-    found = lookup.account(parts.store, publication, account_id.replace("\0", ""), books)
-    if found is not None:
-        parts.note_read(caller, f"POST {TELL}", [account_id])
+    """Show a form as it was filled, with a fresh mark: nothing is told without another click.
+
+    Who fills it is the only one who sees it: after a login of somebody else nothing is shown.
+    """
+    account_id, called = typed.get("account_id", ""), ""
     form = form_of(parts, session, safe_next(typed.get("back", "")), typed)
+    if is_anothers(typed, session):
+        form, problem = replace(form, typed=NONE), "feedback.anothers"
+    elif parts.watch.look().in_service is None:  # nobody knows whose it is, nor shows anything
+        called, problem = account_id, "feedback.no_scores"
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    else:
+        publication, books = parts.in_service().publication, caller.principal.books
+        found = lookup.account(parts.store, publication, account_id.replace("\0", ""), books)
+        if found is not None:
+            parts.note_read(caller, f"POST {TELL}", [account_id])
+            called = found["name"] or account_id
     return render(
-        "told.html",
-        status,
-        tell=form,
-        account_id=account_id,
-        called=found and (found["name"] or account_id),
-        problem=problem,
+        "told.html", status, tell=form, account_id=account_id, called=called, problem=problem
     )
 
 
@@ -156,8 +270,11 @@ def _tell(parts: Parts, render: Render, request: Request, typed: Mapping[str, st
     if session is None or not is_marked(session, typed.get("mark", "")):
         status, problem = HTTPStatus.FORBIDDEN, "feedback.not_from_page"
         return ask_again(parts, render, caller, session, typed, problem, status)
+    if typed.get("kind") == MORE:
+        return ask_again(parts, render, caller, session, {**typed, "kind": "", "key": ""}, "")
     try:
-        answers.feedback(parts, caller, _asked(typed, form_of(parts, session, "").until))
+        told = answers.feedback(parts, caller, _asked(typed, form_of(parts, session, "").until))
+        _replace(parts, caller, typed.get("instead", ""), told)
     except msgspec.ValidationError:
         status, problem = HTTPStatus.UNPROCESSABLE_ENTITY, "feedback.unfit"
     except RefusedError as error:
@@ -169,11 +286,15 @@ def _tell(parts: Parts, render: Render, request: Request, typed: Mapping[str, st
         elif typed.get("kind") == "not_a_risk":
             problem = "feedback.say_why"
     else:
-        return back_to(typed)
+        return back_to(typed, told.feedback_id)
     return ask_again(parts, render, caller, session, typed, problem, status)
 
 
-PROBLEMS = {"idempotency_key_reused": "feedback.told_before", "invalid": "feedback.unfit"}
+PROBLEMS = {
+    "idempotency_key_reused": "feedback.told_before",
+    "invalid": "feedback.unfit",
+    "not_ready": "feedback.no_scores",
+}
 
 
 def _asked(typed: Mapping[str, str], until: str) -> FeedbackRequest:
@@ -189,15 +310,37 @@ def _asked(typed: Mapping[str, str], until: str) -> FeedbackRequest:
     return msgspec.convert(told, FeedbackRequest)
 
 
-def _undo(parts: Parts, caller: Caller, number: str) -> None:
+def _replace(parts: Parts, caller: Caller, number: str, told: FeedbackAnswer) -> None:
+    """Take back what somebody told before they added a sentence to it; a second time does no more.
+
+    What was said is never changed: that it was said without, and then with it, is kept.
+    """
+    before = recorded_as(parts.store, int(number)) if _is_number(number) else None
+    if before is None or before.feedback_id >= told.feedback_id:
+        return
+    same = (before.account_id, before.kind, before.who) == (
+        *(told.account_id, told.kind),
+        caller.principal.who,
+    )
+    if same:
+        withdraw(parts.store, before.feedback_id, caller.principal.who, parts.now())
+
+
+def _undo(parts: Parts, render: Render, request: Request, typed: Mapping[str, str]) -> Response:
     """Take feedback back, of an account that the caller sees; a second time changes nothing."""
-    told = recorded_as(parts.store, int(number)) if _is_number(number) else None
-    if told is None:
+    number, _, place = typed.get("feedback_id", "").partition(" ")
+    if not _is_number(number):
         raise not_found()
-    publication, books = parts.in_service().publication, caller.principal.books
-    if lookup.account(parts.store, publication, told.account_id, books) is None:
-        raise not_found()
-    withdraw(parts.store, told.feedback_id, caller.principal.who, parts.now())
+    caller, session = caller_of(request), session_of(request)
+    try:
+        answers.undo_feedback(parts, caller, UndoRequest(int(number)))
+    except RefusedError as error:
+        if error.code != "not_ready":
+            raise
+        by = session.subject if session else ""
+        status, problem, told = error.status, PROBLEMS[error.code], {**typed, "by": by}
+        return ask_again(parts, render, caller, session, told, problem, status)
+    return back_to({"place": place, **typed}, int(number))
 
 
 def _is_number(text: str) -> bool:

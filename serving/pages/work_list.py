@@ -16,7 +16,7 @@ from serving.api.refusal import RefusedError
 from serving.api.response import caller_of
 from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
-from serving.pages.feedback import form_of
+from serving.pages.feedback import SAID, form_on
 from serving.pages.lacking import how_old, today
 from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST, account_address
 from serving.pages.render import Render, money
@@ -45,7 +45,8 @@ def work_list_routes(parts: Parts, render: Render) -> list[Route]:
         shown = await run_in_threadpool(_shown, parts, choices, caller, view)
         mark = session.mark if session else ""
         values = {"mark": mark, "view": view, "when": when, **shown}
-        values["tell"] = form_of(parts, session, WORK_LIST)
+        here = f"{WORK_LIST}?{view.query(page=view.page)}"
+        values["tell"] = await run_in_threadpool(form_on, parts, request, here)
         written = {
             "points": sparkline.points,
             "day": day,
@@ -83,8 +84,9 @@ def _asked(request: Request) -> tuple[Caller, View]:
 
 
 def _without_empty(request: Request) -> Request:
-    """Leave out what the search form sends for an untouched field."""
-    kept = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
+    """Leave out what the search form sends for an untouched field, and what was just told."""
+    asked = request.query_params.multi_items()
+    kept = [(name, value) for name, value in asked if value.strip() and name not in SAID]
     return Request({**request.scope, "query_string": urlencode(kept).encode()})
 
 

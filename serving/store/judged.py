@@ -37,8 +37,9 @@ def open_ones(store: Store, publication: int, books: Books, now: datetime) -> li
 
 
 def decided_ones(store: Store, publication: int, books: Books, now: datetime) -> list[Row]:
-    """Give what was decided of late in some books, the newest first."""
+    """Give what was decided of late in some books, the newest first, also what was undone since."""
     columns = (*_columns(), DECIDED.c.sides_with, DECIDED.c.note.label("decision"))
+    columns += (TOLD.c.withdrawn_at,)
     figures = (DECIDED.c.band, DECIDED.c.probability, DECIDED.c.decided_at)
     by = name_of(DECIDED.c.decided_by).label("decided_by")
     query = (
@@ -46,7 +47,7 @@ def decided_ones(store: Store, publication: int, books: Books, now: datetime) ->
         .join(TOLD, TOLD.c.feedback_id == DECIDED.c.feedback_id)
         .join(LISTED, LISTED.c.account_id == DECIDED.c.account_id)
         .where(LISTED.c.publication == publication, DECIDED.c.decided_at > now - SINCE)
-        .where(*_of_books(books), TOLD.c.withdrawn_at.is_(None))
+        .where(*_of_books(books))
         .order_by(DECIDED.c.decided_at.desc(), DECIDED.c.feedback_id.desc())
         .limit(SHOWN)
     )

@@ -12,13 +12,12 @@ from sqlalchemy import ColumnElement, Select
 from serving.store import tables
 from serving.store.database import Store
 from serving.store.lookup import IDS_A_QUERY, Books, Row
+from serving.store.said import REMEMBERED, decided_last, said_last
 from serving.store.searched import ESCAPE, pattern
 from serving.store.view import STATES, TABS, Sort, State, Tab, View
 
 LISTED, DETAILS, PRODUCTS = tables.listed_accounts, tables.listed_details, tables.listed_products
 FEEDBACK = tables.feedback
-REMEMBERED = timedelta(days=90)
-"""So long what somebody said of an account says how far they are with it."""
 MOST_EXPORTED = 50_000
 CHOSEN = ("csm", "tier", "segment", "region", "family")
 STATE_OF_KIND: Mapping[str, State] = {
@@ -170,7 +169,8 @@ def _rows(store: Store, asked: Asked, limit: int, offset: int) -> list[Row]:
         details = _details(connection, asked.publication, ids)
         told = _states(connection, asked.now, ids)
     return [
-        {**row, **details[row["account_id"]], **told.get(row["account_id"], NEW)} for row in rows
+        {**row, **details[row["account_id"]], **NEW, **told.get(row["account_id"], {})}
+        for row in rows
     ]
 
 
@@ -178,7 +178,8 @@ NEW: Mapping[str, Any] = {
     "state": "new",
     "state_since": None,
     "snoozed_until": None,
-    "feedback_id": None,
+    "said": None,
+    "decision": None,
 }
 
 
@@ -300,17 +301,21 @@ def _counts(told: "sa.FromClause", now: datetime) -> "ColumnElement[bool]":
 
 
 def _states(connection: sa.Connection, now: datetime, account_ids: Sequence[str]) -> dict[str, Row]:
-    told = sa.select(FEEDBACK)
+    """Give how far somebody is with accounts, what was said last of them, and what was decided."""
+    told = sa.select(FEEDBACK.c.account_id, FEEDBACK.c.kind, FEEDBACK.c.recorded_at)
+    told = told.add_columns(FEEDBACK.c.until)
     found: dict[str, Row] = {}
     for some in _chunks(account_ids):
+        decided = decided_last(connection, now, some)
+        for account_id, said in said_last(connection, now, some).items():
+            found[account_id] = {"said": said}
+        for account_id, decision in decided.items():
+            found.setdefault(account_id, {})["decision"] = decision
         newest = _newest(now).where(FEEDBACK.c.account_id.in_(some)).group_by(FEEDBACK.c.account_id)
         for row in connection.execute(told.where(FEEDBACK.c.feedback_id.in_(newest))):
-            found[row.account_id] = {
-                "state": STATE_OF_KIND[row.kind],
-                "state_since": row.recorded_at,
-                "snoozed_until": row.until,
-                "feedback_id": row.feedback_id,
-            }
+            found.setdefault(row.account_id, {}).update(
+                state=STATE_OF_KIND[row.kind], state_since=row.recorded_at, snoozed_until=row.until
+            )
     return found
 
 

@@ -16,11 +16,11 @@ from serving.store.listing import (
     IS_SCORED,
     LISTED,
     OF_TAB,
-    REMEMBERED,
     STATE_OF_KIND,
     snoozed,
 )
 from serving.store.lookup import Books, Row
+from serving.store.said import REMEMBERED
 from serving.store.touches import touches_told
 
 MONTHS_A_YEAR = 12

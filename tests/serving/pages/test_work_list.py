@@ -19,6 +19,7 @@ from serving.api.fields import BANDS, FeedbackKind
 from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.pages import export
+from serving.pages.feedback import MORE, QUICK
 from serving.pages.operations import LEVELS
 from serving.pages.portfolio import OUTCOMES
 from serving.pages.refused import TOLD
@@ -206,7 +207,7 @@ def test_what_was_done_is_the_accounts_state(served: "Served", browser: httpx.Cl
     told = Feedback("corn", "contacted", None, "key of corn")
     record(served.parts.store, told, "a token", served.parts.now())
     corn = next(row for row in shown(browser).accounts if row[0].startswith("Corn"))
-    assert corn[7] == "Contacted since 2026-03-03"
+    assert corn[7] == "Contacted a token, 2026-03-03 Undo: Contacted, by a token"
     assert shown(browser, "/?state=contacted").names == {"Corn"}
 
 
@@ -327,14 +328,15 @@ def test_a_line_of_use_begins_and_ends_at_its_edges() -> None:
 
 
 def test_each_text_of_the_catalogue_is_said_somewhere() -> None:
+    offered = {MORE, *(kind for kinds in QUICK.values() for kind in kinds)}
     made = {
         "tab": TABS,
         "state": STATES,
         "why_not": WHY_NOT,
         "signal": KINDS,
         "band": BANDS,
-        "feedback": get_args(FeedbackKind),
-        "disagreements": [f"side_{side}" for side in SIDES],
+        "feedback": [*get_args(FeedbackKind), *(f"quick_{kind}" for kind in offered)],
+        "disagreements": [f"side{end}_{side}" for end in ("", "d") for side in SIDES],
         "filter": View.__struct_fields__,
         "column": SORTS,
         "refused": [f"{key}{end}" for key in (*TOLD, "other") for end in ("", "_do")],
