@@ -126,6 +126,8 @@ def test_nobody_can_tell_who_is_a_user_from_what_a_refusal_says(
 def test_as_much_work_is_done_for_nobody_as_for_a_user(
     served: "Served", ann: KeptUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gone = served.user("admin", password=PASSWORD)
+    disable_user(served.parts.store, gone.login, served.parts.now())
     verified: list[str] = []
 
     class Counting:
@@ -135,10 +137,11 @@ def test_as_much_work_is_done_for_nobody_as_for_a_user(
 
     hasher = passwords.HASHER
     monkeypatch.setattr(passwords, "HASHER", Counting())
+    nobodys = ("nobody@example.com", "\0", served.user("admin").login, gone.login)
     with served.client() as browser:
-        for login in (ann.login, "nobody@example.com", served.user("admin").login):
+        for login in (ann.login, *nobodys):
             log_in(browser, login, "wrong horse battery")
-    assert verified == ["$argon2id$v=19$m=65536,t=3,p=2"] * 3
+    assert verified == ["$argon2id$v=19$m=65536,t=3,p=2"] * (1 + len(nobodys))
 
 
 def test_who_goes_on_guessing_waits_and_the_right_password_does_too(
