@@ -146,6 +146,7 @@ class Erasures:
 
     def __init__(self, home: Home) -> None:
         self._file = home.tombstones
+        self._path = str(home.tombstones)
         self._read: tuple[object, Tombstones, dict[str, bool]] = (object(), Tombstones(), {})
 
     def has(self, account_id: str) -> bool:
@@ -169,21 +170,21 @@ class Erasures:
         return frozenset(found)
 
     def _now(self) -> tuple[Tombstones, dict[str, bool]]:
-        stamp = _stamp(self._file)
+        stamp = _stamp(self._path)
         if stamp != self._read[0]:  # looked at before it is read: what comes between is read again
             read = Tombstones() if stamp is None else tombstones_in(self._file)
             self._read = stamp, read, {}
         return self._read[1:]
 
 
-def _stamp(file: Path) -> tuple[int, ...] | None:
+def _stamp(path: str) -> tuple[int, ...] | None:
     """Give what tells a file from another one in its place; None: there is none."""
     try:
-        found = file.stat()
+        found = os.stat(path)  # noqa: PTH116 - each request asks, and Path.stat takes longer
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _damaged(file, type(error).__name__) from error
+        raise _damaged(Path(path), type(error).__name__) from error
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
+from typing import NamedTuple
 
 from features.tombstones import Erasures
 from serving.access.kept_sessions import KeptSession, LastUses, kept_session
@@ -176,8 +177,7 @@ class Parts:
         self.store.close()
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """Who sent the request being answered, the request's id, and the address it came from."""
 
     principal: Principal

@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from pathlib import Path
@@ -82,12 +82,12 @@ class GuardedService(Service):  # type: ignore[misc]  # BentoML's classes are no
         door: Door = self.mount_apps[0][0]
         application = door.application  # built now, not while the first request waits
 
-        async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        def mounted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             """Go straight to what is mounted: BentoML's routes and layers have no part in a call.
 
             They would label by raw path, and answer in shapes of their own.
             """
-            await (app if scope["type"] == "lifespan" else application)(scope, receive, send)
+            return (app if scope["type"] == "lifespan" else application)(scope, receive, send)
 
         return Guard(mounted, door.parts)
 

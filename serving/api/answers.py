@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from http import HTTPStatus
-from typing import Any, cast
-
-import msgspec
+from typing import Any
 
 from serving.api import schema
 from serving.api.cursor import Cursor, read_cursor
@@ -22,94 +20,22 @@ from serving.api.feedback import (
 from serving.api.fields import MOST_SNOOZED_DAYS
 from serving.api.readiness import Found
 from serving.api.refusal import RefusedError, invalid, no_account, not_found
-from serving.api.response import Written
 from serving.parts import Caller, Parts
 from serving.publishing.publication import Publication, numbered
 from serving.scoring.growth import growth_sentence
 from serving.scoring.plays import days_between, leading_family
-from serving.scoring.score import REASONS
-from serving.snapshots.snapshot import Record
 from serving.snapshots.told import (
-    Chosen,
     model_scores,
     of_renewal,
-    only,
     told_product,
     told_reasons,
     utc,
 )
 from serving.store import listing, lookup
 
-DECODER = msgspec.json.Decoder(schema.AccountScores)
-FEW = 20
 HISTORY = 26
 FEEDBACK_SHOWN = 20
 LIST_REASONS = 5
-
-
-def scores(parts: Parts, caller: Caller, asked: schema.ScoresRequest) -> Written:
-    """Answer ``POST /v1/scores``, from the snapshot alone."""
-    in_service = parts.scores_in_service()
-    publication, books = in_service.publication, caller.principal.books
-    _refuse_repeated("account_ids", asked.account_ids)
-    find = in_service.snapshot.find
-    erased = parts.erasures.among(asked.account_ids)  # the set in service may be older
-    found = [
-        record
-        for record in map(find, asked.account_ids)
-        if record is not None
-        and (books is None or record.csm in books)
-        and record.account_id not in erased
-    ]
-    age = parts.age_hours(publication.as_of)
-    chosen = _chosen(publication, asked, has_ranks=books is None)
-    known = {record.account_id for record in found}
-    answer = schema.ScoresAnswer(
-        as_of=utc(publication.as_of),
-        age_hours=age,
-        stale=parts.is_stale(age),
-        scored_at=utc(publication.scored_at),
-        currency=publication.currency,
-        # What was encoded when it was published is not decoded to be encoded again.
-        accounts=cast("list[schema.AccountScores]", _encoded(found, age, chosen)),
-        unknown_account_ids=[one for one in asked.account_ids if one not in known],
-    )
-    pseudonyms = [record.pseudonym for record in found]
-    return Written(msgspec.json.encode(answer), pseudonyms)
-
-
-def are_few(parts: Parts, asked: schema.ScoresRequest) -> bool:
-    """Tell whether the answer is there at once: a few looks into the snapshot, nothing to wait for.
-
-    Before the first look at what is in service, before the first row of the audit log, and where
-    each of its rows is synced, there is.
-    """
-    return (
-        len(asked.account_ids) <= FEW
-        and parts.watch.found is not None
-        and parts.trail.is_open
-        and parts.settings.audit != "sync"
-    )
-
-
-def _chosen(
-    publication: Publication, asked: schema.ScoresRequest, *, has_ranks: bool
-) -> Chosen | None:
-    """Give what is asked for of each account; None: all that was laid out."""
-    is_all = asked.models is None and asked.horizons is None
-    if is_all and asked.reasons >= REASONS and has_ranks:
-        return None
-    models = _chosen_models(publication, asked.models)
-    horizons = _chosen_horizons(publication, models, asked.horizons)
-    return Chosen(models, horizons, asked.reasons, has_ranks)
-
-
-def _encoded(found: Sequence[Record], age: float, chosen: Chosen | None) -> list[msgspec.Raw]:
-    hours = msgspec.json.encode(age)
-    texts = [b"".join((record.head, hours, record.tail)) for record in found]
-    if chosen is not None:
-        texts = [msgspec.json.encode(only(chosen, told)) for told in map(DECODER.decode, texts)]
-    return [*map(msgspec.Raw, texts)]
 
 
 def account(parts: Parts, caller: Caller, account_id: str) -> schema.AccountAnswer:
@@ -402,39 +328,6 @@ def _told(recorded: Recorded) -> schema.FeedbackAnswer:
         withdrawn_at=recorded.withdrawn_at and utc(recorded.withdrawn_at),
         withdrawn_by=recorded.withdrawn_by,
     )
-
-
-def _chosen_models(publication: Publication, asked: Sequence[str] | None) -> list[str]:
-    known = [model.model for model in publication.models]
-    if asked is None:
-        return known
-    _refuse_repeated("models", asked)
-    if not set(asked) <= set(known):
-        raise invalid("models", f"expected models in service: {', '.join(known)}")
-    return list(asked)
-
-
-def _chosen_horizons(
-    publication: Publication, models: Sequence[str], asked: Sequence[int] | None
-) -> list[int]:
-    known = {
-        days
-        for model in publication.models
-        if model.model in models
-        for days in model.horizons_days
-    }
-    if asked is None:
-        return sorted(known)
-    _refuse_repeated("horizons", asked)
-    if not set(asked) <= known:
-        named = ", ".join(str(days) for days in sorted(known))
-        raise invalid("horizons", f"expected horizons in days that are scored: {named}")
-    return list(asked)
-
-
-def _refuse_repeated(field: str, values: Sequence[object]) -> None:
-    if len(set(values)) < len(values):
-        raise invalid(field, "expected each value once")
 
 
 def _date(time: datetime | None) -> str | None:

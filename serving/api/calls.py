@@ -6,6 +6,7 @@ from typing import Any
 
 from serving.api import answers, schema
 from serving.api.predict import is_one, predict
+from serving.api.scores import are_few, scores
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ CALLS = (
         "see, are listed in `unknown_account_ids`, and the rest is answered. A `status` other "
         "than `scored` comes without probabilities and is no statement: never a low risk.",
         "score",
-        answers.scores,
+        scores,
         schema.ScoresAnswer,
         body=schema.ScoresRequest,
-        is_quick=answers.are_few,
+        is_quick=are_few,
     ),
     Call(
         "POST",

@@ -9,8 +9,8 @@ chain that was closed ends with a closing row, and nothing follows that.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,8 +22,7 @@ END = 64 + len(b'"}')
 SET_BACK = ',"clock":"set back"'
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """A read of account data, as the trail is told of it.
 
     Attributes

@@ -17,6 +17,7 @@ from serving.access.tokens import Principal
 from serving.api import answers, schema
 from serving.api.readiness import look
 from serving.api.refusal import RefusedError
+from serving.api.scores import scores
 from serving.parts import Caller, Parts, open_parts
 from serving.publishing.publish import Scored, publish
 from serving.settings import Settings
@@ -39,18 +40,16 @@ def parts(
 def shown(parts: Parts) -> dict[str, bool]:
     """Tell which calls show an account."""
     asked = schema.ScoresRequest(["acme", "bolt"])
-    scores = msgspec.json.decode(
-        answers.scores(parts, CALLER, asked).body, type=schema.ScoresAnswer
-    )
+    told = msgspec.json.decode(scores(parts, CALLER, asked).body, type=schema.ScoresAnswer)
     listed = answers.work_list(parts, CALLER, schema.WorklistQuery()).accounts
-    assert "bolt" in {one.account_id for one in scores.accounts}
+    assert "bolt" in {one.account_id for one in told.accounts}
     assert "bolt" in {one.account_id for one in listed}
     try:
         alone = answers.account(parts, CALLER, "acme").account_id == "acme"
     except RefusedError as error:
         alone = error.status != HTTPStatus.NOT_FOUND
     return {
-        "scores": "acme" in {one.account_id for one in scores.accounts},
+        "scores": "acme" in {one.account_id for one in told.accounts},
         "work list": "acme" in {one.account_id for one in listed},
         "account": alone,
     }

@@ -18,6 +18,7 @@ from serving.api import answers, schema
 from serving.api.cursor import Cursor
 from serving.api.readiness import look
 from serving.api.refusal import RefusedError
+from serving.api.scores import scores
 from serving.parts import Caller, Parts, open_parts
 from serving.publishing.bundles import bundle_folder
 from serving.publishing.publish import Scored, publish
@@ -273,7 +274,7 @@ def aged(
 
 
 def asked(parts: Parts) -> schema.ScoresAnswer:
-    written = answers.scores(parts, CALLER, schema.ScoresRequest(["acme"]))
+    written = scores(parts, CALLER, schema.ScoresRequest(["acme"]))
     return msgspec.json.decode(written.body, type=schema.ScoresAnswer)
 
 
