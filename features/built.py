@@ -93,7 +93,7 @@ def built(
     own = own or Own()
     features = available(source, own.features, touches=touches)
     with at_work(home):
-        kept = home.snapshots / _key(source, features, dates, engine, own)
+        kept = home.snapshots / _key(source.fingerprint, features, dates, engine, own)
         if not kept.is_dir():
             states = account_states(source, dates, engine=engine)
             if enough:
@@ -106,6 +106,22 @@ def built(
             states=pd.read_parquet(kept / STATES_FILE),
             table=pd.read_parquet(kept / FEATURES_FILE),
         )
+
+
+def features_file(
+    home: Home, fingerprint: str, features: tuple[Feature, ...], dates: Sequence[date], own: Own
+) -> Path:
+    """Name the file of a feature table; it is there if it was built before, and not erased since.
+
+    Parameters
+    ----------
+    fingerprint
+        Of the checked source, which may be gone by now.
+    features, dates, own
+        As they were when it was built: a table of other declarations is another one.
+    """
+    key = _key(fingerprint, features, dates, Engine.DUCKDB, own)
+    return home.snapshots / key / FEATURES_FILE
 
 
 def forget(home: Home, erased: Tombstones) -> int:
@@ -139,6 +155,7 @@ def month_starts(source: CheckedSource) -> tuple[date, ...]:
     it one would learn that nobody leaves. Where no account was lost, the first subscription counts.
     """
     rows = source.newest("subscriptions").reindex(columns=["account_id", "started_at", "ended_at"])
+    rows = rows.astype({"ended_at": "datetime64[us]"})  # a source may have no such column
     last_ends = rows.groupby("account_id")["ended_at"].agg(lambda ends: ends.max(skipna=False))
     losses = last_ends[last_ends <= source.extracted_at]  # a scheduled end is no loss yet
     first = losses.min() if len(losses) else rows["started_at"].min()
@@ -162,14 +179,14 @@ def refuse_the_future(source: CheckedSource, dates: Sequence[date]) -> None:
 
 
 def _key(
-    source: CheckedSource,
+    fingerprint: str,
     features: tuple[Feature, ...],
     dates: Sequence[date],
     engine: Engine,
     own: Own,
 ) -> str:
     depends_on = [
-        source.fingerprint,
+        fingerprint,
         features_fingerprint(features),
         [day.isoformat() for day in dates],
         engine.value,

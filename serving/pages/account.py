@@ -149,14 +149,18 @@ def _account(parts: Parts, caller: Caller, in_service: InService, found: Row) ->
         "signals": {signal["feature"]: signal["value"] for signal in found["signals"]},
         "seats": SEATS,
         "users": USERS,
-        **_expected(in_service, scores, past, renewal),
+        **_expected(in_service, scores, past, renewal, told),
         **_happened(publication.as_of, told, listed),
         "done": _done(parts, in_service, found, scores, told),
     }
 
 
 def _expected(
-    in_service: InService, scores: Sequence[Row], past: Sequence[Row], renewal: Row | None
+    in_service: InService,
+    scores: Sequence[Row],
+    past: Sequence[Row],
+    renewal: Row | None,
+    told: Told | None,
 ) -> dict[str, Any]:
     """Lay out probabilities, their history, and the reasons at the list's horizon."""
     publication = in_service.publication
@@ -176,6 +180,7 @@ def _expected(
                 in_service.bundles.get(row["model"]),
                 [each for each in past if each["model"] == row["model"]],
                 publication.as_of,
+                told,
             )
             for row in scored
             if row["horizon_days"] == publication.list_horizon_days

@@ -91,6 +91,7 @@ def reason_rows(
     bundle: Bundle | None,
     past: Sequence[Row],
     as_of: datetime,
+    told: Told | None = None,
 ) -> list[ReasonRow]:
     """Give a model's reasons, each beside the account's own past and its peers.
 
@@ -100,10 +101,12 @@ def reason_rows(
         The model that gave them; None where it is another one's.
     past
         Earlier scores of the same model, the oldest first: of its reasons, the newest that told of
-        the same number is the past.
+        the same number is the past, where `told` has none.
+    told
+        What the source told, with the numbers of about a month before.
     """
     entries = {entry["column"]: entry for entry in bundle.catalogue} if bundle else {}
-    before = _told_before(past, as_of)
+    before = {**_told_before(past, as_of), **_kept_before(told)}
     return [
         ReasonRow(
             text=each["text"],
@@ -125,6 +128,13 @@ def _told_before(past: Sequence[Row], as_of: datetime) -> dict[str, tuple[date, 
         for reason in json.loads(row["reasons"])
         if reason["value"] is not None
     }
+
+
+def _kept_before(told: Told | None) -> dict[str, tuple[date, float]]:
+    """Give by feature what its number was about a month before, as the publication kept it."""
+    if told is None or told.before_at is None:
+        return {}
+    return {name: (told.before_at, value) for name, value in told.before.items()}
 
 
 def _number(value: float | None, entry: Mapping[str, Any] | None) -> str:
@@ -233,7 +243,9 @@ class Came:
             return say("account.not_known")
         if self.status == "leaving":
             return say("account.asked_since")
-        renewed = [term for term in self.terms if term.date() >= day]
-        if renewed:
-            return say("account.renewed_at", date=renewed[-1].date())
+        known = self.told.renewed if self.told else None
+        ends = [*(term.date() for term in self.terms), *([known] if known else [])]
+        last = max(ends, default=None)
+        if last is not None and last >= day:
+            return say("account.renewed_at", date=last)
         return say("account.still_there")

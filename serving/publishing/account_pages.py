@@ -1,7 +1,7 @@
 """What accounts' pages show of their past, gathered beside the scores and written with them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from features.contracts import TABLES
 from features.groups import memberships
 from features.known_rows import OF, newest_rows
 from features.windows import day_number
+from serving.publishing.own_past import OwnPast
 from serving.publishing.publication import NEWEST_FIRST
 from serving.store import tables
 from serving.store.account_page import TO_JSON, Event, Line, Outcome, Told
@@ -24,19 +25,24 @@ PUBLICATIONS_KEPT = 3
 """So many publications, those of the newest dates, keep their pages: they are large."""
 COLUMNS = ("account_id", "parent_account_id", "told")
 _LINE = ("started_at", "product", "plan", "seats", "mrr", "billing", "cancel_requested_at")
+_TERM = ("started_at", "renews_at", "term_months", "ended_at")
 _OUTCOME = ("agreed_at", "due_at", "achieved_at", "description")
 _READ = frozenset({*(kind.table for kind in KINDS), "usage_events"})
 
 Make = Callable[..., Any]
 
 
-def account_pages(source: CheckedSource, states: pd.DataFrame) -> pd.DataFrame:
+def account_pages(
+    source: CheckedSource, states: pd.DataFrame, past: OwnPast | None = None
+) -> pd.DataFrame:
     """Gather what the source told of each account by the date of its scores.
 
     Parameters
     ----------
     states
         `features.spine.account_states` of one date.
+    past
+        What the numbers of the reasons were before; None where nobody knows.
 
     Returns
     -------
@@ -48,7 +54,8 @@ def account_pages(source: CheckedSource, states: pd.DataFrame) -> pd.DataFrame:
     ended = (
         newest_events(source, as_of, 1, (ENDED,)).set_index("account_id")["at"].dt.date.to_dict()
     )
-    lists = _lists(source, as_of)
+    renewed, lists = _last_terms(source, as_of), _lists(source, as_of)
+    numbers = past.numbers if past else {}
     counts = {name: _counts(frame) for name, (frame, _) in lists.items()}
     told = {name: _grouped(frame, make) for name, (frame, make) in lists.items()}
     absent = tuple(name for name in TABLES if name in _READ and not source.has(name))
@@ -56,7 +63,15 @@ def account_pages(source: CheckedSource, states: pd.DataFrame) -> pd.DataFrame:
     for one in states["account_id"].tolist():
         own = {name: by_account[one] for name, by_account in told.items() if one in by_account}
         many = {name: by_account[one] for name, by_account in counts.items() if one in by_account}
-        page = Told(**own, ended=ended.get(one), all=many, absent=absent)
+        page = Told(
+            **own,
+            ended=ended.get(one),
+            renewed=renewed.get(one),
+            before_at=past.at if past and one in numbers else None,
+            before=numbers.get(one, {}),
+            all=many,
+            absent=absent,
+        )
         rows.append((one, parents.get(one), TO_JSON.encode(page).decode()))
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
@@ -71,6 +86,29 @@ def _lists(source: CheckedSource, as_of: datetime) -> dict[str, tuple[pd.DataFra
         "outcomes": (newest_rows(source, "outcomes", _OUTCOME, as_of, MOST_OTHERS), Outcome),
         "lines": (running.astype({"seats": "Int64"}), Line),
     }
+
+
+def _last_terms(source: CheckedSource, as_of: datetime) -> dict[str, date]:
+    """Give by account the newest end of a signed term that lies before a date, where it has one.
+
+    A row tells one end. Of a term that still runs it is the next one, and the one before it lies a
+    term's length earlier: no end, if the row began later. That of a row that ended counts where the
+    row ran until then.
+    """
+    rows = newest_rows(source, "subscriptions", _TERM, as_of, MOST_LINES)
+    rows = rows.dropna(subset="renews_at")
+    is_ahead = rows["renews_at"] >= as_of
+    ends = [rows[~is_ahead]]
+    for months in rows.loc[is_ahead, "term_months"].dropna().unique():
+        ahead = rows[is_ahead & (rows["term_months"] == months)]
+        before = ahead["renews_at"] - pd.DateOffset(months=int(months))
+        ends.append(ahead.assign(renews_at=before))
+    found = pd.concat(ends)
+    end, ended = found["renews_at"], found["ended_at"]
+    is_there = ended.isna() | (ended >= end.dt.normalize())
+    found = found[is_there & (end > found["started_at"]) & (end < as_of)]
+    last: dict[str, date] = found.groupby("account_id")["renews_at"].max().dt.date.to_dict()
+    return last
 
 
 def _parents(source: CheckedSource, day: int) -> dict[str, str]:

@@ -22,6 +22,7 @@ from serving.playbooks.read import playbook_in_use
 from serving.playbooks.trigger import holding, lacking
 from serving.publishing.account_pages import account_pages
 from serving.publishing.listing import around, products
+from serving.publishing.own_past import named_by, own_past
 from serving.publishing.publication import SAMPLE, Publication
 from serving.publishing.publish import Scored, publish
 from serving.scoring.listed import Company, listed_rows
@@ -94,6 +95,7 @@ def release(
     company = Company(scores, listed, ends, now.table)
     tiers = dict(zip(listed["account_id"], listed["tier"], strict=True))
     beside = around(store, source, now.states)
+    past = own_past(store, settings.home, now, named_by(scores, days), own or Own())
     scored = Scored(
         scores=scores,
         listed=listed,
@@ -101,7 +103,7 @@ def release(
         renewals=ends,
         rows=listed_rows(company, bundles, catalogue, days, beside, settings.list_rules, playbook),
         products=products(source, now.states),
-        pages=account_pages(source, now.states),
+        pages=account_pages(source, now.states, past),
         triggers=holding(playbook.triggers, now.table, tiers),
         next_products=next_products(bundles, source, now.states),
         bundles=bundles,

@@ -58,6 +58,11 @@ class Told(Struct, frozen=True):
         The newest of each; `all` says how many there are.
     ended
         When what it paid for ended last.
+    renewed
+        The newest end of a signed term that lies before the date, of what runs or ran.
+    before_at, before
+        A date about a month before, and what the numbers of the account's reasons were then, by
+        feature; None and nothing where no table of that time is kept.
     all
         How many there are of each in all, those that are not here too; no key where there is none.
     absent
@@ -70,6 +75,9 @@ class Told(Struct, frozen=True):
     reviews: tuple[Event, ...] = ()
     touches: tuple[Event, ...] = ()
     ended: date | None = None
+    renewed: date | None = None
+    before_at: date | None = None
+    before: dict[str, float] = {}
     all: dict[str, int] = {}
     absent: tuple[str, ...] = ()
 

@@ -411,6 +411,17 @@ def test_what_came_of_it(status: str, day: str, said: str) -> None:
     assert came.after(date.fromisoformat(day)) == said
 
 
+def test_a_term_that_the_source_told_of_counts_as_one_that_was_published() -> None:
+    told = Told(renewed=date(2026, 2, 15))
+    came = Came(AS_OF.date(), "scored", told, [])
+    after = "still a customer after a term that ended on 2026-02-15"
+    assert came.after(date(2026, 2, 15)) == after
+    assert came.after(date(2026, 2, 16)) == "still a customer"
+    published = replace(came, terms=[datetime(2026, 2, 20)])  # noqa: DTZ001 - naive UTC
+    assert came.after(date(2026, 2, 1)) == after
+    assert published.after(date(2026, 2, 1)).endswith("2026-02-20")
+
+
 def test_a_reason_stands_beside_its_own_past_and_its_peers(bundles: dict[str, Bundle]) -> None:
     churn = bundles["churn"]
     users = "usage__active_users__28d"
@@ -427,6 +438,9 @@ def test_a_reason_stands_beside_its_own_past_and_its_peers(bundles: dict[str, Bu
     assert (row.text, row.value, row.effect) == ("2 users", "2", "raises: odds times 1.10")
     assert row.before == "4 on 2026-02-23"
     assert row.peers == "lower than at 9 of 10 accounts"
+    told = Told(before_at=date(2026, 2, 2), before={users: 7.0})
+    (month_ago,) = reason_rows([reason], known, past, AS_OF, told)
+    assert month_ago.before == "7 on 2026-02-02"
     (usual,) = reason_rows([{**reason, "value": 20.0}], known, [], AS_OF)
     assert (usual.before, usual.peers) == ("", "as at most accounts")
     (unknown,) = reason_rows([reason], None, [], AS_OF)

@@ -13,6 +13,7 @@ from features.spine import account_states
 from features.tombstones import bury
 from models.bundle import Bundle
 from serving.publishing.account_pages import MOST_EVENTS, PUBLICATIONS_KEPT, account_pages
+from serving.publishing.own_past import OwnPast
 from serving.publishing.publish import Scored, publish, without_erased
 from serving.store import tables
 from serving.store.account_page import FROM_JSON, Event, Line, Outcome, Told
@@ -92,6 +93,43 @@ def test_a_page_holds_what_was_known_and_nothing_later(source: CheckedSource) ->
         "contacts",
         "incidents",
     }
+
+
+TERMS = """
+    subscription_id account_id product mrr term_months started_at renews_at  ended_at
+    rolled          a          core    10  12          2023-05-31 2026-05-31 -
+    behind          b          core    10  12          2024-01-15 2026-01-15 -
+    first           c          core    10  12          2025-06-01 2026-06-01 -
+    monthly         d          core    10  1           2025-06-30 2026-03-30 -
+    moved           e          core    10  12          2024-02-01 2025-02-01 2025-02-01
+    since           e          core    12  12          2025-02-01 2026-02-01 2025-09-01
+    now             e          core    15  12          2025-09-01 2026-09-01 -
+    early           f          core    10  12          2024-02-01 2025-02-01 2024-06-01
+    goes_on         f          maps    10  -           2024-02-01 2026-06-01 -
+"""
+
+
+def test_a_page_names_the_newest_end_of_a_term_that_lies_behind(company: Company) -> None:
+    accounts = "account_id created_at\n" + "\n".join(f"{one} 2023-01-01" for one in "abcdef")
+    pages = told(company({"accounts": accounts, "subscriptions": TERMS}, extracted_at="2026-04-01"))
+    found = {one: page.renewed for one, (_, page) in pages.items() if page.renewed}
+    assert found == {
+        "a": date(2025, 5, 31),
+        "b": date(2026, 1, 15),
+        "d": date(2026, 2, 28),
+        "e": date(2025, 2, 1),
+    }
+
+
+def test_a_page_holds_what_the_numbers_were_before(source: CheckedSource) -> None:
+    past = OwnPast(date(2026, 2, 2), {"a": {"support__open_tickets": 2.0}})
+    pages = account_pages(source, account_states(source, [AS_OF.date()]), past)
+    found = [FROM_JSON.decode(text) for text in pages["told"]]
+    assert [(page.before_at, page.before) for page in found] == [
+        (date(2026, 2, 2), {"support__open_tickets": 2.0}),
+        (None, {}),
+        (None, {}),
+    ]
 
 
 def test_a_page_names_the_parent_and_when_all_ended(source: CheckedSource) -> None:
