@@ -62,7 +62,8 @@ HEADERS = (
     (
         b"content-security-policy",
         (
-            b"default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; "
+            b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+            b"form-action 'self'; "
             b"base-uri 'none'; frame-ancestors 'none'"
         ),
     ),

@@ -251,7 +251,7 @@ def ask_again(
         form, problem = replace(form, typed=NONE), "feedback.anothers"
     elif parts.watch.look().in_service is None:  # nobody knows whose it is, nor shows anything
         called, problem = account_id, "feedback.no_scores"
-        status = HTTPStatus.SERVICE_UNAVAILABLE
+        status = HTTPStatus.CONFLICT  # it answers well: it has nothing yet to tell that of
     else:
         publication, books = parts.in_service().publication, caller.principal.books
         found = lookup.account(parts.store, publication, account_id.replace("\0", ""), books)

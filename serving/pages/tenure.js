@@ -41,6 +41,46 @@ addEventListener("submit", stayWhileOffline);
 addEventListener("click", stayWhileOffline);
 tellConnection(false);
 
+/* A form that keeps what was typed: it is sent beside the page first. A service that is away loses
+   nothing so, and one that answers is asked again for its page: the same form is recorded once. */
+
+const unsent = document.getElementById("unsent");
+const KEEPING = new Set(["/feedback", "/feedback/undo", "/disagreements"]);
+const PATIENCE = 15_000; // milliseconds
+let isSending = false;
+let isAnswered = false;
+
+async function answers(form, button, to) {
+  try {
+    const answer = await fetch(to, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form, button)),
+      headers: { accept: "text/html" },
+      redirect: "manual",
+      signal: AbortSignal.timeout?.(PATIENCE),
+    });
+    return answer.status < 500;
+  } catch {
+    return false;
+  }
+}
+
+async function sendKept(event) {
+  const { target: form, submitter: button } = event;
+  const to = button?.hasAttribute("formaction") ? button.formAction : form.action;
+  if (event.defaultPrevented || isAnswered || !KEEPING.has(new URL(to).pathname)) return;
+  event.preventDefault();
+  if (isSending) return;
+  isSending = true;
+  isAnswered = await answers(form, button, to);
+  unsent.hidden = isAnswered;
+  if (isAnswered) form.requestSubmit(button);
+  else unsent.scrollIntoView({ block: "nearest" });
+  isSending = isAnswered = false;
+}
+
+addEventListener("submit", sendKept);
+
 /* Keys: single letters, so they can be turned off (WCAG 2.1.4). */
 
 const help = document.getElementById("keys");

@@ -3,10 +3,14 @@
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+import sqlalchemy as sa
 from playwright.sync_api import expect
 
+from serving.store import tables
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.serving.browser.conftest import Visit
     from tests.serving.conftest import Served
@@ -160,3 +164,65 @@ def test_a_lost_connection_is_told_and_what_was_typed_stays(visit: "Visit") -> N
     expect(page.locator("#found")).to_be_visible()
     page.locator("input[type=search]").press("Enter")
     page.wait_for_url(re.compile("q=acme"))
+
+
+def told(served: "Served") -> list[tuple[str, str | None, bool]]:
+    feedback = tables.feedback
+    with served.parts.store.reading() as connection:
+        rows = connection.execute(sa.select(feedback).order_by(feedback.c.feedback_id))
+        return [(row.kind, row.note, row.withdrawn_at is not None) for row in rows]
+
+
+@pytest.fixture
+def untold(served: "Served") -> None:
+    with served.parts.store.writing() as connection:
+        connection.execute(sa.delete(tables.feedback))
+
+
+@pytest.mark.usefixtures("untold")
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_a_service_that_is_away_loses_no_sentence_and_it_is_recorded_once(
+    visit: "Visit",
+    served: "Served",
+    is_recorded: bool,  # noqa: FBT001 - of the table above
+) -> None:
+    def away(route: "Route") -> None:
+        if is_recorded:  # and the answer is lost
+            route.fetch(max_redirects=0)
+        route.abort("connectionrefused")
+
+    page = visit()
+    page.goto("/accounts/acme")
+    page.route("**/feedback", away)
+    sentence = page.get_by_label("In a sentence")
+    sentence.fill("They call back")
+    page.get_by_role("button", name="Contacted", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    expect(sentence).to_have_value("They call back")
+    assert len(told(served)) == int(is_recorded)
+    page.unroute("**/feedback")
+    page.get_by_role("button", name="Contacted", exact=True).dblclick()
+    expect(page.get_by_role("status")).to_contain_text("Recorded: Contacted, Acme Ltd.")
+    assert told(served) == [("contacted", "They call back", False)]
+
+
+@pytest.mark.usefixtures("untold")
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_click_in_a_row_leads_back_to_it_to_be_confirmed_and_taken_back(
+    visit: "Visit",
+    served: "Served",
+    has_scripts: bool,  # noqa: FBT001 - of the table above
+) -> None:
+    page = visit(java_script_enabled=has_scripts, viewport={"width": 1280, "height": 300})
+    page.goto("/?tab=all")
+    row = page.locator("tbody tr").filter(has=page.get_by_role("link", name="Corn", exact=True))
+    row.get_by_role("button", name="Contacted: Corn", exact=True).click()
+    expect(page.locator("#said")).to_be_focused()
+    expect(row).to_be_in_viewport()
+    expect(page.get_by_role("status")).to_have_text("Recorded: Contacted, Corn.")
+    page.get_by_label("Add a sentence").fill("Eva is away")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(row).to_contain_text("“Eva is away”")
+    page.locator("#said").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_have_text("Taken back: Contacted, Corn.")
+    assert told(served) == [("contacted", None, True), ("contacted", "Eva is away", True)]

@@ -529,7 +529,7 @@ def test_on_a_first_day_without_scores_a_page_says_so_and_keeps_the_sentence(
         form = {"mark": mark, "by": user.user_id, "account_id": "acme", "key": "k", "kind": "lost"}
         answer = client.post("/feedback", data=form | {"note": "Sold"}, headers=HTML)
         undo = client.post("/feedback/undo", data=form | {"feedback_id": "1"}, headers=HTML)
-    assert (answer.status_code, undo.status_code) == (503, 503)
+    assert (answer.status_code, undo.status_code) == (409, 409)
     assert "Sold</textarea>" in answer.text
     assert all("There are no scores yet" in page.text for page in (answer, undo))
     (again,) = forms(answer)
