@@ -126,9 +126,9 @@ def test_anything_else_is_refused(text: str, said: str) -> None:
 
 
 def test_a_refusal_is_quick() -> None:
-    before = time.perf_counter()
+    before = time.thread_time()
     refused("use > " + "**".join(["9"] * 300))
-    assert time.perf_counter() - before < 1
+    assert time.thread_time() - before < 1
 
 
 # Triggers
