@@ -15,6 +15,8 @@ from serving.audit_log.account_keys import Pseudonyms
 from serving.audit_log.check import reads_of
 from serving.erasure.erase import erase
 from serving.pages.portfolio import Remembered, judged
+from serving.store import tables
+from serving.store.portfolio import InBooks, stakes
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Served
@@ -129,6 +131,20 @@ def test_retention_is_of_the_longest_horizon_that_is_scored(served: "Served") ->
     assert f"less what leaves {(1 - lost / arr) * 100:.1f} %" in page
     net = (1 - (lost - added) / arr) * 100
     assert f"less what leaves, with what is added {net:.1f} %" in page
+
+
+def test_accounts_of_one_group_are_one_customer(served: "Served") -> None:
+    store, accounts = served.parts.store, tables.published_accounts
+    bolt = sa.update(accounts).where(accounts.c.account_id == "bolt")
+    alone = stakes(store, InBooks(1, None), 90).customers
+    with store.writing() as connection:
+        connection.execute(bolt.values(customer_group="acme"))
+    together = stakes(store, InBooks(1, None), 90).customers
+    with store.writing() as connection:
+        connection.execute(bolt.values(customer_group="bolt"))
+    assert len(set(alone)) == len(alone) > 2
+    assert len(set(together)) == len(alone) - 1
+    assert together[0] == together[1]  # in order of their ids: acme, bolt
 
 
 def test_whom_nobody_touched_is_listed_and_written_down(
