@@ -148,7 +148,7 @@ def test_a_store_that_hangs_is_as_good_as_away(
 
     async def while_it_hangs() -> str | None:
         recognised = Recognised(store, look, clock)
-        await recognised.told("met")
+        recognised.ask("met")
         hangs.set()
         clock.seconds += FRESH_SECONDS
         try:
