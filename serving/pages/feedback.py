@@ -23,7 +23,7 @@ from serving.api.refusal import RefusedError, not_found
 from serving.api.response import caller_of
 from serving.api.schema import FeedbackAnswer, FeedbackRequest, UndoRequest
 from serving.pages.cookies import session_of
-from serving.pages.login import sign_in_first
+from serving.pages.login import login_form, sign_in_first
 from serving.pages.paths import TELL, UNDO, page_before, safe_next
 from serving.pages.render import Render
 from serving.parts import Caller, Parts
@@ -37,7 +37,7 @@ QUICK: Mapping[str, tuple[str, ...]] = {
     "all": ("contacted", "snoozed"),
 }
 """What a row of each tab offers in one click; *more* leads to the form with all kinds."""
-MORE = "more"
+MORE, UNDONE = "more", "undo"
 KINDS = (
     *("contacted", "snoozed", "not_a_risk", "saved", "lost", "expansion_opened"),
     *("play_done", "will_renew", "will_leave", "unsure"),
@@ -172,12 +172,18 @@ def feedback_routes(parts: Parts, render: Render) -> list[Route]:
 
     async def tell(request: Request) -> Response:
         typed = await _typed(request)
+        if "feedback_id" in typed:
+            return await taken_back(request, typed)
         if "tenure.caller" not in request.scope:
             return sign_in_first(parts, render, typed, TELL)
         return await run_in_threadpool(_tell, parts, render, request, typed)
 
     async def undo(request: Request) -> Response:
-        typed = await _typed(request)
+        return await taken_back(request, await _typed(request))
+
+    async def taken_back(request: Request, typed: Mapping[str, str]) -> Response:
+        if "tenure.caller" not in request.scope:  # there is nothing typed to keep
+            return login_form(parts, render, typed["back"], HTTPStatus.UNAUTHORIZED)
         demand_marked(request, typed)
         return await run_in_threadpool(_undo, parts, render, request, typed)
 
@@ -187,18 +193,33 @@ def feedback_routes(parts: Parts, render: Render) -> list[Route]:
 async def _typed(request: Request) -> dict[str, str]:
     """Read a form; one that names no page to come back to stood on the page it came from.
 
-    A button of a list says at once what, in which row, and of whom; the key of the list's one form
-    and the account make the key of that row.
+    A button of a list says what and in which row, to keep the list short; its one form, which
+    accounts the rows are. That form's key and the account make the key of the row.
     """
     came_from = page_before(request.headers.get("referer", ""))
     typed = {"back": came_from, **await read_form(request)}
-    kind, _, rest = typed.pop("do", "").partition(" ")
-    place, _, account_id = rest.partition(" ")
-    if account_id:
+    rows, (kind, place, number) = typed.pop("rows", ""), _pressed(typed.pop("do", ""))
+    if kind == UNDONE:
+        typed |= {"feedback_id": number, "place": place}
+    elif (account_id := _in_row(rows, place)) is not None:
         of = hashlib.sha256(account_id.encode()).hexdigest()[:ACCOUNT_CHARACTERS]
         key = f"{typed.pop('keys', '')}-{of}"
         typed |= {"kind": kind, "place": place, "account_id": account_id, "key": key}
     return typed
+
+
+def _pressed(button: str) -> tuple[str, str, str]:
+    kind, place, number, *_ = [*button.split("."), "", ""]
+    return kind, place, number
+
+
+def _in_row(rows: str, place: str) -> str | None:
+    try:
+        accounts = msgspec.json.decode(rows, type=list[str])
+    except msgspec.DecodeError:
+        return None
+    is_one = _is_number(place) and int(place) < len(accounts)
+    return accounts[int(place)] if is_one else None
 
 
 def demand_marked(request: Request, typed: Mapping[str, str]) -> None:
@@ -328,7 +349,7 @@ def _replace(parts: Parts, caller: Caller, number: str, told: FeedbackAnswer) ->
 
 def _undo(parts: Parts, render: Render, request: Request, typed: Mapping[str, str]) -> Response:
     """Take feedback back, of an account that the caller sees; a second time changes nothing."""
-    number, _, place = typed.get("feedback_id", "").partition(" ")
+    number = typed.get("feedback_id", "")
     if not _is_number(number):
         raise not_found()
     caller, session = caller_of(request), session_of(request)
@@ -340,7 +361,7 @@ def _undo(parts: Parts, render: Render, request: Request, typed: Mapping[str, st
         by = session.subject if session else ""
         status, problem, told = error.status, PROBLEMS[error.code], {**typed, "by": by}
         return ask_again(parts, render, caller, session, told, problem, status)
-    return back_to({"place": place, **typed}, int(number))
+    return back_to(typed, int(number))
 
 
 def _is_number(text: str) -> bool:

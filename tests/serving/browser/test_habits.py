@@ -226,3 +226,14 @@ def test_a_click_in_a_row_leads_back_to_it_to_be_confirmed_and_taken_back(
     page.locator("#said").get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status")).to_have_text("Taken back: Contacted, Corn.")
     assert told(served) == [("contacted", None, True), ("contacted", "Eva is away", True)]
+
+
+def test_without_scripts_back_leads_to_what_was_typed(visit: "Visit") -> None:
+    page = visit(java_script_enabled=False)
+    page.goto("/accounts/acme")
+    page.route("**/feedback", lambda route: route.abort("connectionrefused"))
+    page.get_by_label("In a sentence").fill("They call back")
+    page.get_by_role("button", name="Contacted", exact=True).click()
+    page.wait_for_url("chrome-error://**")
+    page.go_back()
+    expect(page.get_by_label("In a sentence")).to_have_value("They call back")

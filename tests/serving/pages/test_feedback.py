@@ -1,5 +1,6 @@
 """Feedback from a browser: told once, seen at once, taken back, and never lost or sent unasked."""
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,7 @@ def buttons(page: httpx.Response) -> dict[str, str]:
     return {
         unescape(called): value
         for value, called in re.findall(
-            r'<button form=tell name=do value="([^"]+)" aria-label="([^"]+)"', page.text
+            r'<button form=tell name=do value=([\w.]+) aria-label="([^"]+)"', page.text
         )
     }
 
@@ -57,7 +58,8 @@ def form_of(client: httpx.Client, account_id: str, path: str = "/?tab=all") -> F
     """Give the form with all kinds, which *More* leads to."""
     page = client.get(path)
     found = buttons(page).items()
-    more = next(called for called, value in found if re.match(rf"more \d+ {account_id}$", value))
+    place = json.loads(forms(page)[0]["rows"]).index(account_id)
+    more = next(called for called, value in found if value == f"more.{place}")
     (form,) = forms(press(client, more, page=page))
     return form
 
@@ -67,9 +69,9 @@ def undo_of(client: httpx.Client, account_id: str) -> Fields:
     page = client.get("/?tab=all")
     (form,) = [form for form in forms(page) if "keys" in form]
     row = page.text[page.text.index(f'href="/accounts/{account_id}"') :]
-    number = re.search(r'formaction="/feedback/undo" name="feedback_id" value="([\d ]+)"', row)
-    assert number is not None
-    return form | {"feedback_id": number[1]}
+    button = re.search(r"name=do value=(undo\.\d+\.\d+)", row)
+    assert button is not None
+    return form | {"do": button[1]}
 
 
 def told(served: "Served") -> list[sa.RowMapping]:
@@ -108,13 +110,23 @@ def test_one_click_is_recorded_and_the_team_sees_it_at_once(
     assert (shown["recorded_by"], shown["recorded_at"]) == ("Test", "2026-03-03T12:00:00Z")
 
 
+@pytest.mark.parametrize("rows", ["", "no list", '["acme"]'])
+def test_a_button_of_a_row_that_is_not_there_records_nothing(
+    served: "Served", ann: httpx.Client, rows: str
+) -> None:
+    (form,) = forms(ann.get("/"))
+    pressed = form | {"do": "contacted.1", "rows": rows}
+    assert ann.post("/feedback", data=pressed).status_code == 422
+    assert told(served) == []
+
+
 @pytest.mark.parametrize("tab", QUICK)
 def test_each_button_of_a_tab_is_one_click_and_named_with_its_account(
     served: "Served", tab: str
 ) -> None:
     with served.browser() as admin:
         found = buttons(admin.get(f"/?tab={tab}"))
-    told_kinds = {value.partition(" ")[0] for value in found.values()}
+    told_kinds = {value.partition(".")[0] for value in found.values()}
     assert told_kinds == {*QUICK[tab], "more"} or (tab in {"grow", "watch"} and not found)
     assert len(found) == len(set(found.values()))
 
@@ -194,7 +206,7 @@ def test_a_colleagues_mark_stays_and_a_lead_is_told_whose_it_takes_back(
     number = str(told(served)[0]["feedback_id"])
     with served.browser("csm", book="Ann") as colleague:
         page = colleague.get("/?tab=all")
-        assert "/feedback/undo" not in page.text
+        assert "value=undo" not in page.text
         undo = {**forms(page)[0], "feedback_id": number}
         assert colleague.post("/feedback/undo", data=undo).status_code == 403
         assert "/feedback/undo" not in colleague.get("/accounts/acme").text
@@ -213,6 +225,9 @@ def test_who_is_unsure_is_shown_in_the_row_and_may_take_it_back(ann: httpx.Clien
     page = ann.get("/").text
     assert re.search(r"New\s+<span class=\"quiet\">Unsure · Test, [^<]+“Nobody answers”", page)
     assert 'aria-label="Undo: Unsure, Acme Ltd"' in page
+    where = ann.post("/feedback", data=undo_of(ann, "acme")).headers["location"]
+    assert "Taken back: Unsure, Acme Ltd." in ann.get(where).text
+    assert "Unsure ·" not in ann.get("/").text
 
 
 def test_the_same_form_with_other_content_is_shown_again_and_not_recorded(
