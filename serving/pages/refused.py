@@ -8,18 +8,18 @@ from starlette.types import Scope
 
 from serving.api.refusal import RefusedError
 from serving.pages.languages import READER, reader_of
-from serving.pages.paths import OPEN_PAGES, WORK_LIST, is_page
+from serving.pages.paths import WORK_LIST
 from serving.pages.render import Render, renderer
 
-TOLD = frozenset({"not_found", "forbidden", "too_many_requests"})
+TOLD = frozenset({"not_found", "forbidden", "unauthorized", "invalid", "too_many_requests"})
 """Codes that have words of their own; of any other its message is told."""
+PROGRAMS = "/v1/"  # below it all answers have one shape, whatever is accepted
 
 
 def is_for_people(scope: Scope) -> bool:
-    """Tell whether a browser asked for a page."""
-    path = scope["path"]
+    """Tell whether a person asked, in a browser, also for what there is not."""
     accepted = Headers(scope=scope).get("accept", "")
-    return (is_page(path) or path in OPEN_PAGES) and "text/html" in accepted
+    return "text/html" in accepted and not scope["path"].startswith(PROGRAMS)
 
 
 def refused_page(refused: RefusedError, scope: Scope) -> Response:
@@ -31,6 +31,7 @@ def refused_page(refused: RefusedError, scope: Scope) -> Response:
             refused.status,
             key=refused.code if refused.code in TOLD else "other",
             message=refused.message,
+            details=refused.details,
             request_id=scope["tenure.request_id"],
             back=WORK_LIST,
         )

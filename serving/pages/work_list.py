@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from serving.api.body import read_query
@@ -17,7 +17,7 @@ from serving.api.response import caller_of
 from serving.pages import export, sparkline
 from serving.pages.cookies import session_of
 from serving.pages.feedback import SAID, form_on
-from serving.pages.lacking import how_old, today
+from serving.pages.lacking import how_old, shown_publication, today
 from serving.pages.paths import LIST_CSV, LIST_XLSX, WORK_LIST, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
@@ -91,20 +91,14 @@ def _without_empty(request: Request) -> Request:
 
 
 def _shown(parts: Parts, choices: listing.Choices, caller: Caller, view: View) -> dict[str, Any]:
-    loaded = parts.watch.look()
-    nothing = {"rows": (), "problem": loaded.problem}
-    if loaded.in_service is None:
-        return {**nothing, "lacks": "no_scores"}
-    try:
-        publication = parts.scores_in_service().publication
-    except RefusedError:
-        return {**nothing, "lacks": "too_old"}
-    if not listing.is_laid_out(parts.store, publication.number):
-        return {**nothing, "lacks": "not_laid_out"}
+    problem = parts.watch.look().problem
+    publication, lacks = shown_publication(parts)
+    if publication is None:
+        return {"rows": (), "problem": problem, "lacks": lacks}
     asked = _of(parts, caller, view, publication)
     chosen = {**choices.of(asked), "state": STATES, "why_not": WHY_NOT}
     shown = _listed(parts, caller, asked, publication)
-    return {"problem": loaded.problem, "choices": chosen, **shown}
+    return {"problem": problem, "choices": chosen, **shown}
 
 
 def _listed(
@@ -129,7 +123,10 @@ def _listed(
 
 
 def _file(parts: Parts, caller: Caller, view: View, path: str) -> Response:
-    publication = parts.scores_in_service().publication
+    publication, _ = shown_publication(parts)
+    if publication is None:
+        # The list itself says what is lacking, and what to do.
+        return RedirectResponse(f"{WORK_LIST}?{view.query()}", HTTPStatus.SEE_OTHER)
     rows = listing.whole(parts.store, _of(parts, caller, view, publication))
     parts.note_read(caller, f"GET {path}", _ids(rows))
     write, media_type = FILES[path]

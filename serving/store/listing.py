@@ -229,8 +229,8 @@ def _filters(asked: Asked) -> Iterator["ColumnElement[bool]"]:
             yield LISTED.c[name] == value
     yield from _within(LISTED.c.renewal_date, view.renews, asked.today)
     yield from _within(LISTED.c.notice_deadline, view.notice, asked.today)
-    if view.q is not None:
-        yield LISTED.c.searched.like(pattern(view.q), escape=ESCAPE)
+    for word in (view.q or "").split():
+        yield LISTED.c.searched.like(pattern(word), escape=ESCAPE)
     if view.product is not None:
         bought = sa.select(PRODUCTS.c.account_id).where(PRODUCTS.c.product == view.product)
         yield bought.where(_same(PRODUCTS)).correlate(LISTED).exists()

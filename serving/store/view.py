@@ -50,7 +50,7 @@ class View(Struct, frozen=True, forbid_unknown_fields=True):
     renews, notice
         The term ends, or the last day for notice lies, within so many days from today.
     q
-        A part of the name or the id.
+        Words that are all in the name or the id, each anywhere in them.
     """
 
     tab: Tab = "risk"

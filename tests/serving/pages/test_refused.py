@@ -15,7 +15,9 @@ HTML = {"accept": "text/html,*/*;q=0.8"}
     [
         ("/accounts/nobody", 404, "There is nothing here"),
         ("/logout", 405, "This did not work"),
-        ("/?limit=many", 422, "This did not work"),
+        ("/?limit=many", 422, "Part of the address cannot be used"),
+        ("/accounts", 401, "This is no page"),
+        ("/nope", 401, "This is no page"),
     ],
 )
 def test_a_person_gets_a_page_and_a_program_json(
@@ -27,6 +29,13 @@ def test_a_person_gets_a_page_and_a_program_json(
     assert f"<h1>{told}</h1>" in page.text
     assert page.headers["x-request-id"] in page.text
     assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
+
+
+def test_it_is_told_which_part_of_an_address_is_wrong(served: "Served") -> None:
+    with served.browser() as browser:
+        page = browser.get("/?limit=many&tab=all", headers=HTML)
+    assert "<code>limit</code>: Expected `int`" in page.text
+    assert 'href="/"' in page.text
 
 
 def test_it_is_told_in_the_readers_language(served: "Served") -> None:

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -260,7 +261,7 @@ def cells(content: bytes) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", '=HYPERLINK("http://x")', "\uff1d1"],
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t1", "\r1", "  =1", '=HYPERLINK("http://x")', "\uff1d1"],
 )
 def test_a_cell_that_begins_like_a_formula_is_made_harmless(name: str) -> None:
     row = {"account_id": "a", "name": name, "change": -0.5}
@@ -270,8 +271,32 @@ def test_a_cell_that_begins_like_a_formula_is_made_harmless(name: str) -> None:
     assert cells(export.as_xlsx([row]))[1][1].startswith("'")
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Acme;=1+1", "Acme;'=1+1"),
+        ("Acme; @SUM(A1)", "Acme; '@SUM(A1)"),
+        ("Acme\t-1", "Acme\t'-1"),
+        ("Acme\n=1", "Acme\n'=1"),
+        ("=1;=2", "'=1;'=2"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+    ],
+)
+def test_no_formula_begins_where_a_spreadsheet_parts_a_cell(name: str, written: str) -> None:
+    assert export.harmless(name) == written
+
+
 def test_plain_names_stay_as_they_are() -> None:
-    assert export.harmless("Smith-Jones = Co") == "Smith-Jones = Co"
+    assert export.harmless("Smith-Jones = Co; a-b") == "Smith-Jones = Co; a-b"
+
+
+def test_a_sheet_holds_true_days_and_numbers_of_a_few_places() -> None:
+    renewal = datetime.fromisoformat("2026-04-01")
+    row = {"account_id": "a", "renewal_date": renewal, "probability": 1 / 3}
+    (_, (_, day, share)) = cells(export.as_xlsx([row]))
+    days_after = renewal - datetime.fromisoformat("1899-12-30")  # where Excel begins to count
+    assert (float(day), float(share)) == (days_after.days, 0.3333)
 
 
 @pytest.mark.parametrize("path", ["/", "/list.csv", "/list.xlsx"])
@@ -306,6 +331,36 @@ def test_a_publication_without_a_list_says_what_to_do(
 def test_an_empty_tab_and_an_empty_search_say_different_things(browser: httpx.Client) -> None:
     assert "Nothing changed sharply of late" in browser.get("/?tab=watch").text
     assert "No account fits" in browser.get("/?tab=watch&csm=Ann").text
+
+
+def test_a_search_says_how_many_fit_on_another_tab(browser: httpx.Client) -> None:
+    found = re.search(
+        r'href="/\?([^"]+)">What fits on the tab', browser.get("/?tab=grow&q=quit").text
+    )
+    assert found is not None
+    assert shown(browser, f"/?{unescape(found[1])}").names == {"Quit"}
+    assert "What fits on the tab" not in browser.get("/?tab=grow&q=nobody").text
+
+
+def test_a_page_beyond_the_last_leads_back_to_it(browser: httpx.Client) -> None:
+    text = browser.get("/?tab=all&limit=5&page=9").text
+    assert "This list has 2 pages and 8 accounts" in text
+    found = re.search(r'href="/\?([^"]+)">to its last page', text)
+    assert found is not None
+    assert len(shown(browser, f"/?{unescape(found[1])}").names) == 3
+
+
+def test_who_sees_one_book_is_not_asked_for_a_csm(served: "Served", browser: httpx.Client) -> None:
+    with served.browser("csm", book="Ann") as client:
+        assert 'name="csm"' not in client.get("/?tab=all").text
+    assert 'name="csm"' in browser.get("/?tab=all").text
+
+
+@pytest.mark.parametrize("path", ["/list.csv", "/list.xlsx"])
+def test_a_file_of_the_first_day_leads_to_what_to_do(unscored: "Served", path: str) -> None:
+    with unscored.browser() as client:
+        answer = client.get(f"{path}?tab=all")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?tab=all")
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,8 @@ def test_each_tab_holds_its_accounts_in_its_order(listed: Store, tab: str, accou
         ({"q": "ARZTE"}, "a"),
         ({"q": "ärz"}, "a"),
         ({"q": "BOLT"}, "b"),
+        ({"q": "olt B"}, "b"),
+        ({"q": "bolt arzte"}, ""),
         ({"q": "50%"}, "c"),
         ({"q": "%_"}, "c"),
         ({"q": "b_lt"}, ""),
