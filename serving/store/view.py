@@ -86,6 +86,12 @@ class View(Struct, frozen=True, forbid_unknown_fields=True):
         shown = ("tab", "sort", "order", "page", "limit")
         return any(name not in shown for name in self.told())
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether more than a tab and a search was asked for."""
+        shown = ("tab", "q", "order", "page", "limit")
+        return any(name not in shown for name in self.told())
+
     def told(self) -> dict[str, str]:
         """Give what differs from the default, by the names of the address."""
         return {
