@@ -136,11 +136,6 @@ class Bundle:
             return np.empty((0, len(self.question.horizons_days)))
         return intervals.cumulative(_logistic(self.calibration.log_odds(self.raw_log_odds(rows))))
 
-    @cached_property
-    def feature_names(self) -> frozenset[str]:
-        """The names of the features, in no order."""
-        return frozenset(self.features)
-
     def cells_of(self, values: Mapping[str, str | float | None]) -> NDArray[np.float32]:
         """Give the features of one row by name as numbers, shape (1, features).
 

@@ -1,13 +1,14 @@
 """What a model in service says of given feature rows: names are checked before anything runs."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.errors import ModelError
 from models.bundle import Bundle
 from models.reasons import Reason, explain_by_horizon
 from serving.api import schema
@@ -17,8 +18,6 @@ from serving.parts import Caller, Parts
 MOST_DETAILS = 20
 MOST_OF_A_NAME = 100
 HIGHEST = float(np.finfo(np.float32).max)  # LightGBM reads features as 32-bit floats
-
-NUMBER, CATEGORY = frozenset({float, type(None)}), frozenset({str, type(None)})
 
 Value = float | str | None
 Cells = npt.NDArray[np.float32]
@@ -121,17 +120,17 @@ def _demand_right_rows(bundle: Bundle, rows: Sequence[Mapping[str, Value]]) -> l
 
 def _cells(bundle: Bundle, row: Mapping[str, Value]) -> Cells | None:
     """Give a row as numbers; None where `_wrong` finds something, in far more time."""
-    if row.keys() != bundle.feature_names:
+    of_categories = [type(row.get(name)) for name in bundle.categories]
+    texts = [*map(type, row.values())].count(str)
+    if texts != of_categories.count(str) or float in of_categories:
         return None
-    told: Collection[Value] = row.values()
-    if bundle.categories:
-        if not {type(row[name]) for name in bundle.categories} <= CATEGORY:
-            return None
-        told = [value for name, value in row.items() if name not in bundle.categories]
-    if not {*map(type, told)} <= NUMBER:
+    if len(row) != len(bundle.features):
         return None
-    with np.errstate(over="ignore"):
-        cells = bundle.cells_of(row)
+    try:
+        with np.errstate(over="ignore"):
+            cells = bundle.cells_of(row)
+    except ModelError:  # as many as there are, and one of them is another
+        return None
     return None if np.isinf(cells).any() else cells
 
 

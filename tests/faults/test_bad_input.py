@@ -376,7 +376,7 @@ def test_schemathesis_finds_nothing(running, tmp_path):
     options = [f"{url}/openapi.json", "--max-examples", str(EXAMPLES)]
     options += ["--phases", "coverage,fuzzing"]
     ended, said = schemathesis(tmp_path, url, token, *options)
-    assert "Operations:       11 selected / 11 total" in said, said
+    assert "Operations:       12 selected / 12 total" in said, said
     assert ended == 0, said
 
 
