@@ -51,6 +51,8 @@ class View(Struct, frozen=True, forbid_unknown_fields=True):
         The term ends, or the last day for notice lies, within so many days from today.
     q
         Words that are all in the name or the id, each anywhere in them.
+    limit
+        Rows a page, and no more of them than a page of 200 kB holds.
     """
 
     tab: Tab = "risk"
@@ -68,7 +70,7 @@ class View(Struct, frozen=True, forbid_unknown_fields=True):
     sort: Sort | None = None
     order: Order | None = None
     page: Annotated[int, Meta(ge=1, le=100_000)] = 1
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    limit: Annotated[int, Meta(ge=1, le=80)] = 50
 
     @property
     def sorted_by(self) -> Sort:

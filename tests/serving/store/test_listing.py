@@ -319,7 +319,7 @@ def test_a_view_is_its_address_and_back() -> None:
         ({"tab": "other"}, "tab"),
         ({"sort": "secret_hash"}, "sort"),
         ({"page": "0"}, "page"),
-        ({"limit": "201"}, "limit"),
+        ({"limit": "81"}, "limit"),
         ({"state": "asleep"}, "state"),
         ({"renews": "soon"}, "renews"),
         ({"csm": "a\0b"}, "csm"),
