@@ -99,7 +99,7 @@ def _decide(parts: Parts, render: Render, request: Request, typed: Mapping[str, 
         return show(parts, render, caller, session, typed, problem, status)
     publication, _ = shown_publication(parts)
     if publication is None:
-        return show(parts, render, caller, session, typed, "", HTTPStatus.SERVICE_UNAVAILABLE)
+        return show(parts, render, caller, session, typed, "", HTTPStatus.CONFLICT)
     books, now = caller.principal.books, parts.now()
     number, side = typed.get("feedback_id", ""), typed.get("sides_with", "")
     rows = open_ones(parts.store, publication.number, books, now)

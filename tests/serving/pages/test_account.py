@@ -315,7 +315,7 @@ def test_a_decision_on_no_scores_is_shown_again(unscored: "Served") -> None:
         typed = {"mark": mark, "feedback_id": "1", "sides_with": "csm", "note": "I saw it"}
         typed |= {"by": person_of(unscored, client)}
         answer = client.post("/disagreements", data=typed)
-    assert answer.status_code == 503
+    assert answer.status_code == 409
     assert "There are no scores yet" in answer.text
     assert "I saw it</textarea>" in answer.text
 
