@@ -18,7 +18,7 @@ from serving.pages import account_charts, account_rows, curve
 from serving.pages.cookies import session_of
 from serving.pages.feedback import form_on
 from serving.pages.lacking import how_old, today
-from serving.pages.paths import ACCOUNTS, account_address
+from serving.pages.paths import ACCOUNTS, ID, account_address
 from serving.pages.render import Render, money
 from serving.pages.texts import say
 from serving.pages.work_list import day, when
@@ -92,7 +92,7 @@ def account_routes(parts: Parts, render: Render) -> list[Route]:
                 HTTPStatus.FORBIDDEN, "forbidden", "This login may not read accounts."
             )
         session = session_of(request)
-        account_id: str = request.path_params["account_id"]
+        account_id: str = request.path_params["account_id"] or request.query_params.get(ID, "")
         shown = await run_in_threadpool(_shown, parts, caller, account_id)
         values = {"account_id": account_id, "mark": session.mark if session else ""}
         tell = await run_in_threadpool(form_on, parts, request, account_address(account_id))

@@ -1,7 +1,7 @@
 """The addresses of the pages, and to which of them a login may lead back."""
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 WORK_LIST = "/"
 LOGIN = "/login"
@@ -20,6 +20,8 @@ PAGES = frozenset(
     {WORK_LIST, LIST_CSV, LIST_XLSX, LOGOUT, PORTFOLIO, OPERATIONS, TELL, UNDO, DISAGREEMENTS}
 )
 FOLDERS: tuple[str, ...] = (ACCOUNTS,)
+ID = "id"  # names an account whose id cannot stand in a path
+DOTS = frozenset({".", ".."})  # a client shortens a path that has one of them, escaped or not
 # What is sent to one of these without a session is not lost: the login carries it on.
 TYPED = frozenset({TELL, DISAGREEMENTS})
 NO_VIEWS = frozenset({LOGOUT, TELL, UNDO})
@@ -34,6 +36,8 @@ def is_page(path: str) -> bool:
 
 def account_address(account_id: str) -> str:
     """Give the address of an account's page; its id may be any text."""
+    if account_id in DOTS:
+        return f"{ACCOUNTS}?{urlencode({ID: account_id})}"
     return f"{ACCOUNTS}{quote(account_id, safe='')}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from html import unescape
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ from serving.audit_log.check import reads_of
 from serving.pages.account_charts import LANES, by_date, by_horizon, time_line
 from serving.pages.account_rows import Came, done_before, outcome_state, reason_rows
 from serving.pages.cookies import SESSION
+from serving.pages.paths import account_address
 from serving.pages.texts import catalogue
 from serving.parts import Parts, open_parts
 from serving.store import tables
@@ -299,6 +301,32 @@ def test_the_first_day_says_what_to_do(unscored: "Served", path: str) -> None:
     assert answer.status_code == 200
     assert "There are no scores yet" in answer.text
     assert "<code>tenure score</code>" in answer.text
+
+
+@pytest.fixture(params=[".", ".."])
+def dots(served: "Served", request: pytest.FixtureRequest) -> Iterator[str]:
+    """Let the id of Corn be one that every client takes for a place in a path."""
+
+    def rename(before: str, after: str) -> None:
+        with served.parts.store.writing() as connection:
+            for table in (tables.published_accounts, tables.scores):
+                named = sa.update(table).where(table.c.account_id == before)
+                connection.execute(named.values(account_id=after))
+
+    rename("corn", request.param)
+    yield request.param
+    rename(request.param, "corn")
+
+
+def test_an_id_of_dots_has_an_address_that_no_client_shortens(served: "Served", dots: str) -> None:
+    address = account_address(dots)
+    with served.browser("csm", book="Ann") as ann, served.browser("csm", book="Bob") as bob:
+        page = ann.get(urljoin(f"{served.url}/", address))  # as a browser resolves a link
+        assert re.findall(r"<h1>(.+)</h1>", page.text) == ["Corn"]
+        (elsewhere,) = re.findall(r'href="([^"]+)" hreflang="zh"', page.text)
+        assert "<h1>Corn</h1>" in ann.get(unescape(elsewhere), follow_redirects=True).text
+        assert bob.get(address).status_code == 404
+        assert ann.get("/accounts/").status_code == 404
 
 
 def person_of(served: "Served", client: httpx.Client) -> str:
