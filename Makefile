@@ -18,7 +18,7 @@ test: $(INSTALLED) $(SPARK) ## every test that this machine can run
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 conformance: $(INSTALLED) $(SPARK) ## over 1,000 fresh companies on which no feature may look ahead
-	@BATTERY_BATCHES=4 BATTERY_SIZE=4 $(BIN)/python -m pytest tests/conformance/test_known_when.py \
+	@BATTERY_BATCHES=4 BATTERY_SIZE=7 $(BIN)/python -m pytest tests/conformance/test_known_when.py \
 		tests/conformance/test_known_when_on_spark.py $(PYTEST_ARGS)
 
 faults: $(INSTALLED) ## soak: checks killed at any time, long histories, one account with ten million events

@@ -19,8 +19,8 @@ from features.engine import Engine
 BATCHES = int(os.environ.get("BATTERY_BATCHES", "1"))
 SIZE = int(os.environ.get("BATTERY_SIZE", "1"))
 TRIALS = {
-    "duckdb, versions, one pass over the log": (Engine.DUCKDB, 25, True, True),
-    "duckdb, no versions": (Engine.DUCKDB, 25, False, False),
+    "duckdb, versions, one pass over the log": (Engine.DUCKDB, 10, True, True),
+    "duckdb, no versions": (Engine.DUCKDB, 10, False, False),
     "polars, versions": (Engine.POLARS, 10, True, False),
     "polars, no versions, one pass over the log": (Engine.POLARS, 10, False, True),
 }
