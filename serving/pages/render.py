@@ -30,8 +30,8 @@ def renderer() -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, code=code, moment=moment)
-    environment.globals.update(say=say, languages=LANGUAGES, style=STYLE, script=SCRIPT)
+    environment.filters.update(percent=percent, code=code, moment=moment, day=day)
+    environment.globals.update(say=say, said=said, languages=LANGUAGES, style=STYLE, script=SCRIPT)
 
     def render(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:  # noqa: ANN401 - a template's values
         template = environment.get_template(name)
@@ -58,6 +58,11 @@ def moment(at: datetime) -> Markup:
     return element.format(at.isoformat(timespec="seconds"), at.isoformat(" ", "minutes"))
 
 
+def day(at: datetime) -> Markup:
+    """Write the day of a time, never broken at the end of a line."""
+    return Markup("<time>{}</time>").format(at.date().isoformat())
+
+
 def said(key: str, **values: object) -> Markup:
     """Say a text whose values may be markup, as a moment is; code in it is shown as such."""
     text = say(key, **{name: f"{{{name}}}" for name in values})
@@ -65,10 +70,10 @@ def said(key: str, **values: object) -> Markup:
 
 
 def money(amount: float | None, currency: str) -> str:
-    """Write an amount for people, without cents: ``USD 12,300``."""
+    """Write an amount for people, without cents: ``USD 12,300``, never broken between the two."""
     if amount is None or math.isnan(amount):
         return say("say.unknown")
-    return f"{currency} {amount:,.0f}"
+    return f"{currency}\u00a0{amount:,.0f}"
 
 
 def code(text: str) -> Markup:

@@ -99,6 +99,7 @@ def test_moments_are_told_in_the_readers_zone_and_without_scripts_in_utc(
     for zone in ("America/Los_Angeles", "Asia/Shanghai"):
         page = visit(timezone_id=zone)
         page.goto("/")
+        page.locator(".about summary").click()
         shown[zone] = page.locator("main time").first.inner_text()
     assert "1 Mar 2026" in shown["America/Los_Angeles"]
     assert "17:00" in shown["America/Los_Angeles"]
@@ -106,6 +107,7 @@ def test_moments_are_told_in_the_readers_zone_and_without_scripts_in_utc(
     assert "09:00" in shown["Asia/Shanghai"]
     page = visit(java_script_enabled=False)
     page.goto("/")
+    page.locator(".about summary").click()  # folds out without a script
     assert page.locator("main time").first.inner_text() == "2026-03-02 01:00 UTC"
 
 
@@ -237,3 +239,21 @@ def test_without_scripts_back_leads_to_what_was_typed(visit: "Visit") -> None:
     page.wait_for_url("chrome-error://**")
     page.go_back()
     expect(page.get_by_label("In a sentence")).to_have_value("They call back")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
+def test_the_first_account_is_seen_without_scrolling(
+    visit: "Visit", width: int, height: int
+) -> None:
+    page = visit(viewport={"width": width, "height": height})
+    page.goto("/")
+    box = page.locator("tbody th a").first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < height * 2 / 3
+
+
+def test_no_date_of_the_list_is_broken_at_the_end_of_a_line(visit: "Visit") -> None:
+    page = visit(viewport={"width": 1280, "height": 900})
+    page.goto("/")
+    lines = "all => all.map(one => one.getClientRects().length)"
+    assert set(page.locator("tbody time").evaluate_all(lines)) == {1}

@@ -156,8 +156,8 @@ def test_a_row_says_who_said_what_and_when_and_cuts_a_long_sentence(
     say_of(ann, "acme", "contacted", "They call back. " * 20)
     with served.browser("lead", team="ours", book="Ann") as lead:
         page = lead.get("/?tab=all").text
-    said = r"Contacted\s+<span [^>]+>Test, 2026-03-03: “They call back\. [^<]{50,70}…”</span>"
-    assert re.search(said, page)
+    when = r"Contacted\s+<span [^>]+>Test, <time>2026-03-03</time>: "
+    assert re.search(when + r"“They call back\. [^<]{50,70}…”</span>", page)
     assert "They call back. " * 19 in ann.get("/accounts/acme").text
 
 
@@ -223,7 +223,7 @@ def test_a_colleagues_mark_stays_and_a_lead_is_told_whose_it_takes_back(
 def test_who_is_unsure_is_shown_in_the_row_and_may_take_it_back(ann: httpx.Client) -> None:
     say_of(ann, "acme", "unsure", "Nobody answers")
     page = ann.get("/").text
-    assert re.search(r"New\s+<span class=\"quiet\">Unsure · Test, [^<]+“Nobody answers”", page)
+    assert re.search(r"New\s+<span class=\"quiet\">Unsure · Test, [^“]+“Nobody answers”", page)
     assert 'aria-label="Undo: Unsure, Acme Ltd"' in page
     where = ann.post("/feedback", data=undo_of(ann, "acme")).headers["location"]
     assert "Taken back: Unsure, Acme Ltd." in ann.get(where).text
@@ -294,7 +294,9 @@ def test_feedback_is_taken_back_once_and_its_row_is_kept(
 def test_who_is_snoozed_is_off_the_list_and_says_until_when(ann: httpx.Client) -> None:
     assert ann.post("/feedback", data={**form_of(ann, "corn"), "kind": "snoozed"}).is_redirect
     assert "Corn" not in ann.get("/").text
-    assert re.search(r"Snoozed\s+<span[^>]*>until 2026-03-17<", ann.get("/?tab=all").text)
+    assert re.search(
+        r"Snoozed\s+<span[^>]*>until <time>2026-03-17</time><", ann.get("/?tab=all").text
+    )
     assert "Corn" in ann.get("/?state=snoozed").text
     assert "2026-03-17" in ann.get("/list.csv?tab=all").text
 
@@ -521,7 +523,7 @@ def test_a_decision_is_shown_to_the_csm_and_outlives_the_mark(
         lead.post("/disagreements", data=form | {"sides_with": "model", "note": "No paper"})
         side = "The lead sides with the model"
         row, page = ann.get("/").text, ann.get("/accounts/acme").text
-        assert re.search(rf"{side} · Test, 2026-03-03: “No paper”", row)
+        assert re.search(rf"{side} · Test, <time>2026-03-03</time>: “No paper”", row)
         assert all(said in page for said in (side, "No paper", "On: Will renew, by Test"))
         ann.post("/feedback/undo", data=undo_of(ann, "acme"))
         assert side not in ann.get("/").text

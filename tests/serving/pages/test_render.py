@@ -14,7 +14,7 @@ def test_a_probability_is_written_for_people(share: float | None, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(12345.6, "EUR 12,346"), (0.0, "EUR 0"), (None, "unknown")]
+    ("amount", "text"), [(12345.6, "EUR\u00a012,346"), (0.0, "EUR\u00a00"), (None, "unknown")]
 )
 def test_money_is_written_for_people(amount: float | None, text: str) -> None:
     assert money(amount, "EUR") == text
