@@ -112,7 +112,9 @@ def test_what_a_call_needs_stands_first(browser: httpx.Client) -> None:
         "Group",
         "Scores so far",
     ]
-    assert "Renewal 2026-04-01, in 29 days" in section(shown(browser), "What to do")
+    said = section(shown(browser), "What to do")
+    assert re.search(r"Leaves within 90 days \d+ % \((low|medium|high)\)", said)
+    assert "Renewal 2026-04-01, in 29 days Notice by 2026-03-17, in 14 days" in said
 
 
 @pytest.fixture
