@@ -96,8 +96,8 @@ class Group:
     members
         The largest of those that may be seen: account_id, name, arr, status, expected_loss, and
         ``stands``: "this", "parent", "child" or "other".
-    accounts, others
-        How many may be seen, and how many are in other books.
+    accounts
+        How many may be seen. That there are more is not told, so that no book tells of another.
     arr, expected_loss
         Sums over those that may be seen; None where none of them has such a number.
     unscored
@@ -106,7 +106,6 @@ class Group:
 
     members: tuple[Row, ...]
     accounts: int
-    others: int
     arr: float | None
     expected_loss: float | None
     unscored: int
@@ -206,7 +205,7 @@ def listed_of(store: Store, publication: int, account_id: str) -> Row | None:
 def group_of(
     store: Store, publication: int, of: Row, books: Books, erased: Erased = nobody_of
 ) -> Group | None:
-    """Give the group of an account; None where it stands alone.
+    """Give the group of an account; None where it stands alone in the books.
 
     Parameters
     ----------
@@ -231,14 +230,14 @@ def group_of(
         found = [dict(row) for row in connection.execute(query).mappings()]
     gone = erased([row["account_id"] for row in found])
     rows = [row for row in found if row["account_id"] not in gone]
-    return None if len(rows) < 2 else _group(rows, of["account_id"], books)  # noqa: PLR2004 - two
+    return _group(rows, of["account_id"], books)
 
 
 def _group(rows: Sequence[Row], account_id: str, books: Books) -> Group | None:
     own = next((row for row in rows if row["account_id"] == account_id), None)
-    if own is None:
-        return None
     seen = [row for row in rows if books is None or row["csm"] in books]
+    if own is None or len(seen) < 2:  # noqa: PLR2004 - two
+        return None
     for row in seen:
         row["stands"] = _stands(row, own)
     order = ("this", "parent", "child", "other")
@@ -246,7 +245,6 @@ def _group(rows: Sequence[Row], account_id: str, books: Books) -> Group | None:
     return Group(
         members=tuple(seen[:MOST_MEMBERS]),
         accounts=len(seen),
-        others=len(rows) - len(seen),
         arr=_sum(seen, "arr"),
         expected_loss=_sum(seen, "expected_loss"),
         unscored=sum(row["expected_loss"] is None for row in seen),
