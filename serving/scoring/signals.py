@@ -1,5 +1,6 @@
 """Figures of a feature row that a person asks for first, and sharp changes in them, in words."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,18 +32,23 @@ class Sharp:
         The features that tell; the first that is not null does.
     least
         From where on it is sharp; one below 0 counts downwards.
+    is_beyond_others
+        Whether it has to be that sharp beyond what the middle account did: a week in which all
+        customers rest tells nothing of one of them.
     """
 
     kind: str
     columns: tuple[str, ...]
     least: float
+    is_beyond_others: bool = False
 
-    def of(self, row: Mapping[str, Any]) -> str | None:
+    def of(self, row: Mapping[str, Any], bounds: Mapping[str, float]) -> str | None:
         """Name the feature by which it happened in a row, None where it did not."""
         told = next((name for name in self.columns if pd.notna(row.get(name))), None)
         if told is None:
             return None
-        is_there = row[told] <= self.least if self.least < 0 else row[told] >= self.least
+        least = bounds.get(told, self.least)
+        is_there = row[told] <= least if self.least < 0 else row[told] >= least
         return told if is_there else None
 
 
@@ -51,10 +57,18 @@ SHARP = (
     Sharp("failed_payment", ("billing__failed_payments__28d",), 1),
     Sharp("outage", ("reliability__open_incidents",), 1),
     Sharp("outage", ("reliability__critical_outage_minutes__28d",), 1),
-    # Per working day where the account's country is known: a holiday is no drop.
-    Sharp("drop_in_use", ("rhythm__pace_change__7d", "usage__week_against_month"), -0.5),
+    # Per working day where the account's country is known: a holiday is no drop. The days around
+    # one are working days by the calendar, and yet many take them off: hence beyond the others.
+    Sharp(
+        "drop_in_use",
+        ("rhythm__pace_change__7d", "usage__week_against_month"),
+        -0.5,
+        is_beyond_others=True,
+    ),
 )
 """What `sharp_changes` looks for, the first of several first."""
+FEWEST_OTHERS = 30
+"""Of fewer accounts there is no middle to compare with."""
 KINDS = tuple(dict.fromkeys(sharp.kind for sharp in SHARP))
 
 
@@ -102,19 +116,33 @@ def sharp_changes(table: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) -
         signal_text, a sentence for each kind.
     """
     entries = {entry["column"]: entry for entry in catalogue}
-    told = []
+    told, bounds = [], _bounds(table)
     for row in table.to_dict("records"):
-        found = _sharp_in(row, entries)
+        found = _sharp_in(row, entries, bounds)
         if found:
             said = " ".join(f"{text.rstrip('.')}." for text in found.values())
             told.append((row["account_id"], next(iter(found)), said))
     return pd.DataFrame(told, columns=["account_id", "signal", "signal_text"], dtype=object)
 
 
-def _sharp_in(row: Mapping[Any, Any], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _bounds(table: pd.DataFrame) -> dict[str, float]:
+    """Give from where on a relative fall is sharp beyond the middle account's, by column."""
+    bounds = {}
+    falls = {name: each.least for each in SHARP if each.is_beyond_others for name in each.columns}
+    for name, least in falls.items():
+        if name in table and table[name].count() >= FEWEST_OTHERS:
+            middle = min(float(table[name].median()), 0.0)
+            # Where the middle account fell sharply itself, nobody's fall is a sign of its own.
+            bounds[name] = (1 + least) * (1 + middle) - 1 if middle > least else -math.inf
+    return bounds
+
+
+def _sharp_in(
+    row: Mapping[Any, Any], entries: Mapping[str, Mapping[str, Any]], bounds: Mapping[str, float]
+) -> dict[str, str]:
     found: dict[str, str] = {}
     for sharp in SHARP:
-        column = sharp.of(row)
+        column = sharp.of(row, bounds)
         if column is not None and column in entries:
             found.setdefault(sharp.kind, sentence(entries[column], row))
     return found

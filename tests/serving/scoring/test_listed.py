@@ -159,6 +159,26 @@ def test_a_sharp_change_is_found_and_said(
     assert found[["signal", "signal_text"]].to_numpy().tolist() == ([[kind, text]] if kind else [])
 
 
+@pytest.mark.parametrize(
+    ("others", "fell", "found"),
+    [
+        ([-0.3] * 40, -0.64, False),  # all customers rest: it did so little more than they
+        ([-0.3] * 40, -0.66, True),  # below half of what is left of the middle one's use
+        ([-0.6] * 40, -1.0, False),  # the middle one fell by half itself
+        ([0.4] * 40, -0.5, True),
+        ([0.4] * 40, -0.4, False),  # that others rise is no drop
+        ([-0.3] * 10, -0.5, True),  # too few to compare with
+    ],
+)
+def test_a_drop_in_use_is_sharp_beyond_what_the_middle_account_did(
+    *, others: list[float], fell: float, found: bool
+) -> None:
+    paces = [fell, *others]
+    names = [f"a{n}" for n in range(len(paces))]
+    table = pd.DataFrame({"account_id": names, "rhythm__pace_change__7d": paces})
+    assert ("a0" in set(sharp_changes(table, CATALOGUE)["account_id"])) is found
+
+
 def test_each_known_account_has_one_row(
     scored_company: Callable[..., Scored], bundles: dict[str, Bundle]
 ) -> None:
